@@ -1,0 +1,49 @@
+"""What is used of pyarrow: tables of named columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+class ArrowException(Exception): ...
+class ArrowInvalid(ValueError, ArrowException): ...
+
+class DataType: ...
+
+class Field:
+    name: str
+    type: DataType
+
+class Schema:
+    names: list[str]
+    metadata: dict[bytes, bytes] | None
+    def field(self, name: str | int) -> Field: ...
+
+class ChunkedArray:
+    type: DataType
+    null_count: int
+    def to_numpy(self) -> NDArray[Any]: ...
+    def to_pylist(self) -> list[Any]: ...
+    def cast(self, target_type: DataType) -> ChunkedArray: ...
+
+class Array(ChunkedArray): ...
+
+class RecordBatch:
+    num_rows: int
+    schema: Schema
+    def column(self, i: int | str) -> Array: ...
+
+class Table:
+    num_rows: int
+    column_names: list[str]
+    schema: Schema
+    def column(self, i: int | str) -> ChunkedArray: ...
+    def __getitem__(self, key: int | str) -> ChunkedArray: ...
+    def replace_schema_metadata(self, metadata: Mapping[str, str] | None = None) -> Table: ...
+
+def array(obj: ArrayLike, type: DataType | None = None) -> Array: ...
+def table(
+    data: Mapping[str, ArrayLike | Array] | Sequence[Array],
+    names: Sequence[str] | None = None,
+) -> Table: ...
+def __getattr__(name: str) -> Any: ...

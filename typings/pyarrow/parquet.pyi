@@ -1,0 +1,26 @@
+"""What is used of pyarrow.parquet."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyarrow import RecordBatch, Schema, Table
+
+class FileMetaData:
+    num_rows: int
+    num_columns: int
+
+class ParquetFile:
+    metadata: FileMetaData
+    schema_arrow: Schema
+    def __init__(self, source: str | Path) -> None: ...
+    def __enter__(self) -> ParquetFile: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def iter_batches(
+        self, batch_size: int = 65536, columns: Sequence[str] | None = None
+    ) -> Iterator[RecordBatch]: ...
+    def read(self, columns: Sequence[str] | None = None) -> Table: ...
+    def close(self) -> None: ...
+
+def read_table(source: str | Path, columns: Sequence[str] | None = None) -> Table: ...
+def write_table(table: Table, where: str | Path, **options: Any) -> None: ...
