@@ -1,14 +1,15 @@
 # Thin: a target sets up what it needs and calls one tool. `make` alone lists the targets.
 
 PYTHON ?= python3.11
-# ai-edge-litert also runs on 3.12 and 3.13: make test-agent LITERT_PYTHON=python3.13
+# The agent also runs on 3.12 and 3.13, with LiteRT: make test-agent LITERT_PYTHON=python3.13
 LITERT_PYTHON ?= $(PYTHON)
 RECORDING ?=
 
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 MAKE_ENVIRONMENT := requirements/environment
 BIN := .venv/bin
-CODE := edge_agent trainer plugins benchmarks demo tests
+TFLITE := .venv-tflite
+LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
 
 .DEFAULT_GOAL := help
@@ -20,14 +21,11 @@ help: ## Print this list
 setup: .venv/.complete ## Make .venv with everything: agent, trainer, plugins, development tools
 
 broker: ## Install mosquitto where that is possible; tests and demo do without it otherwise
-	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto; \
-	else \
-		echo "mosquitto is not installed (Debian: apt-get install mosquitto):" \
-			"the embedded broker stands in for it"; \
-	fi
+	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends mosquitto; \
+	} || echo "mosquitto is not installed (Debian: apt-get install mosquitto):" \
+		"the embedded broker stands in for it"
 
 demo: setup broker ## Train, run and watch a bearing fail; RECORDING=PATH takes a real run to failure
 	$(BIN)/python -m demo $(if $(RECORDING),--recording "$(RECORDING)")
@@ -36,9 +34,9 @@ test: setup broker ## Run all tests, the quick ones first
 	$(BIN)/python -m pytest -m "not system"
 	$(BIN)/python -m pytest -m system
 
-test-agent: .venv-tflite/.complete .venv-litert/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
-	.venv-tflite/bin/python -m pytest $(AGENT_TESTS)
-	.venv-litert/bin/python -m pytest $(AGENT_TESTS)
+test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
+	$(TFLITE)/bin/python -m pytest $(AGENT_TESTS)
+	$(LITERT)/bin/python -m pytest $(AGENT_TESTS)
 
 bench: setup broker ## Measure features, model step, whole path, memory and latency
 	$(BIN)/python -m benchmarks
@@ -47,20 +45,23 @@ lint: setup ## Check style, types and import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	set -e; for plugin in plugins/*/; do $(BIN)/mypy "$$plugin"; done
 	$(BIN)/lint-imports
 
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --upgrade \
 	--python-version 3.11 --constraints requirements/constraints.txt pyproject.toml
-lock: setup ## Resolve the dependencies anew and write the lock files
+lock: | $(BIN)/uv ## Resolve the dependencies anew and write the lock files
 	$(LOCK) --extra tflite --extra trainer --extra dev -o requirements/dev-py311.txt
 	$(LOCK) --extra tflite --extra test -o requirements/agent-tflite.txt
 	$(LOCK) --extra litert --extra test --universal -o requirements/agent-litert.txt
 
+$(BIN)/uv: ; $(MAKE) setup
+
 .venv/.complete: requirements/dev-py311.txt $(MAKE_ENVIRONMENT) $(PROJECTS)
 	$(MAKE_ENVIRONMENT) .venv $< $(PYTHON)
 
-.venv-tflite/.complete: requirements/agent-tflite.txt $(MAKE_ENVIRONMENT) $(PROJECTS)
-	$(MAKE_ENVIRONMENT) .venv-tflite $< $(PYTHON)
+$(TFLITE)/.complete: requirements/agent-tflite.txt $(MAKE_ENVIRONMENT) $(PROJECTS)
+	$(MAKE_ENVIRONMENT) $(TFLITE) $< $(PYTHON)
 
-.venv-litert/.complete: requirements/agent-litert.txt $(MAKE_ENVIRONMENT) $(PROJECTS)
-	$(MAKE_ENVIRONMENT) .venv-litert $< $(LITERT_PYTHON)
+$(LITERT)/.complete: requirements/agent-litert.txt $(MAKE_ENVIRONMENT) $(PROJECTS)
+	$(MAKE_ENVIRONMENT) $(LITERT) $< $(LITERT_PYTHON)

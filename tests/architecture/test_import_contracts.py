@@ -1,0 +1,109 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+CONTRACTS = {contract["name"]: contract for contract in SETTINGS["contracts"]}
+
+# For each contract a module that does not exist and what it would have to import to break it.
+OFFENCES = {
+    "Commands call the daemon, which reads bundles, which hold the pipeline, which uses plugins": (
+        "edge_agent/bundle/offender.py",
+        "import edge_agent.daemon",
+    ),
+    "The pipeline knows nothing of files, sockets, threads, clocks, chance or the command line": (
+        "edge_agent/pipeline/offender.py",
+        "import socket",
+    ),
+    "The agent never imports the trainer or TensorFlow": (
+        "edge_agent/daemon/offender.py",
+        "def late() -> None:\n    import tensorflow",
+    ),
+    "The agent does without the libraries that are too heavy for a gateway": (
+        "edge_agent/recordings/offender.py",
+        "import pandas",
+    ),
+    "Only readers of recordings use scipy or pyarrow": (
+        "edge_agent/pipeline/offender.py",
+        "import scipy",
+    ),
+    "Only commands know the command line": ("edge_agent/daemon/offender.py", "import click"),
+    "Only the daemon speaks MQTT": ("edge_agent/cli/offender.py", "import paho.mqtt.client"),
+    "The trainer knows nothing of the daemon or the agent's commands": (
+        "trainer/offender.py",
+        "import edge_agent.daemon",
+    ),
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of everything that the contracts speak of."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in ("edge_agent", "trainer", "plugins"):
+        shutil.copytree(
+            ROOT / package,
+            tmp_path / package,
+            ignore=shutil.ignore_patterns("__pycache__", "tests"),
+        )
+    return tmp_path
+
+
+def lint(tree: Path) -> tuple[set[str], str]:
+    """Return the names of the broken contracts and all that import-linter said of ``tree``."""
+    sources = [str(tree), *map(str, tree.glob("plugins/*/src"))]
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+            "--no-logo",
+        ],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sources), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = ran.stdout + ran.stderr
+    verdicts = dict(re.findall(r"^(.+?) (KEPT|BROKEN)\b", said, re.MULTILINE))
+    assert verdicts.keys() == CONTRACTS.keys(), said
+    broken = {name for name, verdict in verdicts.items() if verdict == "BROKEN"}
+    assert (ran.returncode != 0) == bool(broken), said
+    return broken, said
+
+
+def test_the_tree_keeps_every_contract(tree: Path) -> None:
+    broken, said = lint(tree)
+    assert not broken, said
+
+
+def test_every_contract_has_an_offence_that_shows_it_at_work() -> None:
+    assert OFFENCES.keys() == CONTRACTS.keys()
+
+
+@pytest.mark.parametrize("name", OFFENCES)
+def test_an_offending_import_breaks_exactly_its_contract(tree: Path, name: str) -> None:
+    file, offence = OFFENCES[name]
+    (tree / file).write_text(offence + "\n")
+    broken, said = lint(tree)
+    assert broken == {name}, said
+
+
+def test_each_thing_the_pipeline_must_not_know_is_noticed(tree: Path) -> None:
+    (name,) = (name for name in CONTRACTS if name.startswith("The pipeline knows nothing"))
+    forbidden = CONTRACTS[name]["forbidden_modules"]
+    offender = tree / "edge_agent" / "pipeline" / "offender.py"
+    offender.write_text("".join(f"import {module}\n" for module in forbidden))
+    broken, said = lint(tree)
+    assert name in broken
+    noticed = set(re.findall(r"edge_agent\.pipeline is not allowed to import (\w+)", said))
+    assert noticed == set(forbidden), said
