@@ -1,0 +1,10 @@
+"""From a window of samples to a vector of named numbers."""
+
+from edge_agent.pipeline.features.extract import (
+    FeatureExtractor,
+    FeatureSpec,
+    feature_hash,
+    installed_spec,
+)
+
+__all__ = ["FeatureExtractor", "FeatureSpec", "feature_hash", "installed_spec"]

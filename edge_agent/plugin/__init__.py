@@ -1,0 +1,47 @@
+"""What plugin authors import: the Sensor and Feature protocols and what they exchange."""
+
+from edge_agent.plugin.block import Block
+from edge_agent.plugin.discovery import (
+    PluginError,
+    PluginRecord,
+    configure,
+    discover,
+    load,
+)
+from edge_agent.plugin.feature import (
+    FEATURE_API_VERSION,
+    CentredWindow,
+    Feature,
+    FeatureError,
+    FeatureInput,
+    NoOptions,
+    Workspace,
+)
+from edge_agent.plugin.sensor import (
+    SENSOR_API_VERSION,
+    EndOfData,
+    Sensor,
+    SensorError,
+    SensorInfo,
+)
+
+__all__ = [
+    "FEATURE_API_VERSION",
+    "SENSOR_API_VERSION",
+    "Block",
+    "CentredWindow",
+    "EndOfData",
+    "Feature",
+    "FeatureError",
+    "FeatureInput",
+    "NoOptions",
+    "PluginError",
+    "PluginRecord",
+    "Sensor",
+    "SensorError",
+    "SensorInfo",
+    "Workspace",
+    "configure",
+    "discover",
+    "load",
+]
