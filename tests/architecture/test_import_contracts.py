@@ -34,11 +34,31 @@ OFFENCES = {
         "edge_agent/pipeline/offender.py",
         "import scipy",
     ),
+    "No file binds the agent to one of the TFLite runtimes": (
+        "edge_agent/pipeline/offender.py",
+        "import tflite_runtime.interpreter",
+    ),
     "Only commands know the command line": ("edge_agent/daemon/offender.py", "import click"),
     "Only the daemon speaks MQTT": ("edge_agent/cli/offender.py", "import paho.mqtt.client"),
     "The trainer knows nothing of the daemon or the agent's commands": (
         "trainer/offender.py",
         "import edge_agent.daemon",
+    ),
+    "Plugins use only what plugin authors may import": (
+        "plugins/edge-sensor-iio/src/edge_sensor_iio/offender.py",
+        "import edge_agent.pipeline",
+    ),
+    "Nothing that runs imports the kit that plugins are tested with": (
+        "plugins/edge-sensor-replay/src/edge_sensor_replay/offender.py",
+        "import edge_agent.testing",
+    ),
+    "No plugin needs another": (
+        "plugins/edge-feature-envelope/src/edge_feature_envelope/offender.py",
+        "import edge_sensor_simulated",
+    ),
+    "The agent runs without any of its plugins": (
+        "edge_agent/recordings/offender.py",
+        "import edge_sensor_replay",
     ),
 }
 
