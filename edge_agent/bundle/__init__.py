@@ -1,0 +1,17 @@
+"""The one file that goes from trainer to gateway."""
+
+from edge_agent.bundle.bundle import SUFFIX, Bundle, BundleError, encode_bundle
+from edge_agent.bundle.golden import Golden, make_golden
+from edge_agent.bundle.manifest import SCHEMA_VERSION, Manifest, Training
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "SUFFIX",
+    "Bundle",
+    "BundleError",
+    "Golden",
+    "Manifest",
+    "Training",
+    "encode_bundle",
+    "make_golden",
+]

@@ -1,0 +1,174 @@
+"""A bundle as one value: read and checked from a file, or written to one."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from edge_agent.bundle.archive import ArchiveError, read_archive, write_archive
+from edge_agent.bundle.golden import Golden, GoldenError, check_golden, decode_golden
+from edge_agent.bundle.manifest import Manifest, Member, decode_manifest, encode_manifest
+from edge_agent.pipeline.features import feature_hash
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.model import Model, ModelError
+from edge_agent.plugin import FeatureError
+
+SUFFIX = ".edgemodel"
+LIMIT_BYTES = 48 << 20
+MEMBER_LIMITS = {
+    "manifest.json": 4 << 20,
+    "model.tflite": 16 << 20,
+    "golden.npz": 20 << 20,
+    "report.html": 16 << 20,
+}
+REQUIRED = {"manifest.json", "model.tflite", "golden.npz"}
+
+
+class BundleError(ValueError):
+    """The bundle is refused; the message names the file, what was found and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One file that goes from trainer to gateway.
+
+    Attributes:
+        source: the file it was read from, for messages.
+        sha256: hex digest of the whole file.
+        manifest: its parameters.
+        model: the TFLite file.
+        golden: windows and what must come of them.
+        report: an HTML page, None where there is none.
+    """
+
+    source: str
+    sha256: str
+    manifest: Manifest
+    model: bytes
+    golden: Golden
+    report: bytes | None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the bundle at ``path`` and check all that can be checked without running it.
+
+        Raises:
+            BundleError: not readable, damaged, truncated, oversized, mismatching or hostile.
+        """
+        try:
+            with path.open("rb") as file:
+                content = file.read(LIMIT_BYTES + 1)
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+        return cls.decode(content, str(path))
+
+    @classmethod
+    def decode(cls, content: bytes, source: str = "bundle") -> Self:
+        """Take a bundle from bytes. Raises BundleError as ``read`` does."""
+        if len(content) > LIMIT_BYTES:
+            raise BundleError(f"{source}: larger than {LIMIT_BYTES} bytes, which is the most")
+        try:
+            members = read_archive(content, MEMBER_LIMITS, REQUIRED)
+            manifest = decode_manifest(members.pop("manifest.json"))
+            _check_members(manifest, members)
+            golden = decode_golden(members["golden.npz"])
+        except msgspec.MsgspecError as error:
+            raise BundleError(f"{source}: manifest.json: {error}") from error
+        except (ArchiveError, GoldenError) as error:
+            raise BundleError(f"{source}: {error}") from error
+        _check_manifest(manifest, source)
+        return cls(
+            source=source,
+            sha256=hashlib.sha256(content).hexdigest(),
+            manifest=manifest,
+            model=members["model.tflite"],
+            golden=golden,
+            report=members.get("report.html"),
+        )
+
+    def load_model(self) -> Model:
+        """Return the loaded network; flows of several assets may share it.
+
+        Raises:
+            BundleError: this runtime cannot run it.
+        """
+        flow = self.manifest.flow
+        try:
+            return Model(self.model, flow.model, len(flow.feature_names))
+        except ModelError as error:
+            raise BundleError(f"{self.source}: model.tflite: {error}") from error
+
+    def flow(self, model: Model | None = None, range_max: float | None = None) -> Flow:
+        """Return a fresh flow around ``model``, or around a model of its own.
+
+        Raises:
+            BundleError: a feature plugin is missing, of another version, or cannot work.
+        """
+        try:
+            return Flow(self.manifest.flow, model or self.load_model(), range_max)
+        except FeatureError as error:
+            raise BundleError(f"{self.source}: {error}") from error
+
+    def verify_golden(self, model: Model | None = None) -> None:
+        """Replay the golden vectors with this machine's plugins and interpreter.
+
+        Raises:
+            BundleError: the bundle cannot run here or computes other numbers.
+        """
+        try:
+            check_golden(self.flow(model), self.golden)
+        except GoldenError as error:
+            raise BundleError(f"{self.source}: {error}") from error
+
+
+def encode_bundle(
+    manifest: Manifest, model: bytes, golden: Golden, report: bytes | None = None
+) -> bytes:
+    """Return the file of a bundle; ``manifest.members`` is filled in here."""
+    members = {"model.tflite": model, "golden.npz": golden.encode()}
+    if report is not None:
+        members["report.html"] = report
+    digests = {
+        name: Member(hashlib.sha256(content).hexdigest(), len(content))
+        for name, content in members.items()
+    }
+    complete = msgspec.structs.replace(manifest, members=digests)
+    return write_archive({"manifest.json": encode_manifest(complete), **members})
+
+
+def _check_members(manifest: Manifest, members: dict[str, bytes]) -> None:
+    if set(manifest.members) != set(members):
+        raise ArchiveError(
+            f"manifest.json names {sorted(manifest.members)}, the archive holds {sorted(members)}"
+        )
+    for name, content in members.items():
+        stated, found = manifest.members[name], hashlib.sha256(content).hexdigest()
+        if stated.size != len(content) or stated.sha256 != found:
+            raise ArchiveError(
+                f"member {name!r} has {len(content)} bytes of sha256 {found[:12]}...,"
+                f" the manifest states {stated.size} of {stated.sha256[:12]}..."
+            )
+
+
+def _check_manifest(manifest: Manifest, source: str) -> None:
+    flow = manifest.flow
+    n = len(flow.feature_names)
+    lengths = {
+        "scaler": len(flow.scaler.offset),
+        "scorer": len(flow.scorer.mean) if flow.scorer.kind == "mahalanobis" else None,
+    }
+    targets = flow.model.targets
+    used = (*targets, *(flow.gate.features if flow.gate else ()))
+    used += flow.level.features if flow.level else ()
+    if lengths["scaler"] != n or lengths["scorer"] not in (None, len(targets)):
+        raise BundleError(f"{source}: manifest.json: scaler or scorer does not fit {n} features")
+    if not targets or any(not 0 <= i < n for i in used):
+        raise BundleError(f"{source}: manifest.json: a feature index is outside 0..{n - 1}")
+    found = feature_hash(flow.features, flow.feature_names)
+    if found != manifest.feature_hash:
+        raise BundleError(
+            f"{source}: manifest.json: feature_hash {manifest.feature_hash[:12]}... does not match"
+            f" its features ({found[:12]}...)"
+        )

@@ -1,0 +1,103 @@
+"""The manifest: everything about a bundle but the network's weights."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from edge_agent.pipeline.flow import FlowSpec
+
+SCHEMA_VERSION = 1
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SEMVER = re.compile(  # semver.org 2.0.0: numeric parts without leading zeros
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
+)
+
+
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Digest (hex) and size in bytes of another member of the bundle."""
+
+    sha256: str
+    size: int
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the bundle comes from.
+
+    Attributes:
+        recipe: name of the recipe.
+        data_sha256: digest of the healthy feature vectors it was made from.
+        healthy: the windows [first, last) of the recording that were taken as healthy.
+        windows: how many of them were used (idle and invalid ones are not).
+        seed: of all random numbers.
+        versions: of what made it, such as ``{"tensorflow": "2.21.0"}``.
+    """
+
+    recipe: str
+    data_sha256: str
+    healthy: tuple[int, int]
+    windows: int
+    seed: int
+    versions: dict[str, str]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``manifest.json``.
+
+    Attributes:
+        schema_version: of this format.
+        name: of the bundle, ``[A-Za-z0-9_.-]{1,64}``.
+        version: of the bundle, SemVer 2.0.0.
+        created: RFC 3339, UTC.
+        flow: all parameters from block to alarm.
+        feature_hash: digest of feature plugins, versions, options and names; the scaler is bound
+            to it.
+        training: where it comes from.
+        metrics: figures measured by the trainer, such as quantization parity.
+        baselines: the same figures of plain methods, by method.
+        members: the other members.
+    """
+
+    schema_version: int
+    name: str
+    version: str
+    created: str
+    flow: FlowSpec
+    feature_hash: str
+    training: Training
+    metrics: dict[str, float | str | None]
+    baselines: dict[str, dict[str, float | None]]
+    members: dict[str, Member]
+
+    def __post_init__(self) -> None:
+        """Refuse names and versions outside their grammar. Raises ValueError."""
+        if self.schema_version != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {self.schema_version}, allowed: {SCHEMA_VERSION}")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"name is {self.name!r}, allowed: {_NAME.pattern}")
+        if not _SEMVER.fullmatch(self.version):
+            raise ValueError(f"version is {self.version!r}, allowed: SemVer such as 1.4.0")
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def decode_manifest(content: bytes) -> Manifest:
+    """Return the manifest in ``content``.
+
+    Raises:
+        msgspec.MsgspecError: not JSON, or not the schema; the message holds the path.
+    """
+    return msgspec.json.decode(content, type=Manifest)
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of ``manifest.json``."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(Manifest),
+    }

@@ -1,0 +1,297 @@
+"""The arrow from block to alarm, of one asset.
+
+block -> window -> features -> gate -> denoise -> scaler -> model -> scorer -> threshold -> alarm
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec, Anomalies, Detector, Event
+from edge_agent.pipeline.block import Conformer, InputSpec
+from edge_agent.pipeline.denoise import Denoiser, DenoiseSpec
+from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec
+from edge_agent.pipeline.gate import Gate, GateSpec
+from edge_agent.pipeline.level import LevelDetector, LevelSpec
+from edge_agent.pipeline.model import Model, ModelSpec, predictor
+from edge_agent.pipeline.scaler import Scaler, ScalerSpec
+from edge_agent.pipeline.scorer import Scorer, ScorerSpec
+from edge_agent.pipeline.smoothing import Ewma, SmoothingSpec
+from edge_agent.pipeline.state import FlowState, restore_flow, snapshot_flow
+from edge_agent.pipeline.threshold import ThresholdSpec
+from edge_agent.pipeline.window import Window, Windower
+from edge_agent.plugin import Block, FeatureError
+
+Reason = Literal["idle", "gap", "washout", "invalid"]
+
+_NAMED = 3  # features an event names
+
+
+class FlowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All parameters of the arrow, in its order; the heart of a bundle's manifest."""
+
+    input: InputSpec
+    features: tuple[FeatureSpec, ...]
+    feature_names: tuple[str, ...]
+    gate: GateSpec | None
+    denoise: DenoiseSpec | None
+    scaler: ScalerSpec
+    model: ModelSpec
+    scorer: ScorerSpec
+    smoothing: SmoothingSpec
+    threshold: ThresholdSpec
+    alarm: AlarmSpec
+    level: LevelSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """What became of one window.
+
+    Attributes:
+        index: counts the asset's windows from 0.
+        start_ns: time of the first sample, UTC nanoseconds since the Unix epoch.
+        end_ns: time just after the last sample.
+        vector: features, float32 (F,); None where they could not be computed.
+        bias: removed mean of each channel, float32 (channels,); None for feature input.
+        score: the network's smoothed score; None with a reason where the window was not scored.
+        threshold: of ``score``.
+        level_score: the level detector's score; None where it was not scored or there is none.
+        level_threshold: of ``level_score``.
+        anomaly: True exactly while an alarm is open.
+        reason: why ``score`` is None.
+        detail: more on the reason, for a person.
+        shares: each feature's share of ``score``, float32 (F,), sum 1.
+        gap: windows are missing before this one.
+        clipped: the input range was touched.
+        event: what this window changed, if anything.
+    """
+
+    index: int
+    start_ns: int
+    end_ns: int
+    vector: NDArray[np.float32] | None
+    bias: NDArray[np.float32] | None
+    score: float | None
+    threshold: float
+    level_score: float | None
+    level_threshold: float | None
+    anomaly: bool
+    reason: Reason | None
+    detail: str | None
+    shares: NDArray[np.float32] | None
+    gap: bool
+    clipped: bool
+    event: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    score: float | None
+    reason: Reason | None
+    shares: NDArray[np.float32] | None
+
+
+class Flow:
+    """One asset's way from block to alarm, with all the state that it carries."""
+
+    def __init__(self, spec: FlowSpec, model: Model, range_max: float | None = None) -> None:
+        """Prepare every step of ``spec`` around ``model``, which several flows may share.
+
+        Args:
+            spec: the bundle's parameters.
+            model: its network.
+            range_max: largest magnitude the sensor delivers, to mark clipped windows.
+
+        Raises:
+            FeatureError: a feature plugin is missing, of another version, or cannot work here.
+        """
+        self.spec = spec
+        self.feature_names = spec.feature_names
+        self._conformer = Conformer(spec.input)
+        self._windower = Windower(spec.input, range_max)
+        self._features = _extractor(spec)
+        self._scaler = Scaler(spec.scaler)
+        self._scorer = Scorer(spec.scorer)
+        self._targets = np.array(spec.model.targets, dtype=np.intp)
+        self.gate = Gate(spec.gate)
+        self.denoiser = (
+            None if spec.denoise is None else Denoiser(spec.denoise, len(spec.feature_names))
+        )
+        self.predictor = predictor(model, len(spec.feature_names))
+        self.smoothing = Ewma(spec.smoothing)
+        self.level = None if spec.level is None else LevelDetector(spec.level)
+        self.rules: dict[Detector, AlarmRule] = {"network": AlarmRule(spec.alarm)}
+        if spec.level is not None:
+            self.rules["level"] = AlarmRule(spec.level.alarm)
+        self.anomalies = Anomalies()
+        self.index = 0
+        self.washout_left = spec.model.washout
+        self.broken = False  # windows have passed that the network did not see
+        self.recent: deque[NDArray[np.float32]] = deque(maxlen=max(1, spec.model.washout_vectors))
+
+    def push_block(self, block: Block) -> Iterator[WindowResult]:
+        """Yield the result of every window that ``block`` completes.
+
+        Raises:
+            InputError: the block is not what the bundle was made for.
+        """
+        for window in self._windower.push(self._conformer.conform(block)):
+            yield self.push_window(window)
+
+    def push_window(self, window: Window) -> WindowResult:
+        """Compute the window's features and score them."""
+        self.broken |= window.gap
+        if self._features is None:
+            return self._push(window.samples[0], None, window)
+        try:
+            vector, bias = self._features.compute(window.samples)
+        except FeatureError as error:
+            self.broken = True
+            return self._result(window, None, None, _Scored(None, "invalid", None), str(error))
+        return self._push(vector, bias, window)
+
+    def push_vector(
+        self, vector: NDArray[np.float32], start_ns: int, end_ns: int, *, gap: bool = False
+    ) -> WindowResult:
+        """Score a feature vector, float32 (F,), that was computed before."""
+        self.broken |= gap
+        window = Window(np.empty((0, 0), np.float32), start_ns, end_ns, gap=gap, clipped=False)
+        return self._push(vector, None, window)
+
+    def warm_up(self, vectors: Iterable[NDArray[np.float32]]) -> None:
+        """Replay past vectors, float32 (F,), so that the next window is scored at once.
+
+        No window is counted and no alarm moves.
+        """
+        for vector in vectors:
+            if self.level is not None:
+                self.level.push(vector)
+            self._score(vector)
+
+    def state(self) -> FlowState:
+        """Everything that ``restore`` needs for scores that are bit-equal from here on."""
+        return snapshot_flow(self)
+
+    def restore(self, state: FlowState) -> None:
+        """Continue from the ``state`` of a flow of the same bundle.
+
+        Raises:
+            ValueError: the state is another bundle's; this flow is of no use then.
+        """
+        restore_flow(self, state)
+
+    def _push(
+        self, vector: NDArray[np.float32], bias: NDArray[np.float32] | None, window: Window
+    ) -> WindowResult:
+        if not np.isfinite(vector).all():
+            self.broken = True
+            missing = [self.feature_names[i] for i in np.flatnonzero(~np.isfinite(vector))]
+            detail = f"not a finite number: {', '.join(missing[:_NAMED])}"
+            return self._result(window, vector, bias, _Scored(None, "invalid", None), detail)
+        if self.gate.is_idle(vector, window.start_ns):
+            self.broken = True
+            return self._result(window, vector, bias, _Scored(None, "idle", None))
+        scored = self._score(vector)
+        ratios: dict[Detector, float] = {}
+        if scored.score is not None:
+            ratios["network"] = scored.score / self.spec.threshold.value
+        return self._judge(window, vector, bias, scored, ratios)
+
+    def _score(self, vector: NDArray[np.float32]) -> _Scored:
+        broken, self.broken = self.broken, False
+        self.recent.append(vector)
+        if self.denoiser is not None:
+            vector = self.denoiser.push(vector)
+        scaled = self._scaler.scale(vector)
+        residuals = self.predictor.push(scaled, self._scaler.clip(scaled))
+        if self.washout_left > 0 or residuals is None:
+            self.washout_left = max(0, self.washout_left - 1)
+            return _Scored(None, "washout", None)
+        if broken:  # the forecast was for another time
+            return _Scored(None, "gap", None)
+        score, target_shares = self._scorer.score(residuals)
+        shares = np.zeros(len(vector), dtype=np.float32)
+        shares[self._targets] = target_shares
+        return _Scored(self.smoothing.push(score), None, shares)
+
+    def _judge(
+        self,
+        window: Window,
+        vector: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        scored: _Scored,
+        ratios: dict[Detector, float],
+    ) -> WindowResult:
+        level_score, loudest = None, 0
+        if self.level is not None and self.spec.level is not None:
+            level_score, loudest = self.level.push(vector)
+            if scored.reason != "washout":
+                ratios["level"] = level_score / self.spec.level.threshold
+        for name, ratio in ratios.items():
+            self.rules[name].push(ratio)
+        event = self.anomalies.push(
+            ratios,
+            {name: rule.is_open for name, rule in self.rules.items()},
+            (self.index, window.start_ns, window.end_ns),
+            self._responsible(ratios, scored, loudest),
+        )
+        return self._result(window, vector, bias, scored, level_score=level_score, event=event)
+
+    def _responsible(
+        self, ratios: dict[Detector, float], scored: _Scored, loudest: int
+    ) -> tuple[tuple[str, float], ...]:
+        by_level = ratios.get("level", 0.0) > ratios.get("network", 0.0)
+        if scored.shares is None or by_level:
+            return ((self.feature_names[loudest], 1.0),) if "level" in ratios else ()
+        order = np.argsort(scored.shares)[::-1][:_NAMED]
+        return tuple((self.feature_names[i], float(scored.shares[i])) for i in order)
+
+    def _result(
+        self,
+        window: Window,
+        vector: NDArray[np.float32] | None,
+        bias: NDArray[np.float32] | None,
+        scored: _Scored,
+        detail: str | None = None,
+        *,
+        level_score: float | None = None,
+        event: Event | None = None,
+    ) -> WindowResult:
+        result = WindowResult(
+            index=self.index,
+            start_ns=window.start_ns,
+            end_ns=window.end_ns,
+            vector=vector,
+            bias=bias,
+            score=scored.score,
+            threshold=self.spec.threshold.value,
+            level_score=level_score,
+            level_threshold=None if self.spec.level is None else self.spec.level.threshold,
+            anomaly=self.anomalies.open is not None,
+            reason=scored.reason,
+            detail=detail,
+            shares=scored.shares,
+            gap=window.gap,
+            clipped=window.clipped,
+            event=event,
+        )
+        self.index += 1
+        return result
+
+
+def _extractor(spec: FlowSpec) -> FeatureExtractor | None:
+    if spec.input.kind == "features":
+        return None
+    extractor = FeatureExtractor(spec.features, spec.input.feature_input())
+    if extractor.names != spec.feature_names:
+        raise FeatureError(
+            f"the plugins compute {list(extractor.names)},"
+            f" the bundle was made with {list(spec.feature_names)}"
+        )
+    return extractor

@@ -1,0 +1,206 @@
+"""The network behind two faces: a window re-run from zero state, or one step with carried state.
+
+Both take scaled vectors one by one and return the residual rows of the newest window: what came
+minus what the network had expected. All state is explicit here; an interpreter holds none between
+calls, so that assets which follow the same bundle share it.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.runtime import load_interpreter, tensor_indices
+
+_VECTOR = 2  # axes of a streaming model's input: (1, F)
+
+
+class ModelError(ValueError):
+    """The model file is not what its specification says."""
+
+
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to run the model.
+
+    Attributes:
+        family: ``forecaster`` predicts the targets of the next vector, ``autoencoder`` the window.
+        form: ``window`` (state reset before each call) or ``streaming`` (packed explicit state).
+        quantization: how the weights are stored; informs, changes nothing.
+        window_length: vectors per call; 1 for streaming.
+        state_size: floats of packed state; 0 for window models.
+        targets: indices of the features that are predicted.
+        washout: vectors after which the outputs are used; before it windows are not scored.
+        washout_tolerance: largest relative difference of the score between a run from saved
+            state and one warmed up over ``washout_vectors`` vectors, as the trainer measured it.
+        washout_vectors: vectors replayed to warm a state up.
+    """
+
+    family: Literal["forecaster", "autoencoder"]
+    form: Literal["window", "streaming"]
+    quantization: Literal["float32", "float16", "dynamic", "int8"]
+    window_length: int
+    state_size: int
+    targets: tuple[int, ...]
+    washout: int
+    washout_tolerance: float = 0.0
+    washout_vectors: int = 0
+
+
+class Model:
+    """One loaded TFLite model; holds no state between calls."""
+
+    def __init__(self, content: bytes, spec: ModelSpec, n_features: int) -> None:
+        """Load ``content``.
+
+        Raises:
+            ModelError: the file cannot be loaded or has other inputs or outputs than ``spec`` says.
+        """
+        self.spec = spec
+        try:
+            self._interpreter = load_interpreter(content)
+            inputs, outputs = tensor_indices(self._interpreter)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+        streaming = spec.form == "streaming"
+        expected = ({"x", "s"}, {"y", "s_next"}) if streaming else ({"x"}, {"y"})
+        if (set(inputs), set(outputs)) != expected:
+            raise ModelError(
+                f"model has inputs {sorted(inputs)} and outputs {sorted(outputs)},"
+                f" allowed for a {spec.form} model: {sorted(expected[0])} and {sorted(expected[1])}"
+            )
+        rows = spec.window_length if spec.family == "autoencoder" else 1
+        allowed = {
+            "x": [(1, n_features) if streaming else (1, spec.window_length, n_features)],
+            "y": [(1, rows * len(spec.targets)), (1, rows, len(spec.targets))],
+            "s": [(1, spec.state_size)],
+            "s_next": [(1, spec.state_size)],
+        }
+        details = (*self._interpreter.get_input_details(), *self._interpreter.get_output_details())
+        tensors = {int(d["index"]): d for d in details}
+        for name, index in (inputs | outputs).items():
+            shape, dtype = tuple(tensors[index]["shape"].tolist()), tensors[index]["dtype"]
+            if shape not in allowed[name] or dtype is not np.float32:
+                raise ModelError(
+                    f"model tensor {name!r} is {np.dtype(dtype)} of shape {shape},"
+                    f" allowed: float32 of {allowed[name][0]}"
+                )
+        self._x, self._y = inputs["x"], outputs["y"]
+        self._s, self._s_next = inputs.get("s", -1), outputs.get("s_next", -1)
+
+    def step(
+        self, x: NDArray[np.float32], state: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run a streaming model on x (1, F) and state (1, S); return y (1, O) and the next state."""
+        run = self._interpreter
+        run.set_tensor(self._x, x)
+        run.set_tensor(self._s, state)
+        run.invoke()
+        return run.get_tensor(self._y), run.get_tensor(self._s_next)
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run a window model on x (1, L, F) from zero state and return y."""
+        run = self._interpreter
+        run.reset_all_variables()  # a fused LSTM keeps its state in variable tensors otherwise
+        run.set_tensor(self._x, x)
+        run.invoke()
+        return run.get_tensor(self._y)
+
+
+class Predictor(Protocol):
+    """Residuals of one asset's vectors, and the state that makes them."""
+
+    def push(
+        self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
+    ) -> NDArray[np.float32] | None:
+        """Take the newest scaled vector and what the network may see of it, both float32 (F,).
+
+        Returns residuals float32 (rows, targets), None while there is no prediction yet.
+        """
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """Everything that ``restore`` needs to continue bit for bit."""
+
+    def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
+        """Continue from a ``state``. Raises ValueError where its arrays have other shapes."""
+
+
+class StreamingForecaster:
+    """Predicts the next vector from packed state, one step per vector."""
+
+    def __init__(self, model: Model) -> None:
+        """Begin with zero state and no prediction."""
+        self._model = model
+        self._targets = np.array(model.spec.targets, dtype=np.intp)
+        self._state = np.zeros((1, model.spec.state_size), dtype=np.float32)
+        self._expected: NDArray[np.float32] | None = None
+
+    def push(
+        self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
+    ) -> NDArray[np.float32] | None:
+        """See Predictor."""
+        expected = self._expected
+        self._expected, self._state = self._model.step(seen[None, :], self._state)
+        return None if expected is None else scaled[self._targets][None, :] - expected
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """See Predictor."""
+        kept = {"state": self._state}
+        if self._expected is not None:
+            kept["expected"] = self._expected
+        return kept
+
+    def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
+        """See Predictor."""
+        expected = state.get("expected")
+        shapes = {"state": self._state.shape, "expected": (1, len(self._targets))}
+        _check(state, {name: shapes[name] for name in shapes if name in state or name == "state"})
+        self._state, self._expected = state["state"], expected
+
+
+class WindowPredictor:
+    """Keeps the last vectors and re-runs the network over them from zero state."""
+
+    def __init__(self, model: Model, n_features: int) -> None:
+        """Begin with an empty history of vectors."""
+        self._model = model
+        self._forecasts = model.spec.family == "forecaster"
+        self._targets = np.array(model.spec.targets, dtype=np.intp)
+        self._rows = np.zeros((0, n_features), dtype=np.float32)
+
+    def push(
+        self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
+    ) -> NDArray[np.float32] | None:
+        """See Predictor."""
+        length = self._model.spec.window_length
+        residual = None
+        if self._forecasts and len(self._rows) == length:
+            residual = scaled[self._targets][None, :] - self._model.run(self._rows[None])
+        self._rows = np.concatenate((self._rows, seen[None, :]))[-length:]
+        if not self._forecasts and len(self._rows) == length:
+            rebuilt = self._model.run(self._rows[None]).reshape(length, -1)
+            residual = self._rows[:, self._targets] - rebuilt
+        return residual
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """See Predictor."""
+        return {"rows": self._rows}
+
+    def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
+        """See Predictor."""
+        rows = min(len(state.get("rows", ())), self._model.spec.window_length)
+        _check(state, {"rows": (rows, self._rows.shape[1])})
+        self._rows = state["rows"]
+
+
+def _check(state: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, ...]]) -> None:
+    found = {name: array.shape for name, array in state.items()}
+    if found != shapes or any(array.dtype != np.float32 for array in state.values()):
+        raise ValueError(f"the network's state has arrays of {found}, allowed: float32 of {shapes}")
+
+
+def predictor(model: Model, n_features: int) -> Predictor:
+    """Return the predictor for the form of ``model``."""
+    if model.spec.form == "streaming":
+        return StreamingForecaster(model)
+    return WindowPredictor(model, n_features)

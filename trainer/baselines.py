@@ -1,0 +1,79 @@
+"""Plain methods on the level, for the table that the network has to stand in.
+
+Each is fitted on the healthy windows and alarms when three windows in a row are beyond its limit;
+an alarm closes after three windows in a row within it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec
+from edge_agent.pipeline.level import levels
+from trainer.data import Series
+from trainer.evaluate import Alarm, Verdicts, verdicts
+
+_RULE = AlarmSpec(k=3, n=3, close_after=3)
+_EWMA_WEIGHT = 0.2  # Roberts 1959; limit of 6 sigma of the average, as in the published check
+_CUSUM_SLACK, _CUSUM_LIMIT = 0.5, 12.0  # Page 1954, in sigmas; as in the published check
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def baseline_verdicts(
+    series: Series, columns: tuple[int, ...], healthy: tuple[int, int]
+) -> dict[str, Verdicts]:
+    """Return the verdicts of each baseline over the level features ``columns``."""
+    values = levels(series.vectors[:, columns], logarithmic=False)
+    part = values[healthy[0] : healthy[1]]
+    z = (values - np.nanmean(part, axis=0)) / np.maximum(np.nanstd(part, axis=0), 1e-12)
+    z = np.nan_to_num(z)
+    statistics: dict[str, Statistic] = {
+        "level mean + 3 sigma": lambda z: z / 3.0,
+        "level mean + 5 sigma": lambda z: z / 5.0,
+        "EWMA of the level": _ewma,
+        "CUSUM of the level": _cusum,
+    }
+    return {
+        name: verdicts(_alarms(statistic(z).max(axis=1)), series, healthy)
+        for name, statistic in statistics.items()
+    }
+
+
+def _ewma(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    limit = 6.0 * np.sqrt(_EWMA_WEIGHT / (2.0 - _EWMA_WEIGHT))
+    average, out = np.zeros(z.shape[1]), np.empty_like(z)
+    for t, row in enumerate(z):
+        average = average + _EWMA_WEIGHT * (row - average)
+        out[t] = average / limit
+    return out
+
+
+def _cusum(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    total, out = np.zeros(z.shape[1]), np.empty_like(z)
+    for t, row in enumerate(z):
+        # the sum is held at twice the limit so that it can come back when the level does
+        total = np.clip(total + row - _CUSUM_SLACK, 0.0, 2.0 * _CUSUM_LIMIT)
+        out[t] = total / _CUSUM_LIMIT
+    return out
+
+
+def _alarms(ratios: NDArray[np.float64]) -> list[Alarm]:
+    rule, alarms = AlarmRule(_RULE), list[Alarm]()
+    opened, worst = None, 0.0
+    for t, ratio in enumerate(ratios):
+        is_open = rule.push(float(ratio))
+        worst = max(worst, float(ratio)) if opened is not None else float(ratio)
+        if is_open and opened is None:
+            opened = t
+        elif not is_open and opened is not None:
+            alarms.append(_alarm(opened, t, worst))
+            opened = None
+    if opened is not None:
+        alarms.append(_alarm(opened, None, worst))
+    return alarms
+
+
+def _alarm(opened: int, closed: int | None, severity: float) -> Alarm:
+    return Alarm(opened=opened, closed=closed, detector="level", severity=severity, features=())

@@ -1,0 +1,169 @@
+"""A recording as the network sees it: one feature vector per window, with its times."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.block import Conformer, InputSpec
+from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec, installed_spec
+from edge_agent.pipeline.window import Window, Windower
+from edge_agent.plugin import FeatureError
+from edge_agent.recordings import Recording
+from trainer.recipe import Recipe
+
+Progress = Callable[[int, int | None], None]
+
+
+class DataError(ValueError):
+    """The recording does not do for training; the message says what was found and is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The feature vectors of a whole recording.
+
+    Attributes:
+        input: how windows were cut.
+        features: the plugins that computed them; empty where they came from a table.
+        names: of the vector's numbers.
+        vectors: float32 (n, F); rows of NaN where a window could not be computed.
+        start_ns: int64 (n,), UTC nanoseconds.
+        end_ns: int64 (n,).
+        gap: bool (n,), windows are missing before this one.
+    """
+
+    input: InputSpec
+    features: tuple[FeatureSpec, ...]
+    names: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    gap: NDArray[np.bool_]
+
+    def digest(self, first: int, last: int) -> str:
+        """Return the sha256 of names and vectors [first, last)."""
+        text = "\n".join(self.names).encode()
+        return hashlib.sha256(text + self.vectors[first:last].tobytes()).hexdigest()
+
+
+def input_spec(
+    recording: Recording, recipe: Recipe, length: int | None = None, hop: int | None = None
+) -> InputSpec:
+    """Say how windows are cut from ``recording``.
+
+    The user's ``length`` and ``hop`` come first, then one window for each burst, then the recipe's.
+
+    Raises:
+        DataError: a window longer than the bursts, or window and hop for a feature table.
+    """
+    if recording.kind == "features":
+        if length not in (None, 1) or hop not in (None, 1):
+            raise DataError(f"{recording.path}: a feature table has no samples to cut windows from")
+        return InputSpec(
+            kind="features",
+            channels=_columns(recording.channels, recipe),
+            rate_hz=None,
+            unit=None,
+            length=1,
+            hop=1,
+            period_s=recording.period_s,
+        )
+    burst = recording.burst_length
+    length = length or burst or recipe.window.length
+    if burst is not None and length > burst:
+        raise DataError(f"{recording.path}: window is {length} samples, allowed: 1 to {burst}")
+    hop = hop or (
+        length if burst is not None or length != recipe.window.length else recipe.window.hop
+    )
+    return InputSpec(
+        kind="samples",
+        channels=recording.channels,
+        rate_hz=recording.rate_hz,
+        unit=recording.unit,
+        length=length,
+        hop=hop,
+        period_s=recording.period_s,
+    )
+
+
+def windows(recording: Recording, spec: InputSpec) -> Iterator[Window]:
+    """Yield the recording's windows as the gateway would cut them."""
+    conformer, windower = Conformer(spec), Windower(spec)
+    for block in recording.blocks():
+        yield from windower.push(conformer.conform(block))
+
+
+def read_series(
+    recording: Recording, recipe: Recipe, spec: InputSpec, progress: Progress | None = None
+) -> Series:
+    """Compute the features of every window of ``recording``.
+
+    Raises:
+        DataError: no window at all.
+        FeatureError: a feature cannot be computed from such windows.
+    """
+    if spec.kind == "features":
+        features: tuple[FeatureSpec, ...] = ()
+        extractor, names = None, spec.channels
+    else:
+        features = tuple(installed_spec(p.plugin, p.options) for p in recipe.features.plugins)
+        extractor = FeatureExtractor(features, spec.feature_input())
+        names = extractor.names
+    rows, times = [], []
+    total = _window_count(recording, spec)
+    for window in windows(recording, spec):
+        rows.append(window.samples[0] if extractor is None else _vector(extractor, window))
+        times.append((window.start_ns, window.end_ns, window.gap))
+        if progress is not None:
+            progress(len(rows), total)
+    if not rows:
+        raise DataError(
+            f"{recording.path}: no window of {spec.length} samples found, allowed: at least one"
+        )
+    starts, ends, gaps = zip(*times, strict=True)
+    return Series(
+        spec,
+        features,
+        names,
+        np.array(rows, dtype=np.float32),
+        np.array(starts, dtype=np.int64),
+        np.array(ends, dtype=np.int64),
+        np.array(gaps, dtype=np.bool_),
+    )
+
+
+def raw_windows(recording: Recording, spec: InputSpec, first: int, last: int) -> list[Window]:
+    """Return windows [first, last) with samples of their own."""
+    return [
+        Window(w.samples.copy(), w.start_ns, w.end_ns, gap=w.gap, clipped=w.clipped)
+        for w in islice(windows(recording, spec), first, last)
+    ]
+
+
+def _vector(extractor: FeatureExtractor, window: Window) -> NDArray[np.float32]:
+    try:
+        return extractor.compute(window.samples)[0]
+    except FeatureError:
+        return np.full(len(extractor.names), np.nan, dtype=np.float32)
+
+
+def _window_count(recording: Recording, spec: InputSpec) -> int | None:
+    if recording.length is None:
+        return None
+    if recording.kind == "features" or recording.burst_length is None:
+        return max(0, (recording.length - spec.length) // spec.hop + 1)
+    return recording.length * ((recording.burst_length - spec.length) // spec.hop + 1)
+
+
+def _columns(names: tuple[str, ...], recipe: Recipe) -> tuple[str, ...]:
+    wanted = tuple(
+        n
+        for n in names
+        if n.rpartition("_")[2] in recipe.features.columns
+        or any(n.endswith(f"_{column}") for column in recipe.features.columns)
+    )
+    return wanted or names

@@ -1,0 +1,96 @@
+"""Figures the manifest states about the shipped network: washout and golden history."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.bundle import Golden, make_golden
+from edge_agent.pipeline.features import FeatureExtractor
+from edge_agent.pipeline.flow import Flow, FlowSpec
+from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.window import Window
+
+_CUTS = 5  # restarts tried for the washout tolerance
+_AFTER = 10  # windows compared after each
+_QUIET = 24  # scored golden windows before the machine gets worse
+_WORSE = 40  # golden windows in which it is worse, enough for any alarm rule here
+_RAW_BYTES = 1 << 20  # raw windows make golden vectors large
+
+
+class GoldenHistoryError(RuntimeError):
+    """No alarm could be provoked: the detector that was made is deaf."""
+
+
+def washout_tolerance(spec: FlowSpec, model: Model, healthy: NDArray[np.float32]) -> float:
+    """Measure how far scores after a warm-up are from those of an undisturbed run.
+
+    Args:
+        spec: the flow.
+        model: its network.
+        healthy: vectors, float32 (n, F), all finite.
+
+    Returns:
+        The largest relative difference over several restarts, 0 where there is too little to try.
+    """
+    vectors = spec.model.washout_vectors
+    undisturbed = _scores(Flow(spec, model), healthy)
+    worst = 0.0
+    for cut in np.linspace(vectors, len(healthy) - _AFTER, _CUTS).astype(int):
+        if cut < vectors or cut <= spec.model.washout:
+            continue
+        flow = Flow(spec, model)
+        flow.warm_up(healthy[cut - vectors : cut])
+        pairs = zip(_scores(flow, healthy[cut : cut + _AFTER]), undisturbed[cut:], strict=False)
+        worst = max([worst, *(abs(a - b) / b for a, b in pairs if a is not None and b is not None)])
+    return worst
+
+
+def golden_history(
+    spec: FlowSpec, model: Model, healthy: NDArray[np.float32], raw: list[Window]
+) -> Golden:
+    """Return golden vectors that lead from washout over quiet windows into an alarm.
+
+    Args:
+        spec: the flow.
+        model: its network.
+        healthy: vectors of the healthy windows, float32 (n, F), all finite.
+        raw: the windows that the last of them were computed from; empty for feature input.
+
+    Raises:
+        GoldenHistoryError: even a hundredfold amplitude raises no alarm.
+    """
+    quiet = healthy[-(spec.model.washout + spec.model.window_length + _QUIET) :]
+    for factor in (4.0, 10.0, 100.0):
+        windows = [(len(quiet) - len(raw) + i, w) for i, w in enumerate(raw)]
+        worse = np.repeat(_worse_vector(spec, quiet, raw, factor)[None], _WORSE, axis=0)
+        if raw:
+            windows.append((len(quiet), _louder(raw[-1], factor)))
+        golden = make_golden(Flow(spec, model), np.concatenate((quiet, worse)), windows)
+        if golden.anomaly.any() and not golden.anomaly.all():
+            return golden
+    raise GoldenHistoryError("no alarm at a hundred times the healthy amplitude: the alarm is deaf")
+
+
+def golden_raw_count(length: int, channels: int) -> int:
+    """Return how many raw windows of that size golden vectors should hold."""
+    return int(np.clip(_RAW_BYTES // (4 * length * channels), 1, 4))
+
+
+def _scores(flow: Flow, vectors: NDArray[np.float32]) -> list[float | None]:
+    return [flow.push_vector(v, i, i + 1).score for i, v in enumerate(vectors)]
+
+
+def _worse_vector(
+    spec: FlowSpec, quiet: NDArray[np.float32], raw: list[Window], factor: float
+) -> NDArray[np.float32]:
+    if raw:
+        extractor = FeatureExtractor(spec.features, spec.input.feature_input())
+        return extractor.compute(_louder(raw[-1], factor).samples)[0]
+    spread = np.maximum(quiet.std(axis=0), 1e-3 * np.abs(quiet).mean(axis=0) + 1e-9)
+    return (np.abs(quiet[-1]) * factor + factor * spread).astype(np.float32)
+
+
+def _louder(window: Window, factor: float) -> Window:
+    # an alternating sign changes the spectrum as well as the level
+    signs = np.where(np.arange(len(window.samples)) % 2 == 0, 1.0, 1.0 - 1.0 / factor)
+    samples = (window.samples * factor * signs[:, None]).astype(np.float32)
+    return Window(samples, window.start_ns, window.end_ns, gap=False, clipped=False)
