@@ -1,0 +1,7 @@
+"""Fitting: from scaled vectors to a network's weights."""
+
+from trainer.fit.batches import FitError
+from trainer.fit.fit import fit_network
+from trainer.fit.spec import FitSpec
+
+__all__ = ["FitError", "FitSpec", "fit_network"]

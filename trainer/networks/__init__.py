@@ -1,0 +1,17 @@
+"""Networks: what a recipe asks for, fitted weights as arrays, and what they compute."""
+
+from trainer.networks.fitted import FitHistory, FittedNetwork, LayerWeights, NetworkError
+from trainer.networks.reference import predict_step, predict_stream, predict_windows, zero_state
+from trainer.networks.spec import NetworkSpec
+
+__all__ = [
+    "FitHistory",
+    "FittedNetwork",
+    "LayerWeights",
+    "NetworkError",
+    "NetworkSpec",
+    "predict_step",
+    "predict_stream",
+    "predict_windows",
+    "zero_state",
+]

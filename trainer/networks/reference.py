@@ -1,0 +1,171 @@
+"""What a fitted network computes, in plain float32 numpy: the reference for every export.
+
+The formulas are those of Keras' LSTM and GRU (``reset_after``) layers; a test holds the two
+against each other.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.networks.fitted import FittedNetwork, LayerWeights, NetworkError
+from trainer.networks.spec import NetworkSpec
+
+Array = NDArray[np.float32]
+
+
+def zero_state(network: FittedNetwork, n_streams: int = 1) -> Array:
+    """State of a streaming network that has seen nothing, float32 (n_streams, S)."""
+    return np.zeros((n_streams, network.spec.state_size), dtype=np.float32)
+
+
+def predict_step(network: FittedNetwork, x: Array, state: Array) -> tuple[Array, Array]:
+    """Advance a streaming network by one vector.
+
+    Args:
+        network: of the streaming form.
+        x: float32 (n_streams, F).
+        state: float32 (n_streams, S), packed as h1, c1, h2, c2, ... (LSTM) or h1, h2, ... (GRU).
+
+    Returns:
+        The prediction, float32 (n_streams, O), and the next state.
+    """
+    spec = network.spec
+    parts: list[Array] = []
+    start = 0
+    for layer in network.layers:
+        width = layer.units * (2 if spec.cell == "lstm" else 1)
+        packed = state[:, start : start + width]
+        start += width
+        after = _advance(spec, layer, x, packed)
+        parts.append(after)
+        x = after[:, : layer.units]
+    return _head(network, x), np.concatenate(parts, axis=1)
+
+
+def predict_stream(
+    network: FittedNetwork, inputs: Array, state: Array | None = None
+) -> tuple[Array, Array]:
+    """Predict from each vector of a run, the state carried from one to the next.
+
+    Args:
+        network: of the streaming form.
+        inputs: float32 (n, F), consecutive.
+        state: float32 (1, S), zero where None.
+
+    Returns:
+        Predictions, float32 (n, O) (row t is made from the vectors up to t), and the state
+        after the last vector.
+
+    Raises:
+        NetworkError: the network is of another form or the vectors of another width.
+    """
+    _require(network, "streaming", inputs, 2)
+    current = zero_state(network) if state is None else state
+    outputs = np.empty((len(inputs), network.n_outputs), dtype=np.float32)
+    for row in range(len(inputs)):
+        y, current = predict_step(network, inputs[row : row + 1], current)
+        outputs[row] = y[0]
+    return outputs, current
+
+
+def predict_windows(network: FittedNetwork, windows: Array) -> Array:
+    """Predict from windows, each from zero state.
+
+    Args:
+        network: of the window form.
+        windows: float32 (n, window_length, F).
+
+    Returns:
+        float32 (n, O) for a forecaster, (n, window_length, O) for an autoencoder.
+
+    Raises:
+        NetworkError: the network is of another form or the windows of another shape.
+    """
+    _require(network, "window", windows, 3)
+    length = network.spec.window_length
+    if windows.shape[1] != length:
+        message = f"windows hold {windows.shape[1]} vectors; {length} are allowed"
+        raise NetworkError(message)
+    encoder = len(network.spec.units)
+    sequence = windows
+    for layer in network.layers[:encoder]:
+        sequence = _run_layer(network.spec, layer, sequence)
+    last = sequence[:, -1]
+    if network.spec.family == "forecaster":
+        return _head(network, last)
+    sequence = np.repeat(last[:, None], length, axis=1)
+    for layer in network.layers[encoder:]:
+        sequence = _run_layer(network.spec, layer, sequence)
+    return _head(network, sequence)
+
+
+def _require(network: FittedNetwork, form: str, given: Array, dimensions: int) -> None:
+    if network.spec.form != form:
+        message = f"the network has the form '{network.spec.form}'; '{form}' is allowed here"
+        raise NetworkError(message)
+    if given.ndim != dimensions or given.shape[-1] != network.n_inputs:
+        message = (
+            f"the inputs have the shape {given.shape}; {dimensions} dimensions with "
+            f"{network.n_inputs} numbers in the last are allowed"
+        )
+        raise NetworkError(message)
+
+
+def _run_layer(spec: NetworkSpec, layer: LayerWeights, sequence: Array) -> Array:
+    """Run an LSTM layer over (n, length, inputs) from zero state: (n, length, units)."""
+    n, length, _ = sequence.shape
+    packed = np.zeros((n, 2 * layer.units), dtype=np.float32)
+    outputs = np.empty((n, length, layer.units), dtype=np.float32)
+    for step in range(length):
+        packed = _advance(spec, layer, sequence[:, step], packed)
+        outputs[:, step] = packed[:, : layer.units]
+    return outputs
+
+
+def _advance(spec: NetworkSpec, layer: LayerWeights, x: Array, packed: Array) -> Array:
+    """Return the layer's next packed state: h, c for an LSTM, h for a GRU."""
+    if spec.cell == "lstm":
+        return _advance_lstm(spec, layer, x, packed)
+    return _advance_gru(spec, layer, x, packed)
+
+
+def _advance_lstm(spec: NetworkSpec, layer: LayerWeights, x: Array, packed: Array) -> Array:
+    units = layer.units
+    h, c = packed[:, :units], packed[:, units:]
+    z = x @ layer.kernel + h @ layer.recurrent + layer.bias
+    i, f, candidate, o = (z[:, k * units : (k + 1) * units] for k in range(4))
+    c = _sigmoid(f) * c + _sigmoid(i) * _activate(spec, candidate)
+    h = _sigmoid(o) * _activate(spec, c)
+    return np.concatenate((h, c), axis=1)
+
+
+def _advance_gru(spec: NetworkSpec, layer: LayerWeights, x: Array, packed: Array) -> Array:
+    units = layer.units
+    from_input = x @ layer.kernel + layer.bias[0]
+    from_state = packed @ layer.recurrent + layer.bias[1]
+    gates = _sigmoid(from_input[:, : 2 * units] + from_state[:, : 2 * units])
+    z, r = gates[:, :units], gates[:, units:]
+    candidate = _activate(spec, from_input[:, 2 * units :] + r * from_state[:, 2 * units :])
+    after: Array = z * packed + (1.0 - z) * candidate
+    return after
+
+
+def _head(network: FittedNetwork, hidden: Array) -> Array:
+    linear: Array = hidden @ network.head_kernel + network.head_bias
+    bound = network.spec.output_bound
+    if bound is None:
+        return linear
+    bounded: Array = np.float32(bound) * np.tanh(linear / np.float32(bound))
+    return bounded
+
+
+def _sigmoid(z: Array) -> Array:
+    # tanh does not overflow where exp(-z) would
+    half = np.float32(0.5)
+    result: Array = half * np.tanh(half * z) + half
+    return result
+
+
+def _activate(spec: NetworkSpec, z: Array) -> Array:
+    result: Array = np.tanh(z) if spec.activation == "tanh" else np.maximum(z, np.float32(0.0))
+    return result
