@@ -1,0 +1,13 @@
+"""Readers of recording files: one function opens any format, one protocol reads it."""
+
+from edge_agent.recordings.numpy_archive import write_recording
+from edge_agent.recordings.open import open_recording
+from edge_agent.recordings.recording import Recording, RecordingError, RecordingOptions
+
+__all__ = [
+    "Recording",
+    "RecordingError",
+    "RecordingOptions",
+    "open_recording",
+    "write_recording",
+]
