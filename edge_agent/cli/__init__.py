@@ -1,0 +1,1 @@
+"""The commands: each parses, calls one function, and maps the result to an exit code."""

@@ -1,0 +1,170 @@
+"""``edge-agent``: the commands of the gateway."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from edge_agent.cli import exit_codes
+
+# One window is too small to be worth a thread, and each thread of the matrix library takes memory
+# of its own. Read when numpy is imported, which no command does before it is called.
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+_PATH = click.Path(path_type=Path)
+_CONFIG = click.option(
+    "--config",
+    type=_PATH,
+    default=Path("/etc/edge-agent/config.toml"),
+    show_default=True,
+    help="Main file; config.d/*.toml beside it is read too.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def _print_version(context: click.Context, _option: click.Parameter, value: object) -> None:
+    if value:
+        click.echo(f"edge-agent {version('edge-agent')}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def agent() -> None:
+    """Watch machines: sample sensors, score each window, publish anomalies over MQTT."""
+
+
+@agent.command(epilog="\b\nExample:\n  edge-agent run --config /etc/edge-agent/config.toml")
+@_CONFIG
+@click.option("--end-with-data", is_flag=True, help="End when no sensor will deliver any more.")
+@click.option("--verbose", "-v", is_flag=True, help="Say more in the log.")
+def run(config: Path, *, end_with_data: bool, verbose: bool) -> int:
+    """Run the agent until it is told to stop (SIGTERM or Ctrl-C)."""
+    from edge_agent.cli.run import run_command
+
+    return run_command(config, end_with_data=end_with_data, verbose=verbose)
+
+
+@agent.command(epilog="\b\nExample:\n  edge-agent check --config config.toml")
+@_CONFIG
+@click.option("--offline", is_flag=True, help="Do not open the sensors, as while the agent runs.")
+@_JSON
+def check(config: Path, *, offline: bool, as_json: bool) -> int:
+    """Check the configuration, its bundles, plugins and sensors; say all that is wrong at once."""
+    from edge_agent.cli.check import check_command
+
+    return check_command(config, offline=offline, as_json=as_json)
+
+
+@agent.command(epilog="\b\nExample:\n  edge-agent plugins")
+@_JSON
+def plugins(*, as_json: bool) -> int:
+    """List the installed sensor and feature plugins, also those that do not work."""
+    from edge_agent.cli.plugins import plugins_command
+
+    return plugins_command(as_json=as_json)
+
+
+@agent.command(
+    epilog="\b\nExample:\n  edge-agent sample --config config.toml --asset pump-1 --blocks 5"
+)
+@_CONFIG
+@click.option("--asset", required=True, help="Name of the asset whose sensor to read.")
+@click.option("--blocks", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds to wait for all blocks together.",
+)
+@_JSON
+def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: bool) -> int:
+    """Read some blocks from an asset's sensor and show what is in them."""
+    from edge_agent.cli.sample import sample_command
+
+    return sample_command(config, asset, blocks, timeout_s, as_json=as_json)
+
+
+@agent.command(
+    epilog="\b\nExamples:\n"
+    "  edge-agent replay --bundle pump.edgemodel --recording run.npz\n"
+    "  edge-agent replay --bundle pump.edgemodel --recording run.csv --rate-hz 25600 --jsonl -"
+)
+@click.option("--bundle", type=_PATH, required=True, help="The .edgemodel file.")
+@click.option("--recording", type=_PATH, required=True, help="File or folder.")
+@click.option("--jsonl", type=_PATH, help="Where the rows go; - is standard output.")
+@click.option("--channels", multiple=True, help="Channel by name or number; repeatable.")
+@click.option("--rate-hz", type=float, help="Samples per second, where the format does not say.")
+@click.option("--window", type=int, help="Samples per window; must be the bundle's.")
+@click.option("--hop", type=int, help="Samples from window to window; must be the bundle's.")
+@click.option("--unit", help="Unit of the samples, where the format does not say.")
+@click.option("--decimate", type=int, default=1, help="Keep every n-th sample, filtered.")
+@_JSON
+def replay(  # noqa: PLR0913 - click passes one for each option
+    *,
+    bundle: Path,
+    recording: Path,
+    jsonl: Path | None,
+    channels: Sequence[str],
+    rate_hz: float | None,
+    window: int | None,
+    hop: int | None,
+    unit: str | None,
+    decimate: int,
+    as_json: bool,
+) -> int:
+    """Run a recording through a bundle, exactly as the agent would, as fast as it goes."""
+    from edge_agent.cli.replay import replay_command
+    from edge_agent.recordings import RecordingOptions
+
+    options = RecordingOptions(
+        channels=tuple(channels), rate_hz=rate_hz, unit=unit, decimate=decimate
+    )
+    return replay_command(bundle, recording, jsonl, options, window, hop, as_json=as_json)
+
+
+@agent.command(epilog="\b\nExample:\n  edge-agent status --config /etc/edge-agent/config.toml")
+@_CONFIG
+@_JSON
+def status(config: Path, *, as_json: bool) -> int:
+    """Ask the running agent how it is."""
+    from edge_agent.cli.status import status_command
+
+    return status_command(config, as_json=as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    try:
+        code = agent.main(arguments, prog_name="edge-agent", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = exit_codes.USAGE
+    except click.ClickException as error:
+        error.show()
+        code = exit_codes.UNAVAILABLE
+    except (click.Abort, KeyboardInterrupt):
+        code = exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone, as `head` does; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = exit_codes.OK
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""How results and errors are printed."""
+
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+
+def print_json(result: object) -> None:
+    """Print a struct or plain values as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+
+
+def print_error(message: str) -> None:
+    """Print one line to standard error."""
+    click.echo(f"edge-agent: {message}", err=True)
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns as wide as what is in them; the last one runs free."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,67 @@
+"""``edge-agent status``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_agent.cli import exit_codes
+from edge_agent.cli.output import print_error, print_json, print_table
+
+if TYPE_CHECKING:
+    from edge_agent.daemon.status import AgentReport, AssetReport
+
+
+def status_command(config: Path, *, as_json: bool) -> int:
+    """Show how the running agent is; return the exit code."""
+    from edge_agent.daemon.config import load_config
+    from edge_agent.daemon.problems import ConfigError
+    from edge_agent.daemon.status import NotRunningError, read_report
+
+    try:
+        settings = load_config(config)
+        report = read_report(settings.gateway, Path(settings.state_dir))
+    except ConfigError as error:
+        for problem in error.problems:
+            print_error(str(problem))
+        return exit_codes.CONFIGURATION
+    except NotRunningError as error:
+        print_error(str(error))
+        return exit_codes.UNAVAILABLE
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    return exit_codes.OK
+
+
+def _print(report: "AgentReport") -> None:
+    mqtt = report.mqtt
+    link = f"connected, MQTT {mqtt.protocol}" if mqtt.connected else f"not connected: {mqtt.error}"
+    dropped = ", ".join(f"{n} {kind}" for kind, n in mqtt.dropped.items() if n) or "none"
+    click.echo(f"gateway {report.gateway}, process {report.pid}, since {report.started}")
+    click.echo(f"broker {mqtt.broker}: {link}; {mqtt.waiting} waiting, dropped: {dropped}")
+    if mqtt.refusal is not None:
+        click.echo(f"the broker refused {mqtt.refused} messages, the last on {mqtt.refusal}")
+    print_table(
+        ("asset", "state", "alarm", "score", "threshold", "windows", "scored", "model", "reason"),
+        [_row(asset) for asset in report.assets],
+    )
+    click.echo(f"as of {report.written}")
+
+
+def _row(asset: "AssetReport") -> tuple[str, ...]:
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4g}"
+
+    return (
+        asset.name,
+        asset.state,
+        "ALARM" if asset.anomaly else "-",
+        number(asset.score),
+        number(asset.threshold),
+        str(asset.windows),
+        str(asset.scored),
+        asset.model or "-",
+        asset.reason or "",
+    )

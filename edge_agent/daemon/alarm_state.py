@@ -1,0 +1,66 @@
+"""An asset's retained alarm message: stated at the start and whenever it is other than before."""
+
+import time
+
+from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.messages import AlarmState, Share, message_id
+from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.session import Session
+from edge_agent.pipeline.alarm import OpenAnomaly
+
+
+class AlarmStatement:
+    """States whether one asset is in alarm, and on what that rests."""
+
+    def __init__(self, record: AssetRecord, session: Session, outbox: Outbox) -> None:
+        """Speak for the asset of ``record``."""
+        self._record = record
+        self._session = session
+        self._outbox = outbox
+        self._open: OpenAnomaly | None = None
+        self._responsible: tuple[Share, ...] = ()
+        self._stated: tuple[object, ...] | None = None
+
+    def changed(self, anomaly: OpenAnomaly | None, responsible: tuple[Share, ...]) -> None:
+        """Take note of the anomaly that is open now, and of the features responsible for it."""
+        self._open, self._responsible = anomaly, responsible
+
+    def state(
+        self, reason: str | None = None, start_ns: int | None = None, end_ns: int | None = None
+    ) -> None:
+        """Put the message where it says something new.
+
+        Args:
+            reason: why the last window was not scored; the asset's own reason goes before it.
+            start_ns: of the last window, where one is the occasion.
+            end_ns: likewise.
+        """
+        record, anomaly = self._record, self._open
+        reason = record.reason or reason
+        severity = None if anomaly is None else anomaly.severity
+        statement = (record.state, reason, severity, None if anomaly is None else anomaly.number)
+        if statement == self._stated:
+            return
+        self._stated = statement
+        now_ns = time.time_ns()
+        topic = self._session.topics.of(record.name, "alarm")
+        message = AlarmState(
+            asset=record.name,
+            alarm=anomaly is not None,
+            data=record.state,
+            reason=reason,
+            anomaly_id=None if anomaly is None else self.anomaly_id(anomaly.start_ns),
+            detector=None if anomaly is None else anomaly.detector,
+            opened=None if anomaly is None else rfc3339(anomaly.start_ns),
+            severity=severity,
+            features=() if anomaly is None else self._responsible,
+            **self._session.envelope(topic, None, start_ns or now_ns, end_ns or now_ns),
+        )
+        self._outbox.put("alarm", topic, message)
+
+    def anomaly_id(self, start_ns: int) -> str:
+        """The same from open to close, also where the agent was restarted between the two."""
+        record = self._record
+        gateway = self._session.topics.gateway
+        return message_id(gateway, record.name, "anomaly", record.model_sha256 or "", start_ns)

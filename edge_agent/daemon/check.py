@@ -1,0 +1,189 @@
+"""``edge-agent check``: everything that can be known to be wrong before the agent runs."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.bundle import BundleError
+from edge_agent.daemon.adapt import Adapter
+from edge_agent.daemon.config import Draft, read_draft
+from edge_agent.daemon.credentials import CredentialError, read_password
+from edge_agent.daemon.models import LoadedBundle, Models
+from edge_agent.daemon.problems import Problem, is_secret
+from edge_agent.daemon.sensors import open_sensor
+from edge_agent.daemon.settings import Asset
+from edge_agent.plugin import SensorError, SensorInfo
+from edge_agent.plugin.discovery import PluginError, configure, load
+
+_FORGIVING = ("ignore", "probe")
+_OPTION = re.compile(r"option '([^']*)'")
+_FOUND = re.compile(r": found .*$", re.DOTALL)
+
+
+class CheckedAsset(msgspec.Struct, frozen=True, kw_only=True):
+    """An asset without a problem.
+
+    Attributes:
+        name: of the asset.
+        sensor: its plugin.
+        bundle: name and version.
+        sha256: of the bundle's file.
+        opened: its sensor was opened and fits the bundle.
+    """
+
+    name: str
+    sensor: str
+    bundle: str
+    sha256: str
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a check found.
+
+    Attributes:
+        problems: the agent would not start, or not watch an asset.
+        warnings: it would start, and go on trying.
+        assets: those without a problem.
+    """
+
+    problems: list[Problem]
+    warnings: list[Problem]
+    assets: list[CheckedAsset]
+
+
+def check_config(path: Path, *, offline: bool = False) -> Findings:
+    """Check the configuration at ``path`` with its bundles, plugins and sensors.
+
+    Args:
+        path: the main file.
+        offline: leave the sensors alone, as while the agent runs.
+
+    Raises:
+        RuntimeMissingError: there is no interpreter to run a bundle with.
+    """
+    draft = read_draft(path)
+    findings = Findings(draft.problems, [], [])
+    models = Models(None)
+    for index, asset in draft.assets.items():
+        _AssetCheck(draft, findings, index, asset, offline=offline).run(models)
+    if draft.config is not None:
+        try:
+            read_password(draft.config.mqtt)
+        except CredentialError as error:
+            problem = draft.sources.problem(error.key, error.found, "a place with a password")
+            (findings.warnings if error.only_at_run_time else draft.problems).append(problem)
+    return findings
+
+
+class _AssetCheck:
+    """Checks one asset."""
+
+    def __init__(
+        self, draft: Draft, findings: Findings, index: int, asset: Asset, *, offline: bool
+    ) -> None:
+        self._draft = draft
+        self._findings = findings
+        self._where = f"asset[{index}]"
+        self._asset = asset
+        self._offline = offline
+
+    def run(self, models: Models) -> None:
+        before = len(self._findings.problems)
+        bundle = self._check_bundle(models)
+        usable = self._check_plugin()
+        given = None
+        if usable and not self._offline:
+            given = self._open()
+        if bundle is None:
+            return
+        adapter = Adapter(self._asset, bundle.manifest.flow.input)
+        if given is not None:
+            for key, sentence in adapter.problems(given):
+                self._problem(key, sentence, f"a sensor that fits {Path(bundle.source).name}")
+        else:
+            self._compare_unit(bundle)
+        if len(self._findings.problems) == before:
+            self._findings.assets.append(
+                CheckedAsset(
+                    name=self._asset.name,
+                    sensor=self._asset.sensor.plugin,
+                    bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
+                    sha256=bundle.sha256,
+                    opened=given is not None,
+                )
+            )
+
+    def _check_bundle(self, models: Models) -> LoadedBundle | None:
+        if not Path(self._asset.bundle).is_file():
+            return None  # said already
+        try:
+            bundle = models.load(self._asset.bundle)
+            bundle.flow(None)
+        except BundleError as error:
+            self._problem("bundle", str(error), "a bundle that works here")
+            return None
+        return bundle
+
+    def _check_plugin(self) -> bool:
+        settings = self._asset.sensor
+        try:
+            load("sensors", settings.plugin)
+        except PluginError as error:
+            self._found("sensor.plugin", str(error), "an installed sensor plugin that works")
+            return False
+        try:
+            configure("sensors", settings.plugin, settings.options)
+        except PluginError as error:
+            for sentence in error.problems:
+                self._problem("sensor.options", _discreet(sentence), "see the plugin's README")
+            return False
+        return True
+
+    def _open(self) -> SensorInfo | None:
+        try:
+            sensor = open_sensor(self._asset)
+        except SensorError as error:
+            self._found("sensor", f"a sensor that cannot be opened: {error}", "one that can")
+            return None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+            found = f"a plugin that raises {type(error).__name__} when opened: {error}"
+            self._found("sensor", found, "one that works")
+            return None
+        try:
+            return sensor.info
+        finally:
+            sensor.close()
+
+    def _compare_unit(self, bundle: LoadedBundle) -> None:
+        stated, needed = self._asset.sensor.unit, bundle.manifest.flow.input.unit
+        if None not in (stated, needed) and stated != needed:
+            self._problem(
+                "sensor.unit", f'"{stated}"', f'"{needed}", which {bundle.source} was made for'
+            )
+
+    def _problem(self, key: str, found: str, allowed: str) -> None:
+        self._draft.report(f"{self._where}.{key}", found, allowed)
+
+    def _found(self, key: str, found: str, allowed: str) -> None:
+        """Add a problem, or a warning where the asset's policy is to do without the sensor.
+
+        A device that is not there yet is what policy ``retry`` is for: no problem either.
+        """
+        policy = self._asset.sensor.on_failure
+        if policy in _FORGIVING or (policy == "retry" and key == "sensor"):
+            where = f"{self._where}.{key}"
+            self._findings.warnings.append(self._draft.sources.problem(where, found, allowed))
+        else:
+            self._problem(key, found, allowed)
+
+
+def _discreet(sentence: str) -> str:
+    """Cut the value out of a sentence about an option that may be a secret."""
+    option = _OPTION.search(sentence)
+    if option is not None and is_secret(option[1]):
+        return _FOUND.sub(": found a value (not shown)", sentence)
+    return sentence

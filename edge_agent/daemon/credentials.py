@@ -1,0 +1,61 @@
+"""The broker's password: read from where the configuration points, kept out of every message."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge_agent.daemon.settings import Mqtt
+
+
+class CredentialError(Exception):
+    """There is no password where the configuration says; the message never holds one.
+
+    Attributes:
+        key: of the configuration.
+        found: what is there instead.
+        only_at_run_time: the place exists only while systemd runs the agent.
+    """
+
+    def __init__(self, key: str, found: str, *, only_at_run_time: bool = False) -> None:
+        """``found`` is for people."""
+        super().__init__(f"{key}: {found}")
+        self.key = key
+        self.found = found
+        self.only_at_run_time = only_at_run_time
+
+
+def read_password(mqtt: Mqtt, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the password, None where the configuration names no place for one.
+
+    Raises:
+        CredentialError: it cannot be read there, or is empty.
+    """
+    if mqtt.password_env is not None:
+        value = environment.get(mqtt.password_env)
+        if not value:
+            state = "empty" if value == "" else "not set"
+            raise CredentialError("mqtt.password_env", f"{mqtt.password_env}, which is {state}")
+        return value
+    if mqtt.password_credential is not None:
+        folder = environment.get("CREDENTIALS_DIRECTORY")
+        if folder is None:
+            raise CredentialError(
+                "mqtt.password_credential",
+                "no credentials directory; systemd provides it (LoadCredential=)",
+                only_at_run_time=True,
+            )
+        return _first_line("mqtt.password_credential", Path(folder) / mqtt.password_credential)
+    if mqtt.password_file is not None:
+        return _first_line("mqtt.password_file", Path(mqtt.password_file))
+    return None
+
+
+def _first_line(key: str, path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise CredentialError(key, f"{path}, which cannot be read: {reason}") from None
+    if not lines or not lines[0]:
+        raise CredentialError(key, f"{path}, whose first line is empty")
+    return lines[0]

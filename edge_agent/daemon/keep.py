@@ -1,0 +1,112 @@
+"""What must survive a restart: each asset's flow state, written so that a power cut leaves one."""
+
+import contextlib
+import fcntl
+import logging
+import os
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from edge_agent.pipeline.state import FlowState
+
+_log = logging.getLogger(__name__)
+
+FORMAT = 1
+
+
+class SavedState(msgspec.Struct, frozen=True, kw_only=True):
+    """State of one asset's flow, and what it belongs to.
+
+    Attributes:
+        format: of this struct.
+        bundle_sha256: state of one bundle means nothing to another.
+        last_start_ns: start of the last window.
+        flow: the state.
+    """
+
+    format: int
+    bundle_sha256: str
+    last_start_ns: int
+    flow: FlowState
+
+
+class StateDirectory:
+    """The agent's folder below ``/var/lib``."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the folder. Raises OSError."""
+        self.path = path
+        self._lock: IO[bytes] | None = None
+        (path / "assets").mkdir(parents=True, exist_ok=True)
+
+    def lock(self) -> bool:
+        """Return whether no other agent works here; holds the lock until ``close``."""
+        self._lock = (self.path / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            self._lock = None
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let the next agent in."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def load(self, asset: str, bundle_sha256: str) -> SavedState | None:
+        """Return what an earlier run saved of ``asset`` under the same bundle.
+
+        None, after a line in the log, where there is nothing or nothing usable: the flow then
+        begins empty and is washed in.
+        """
+        file = self._file(asset)
+        try:
+            saved = msgspec.msgpack.decode(file.read_bytes(), type=SavedState)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            _log.warning("asset %s: state in %s is not usable: %s", asset, file, error)
+            return None
+        if saved.format != FORMAT or saved.bundle_sha256 != bundle_sha256:
+            _log.info("asset %s: saved state is of another bundle, beginning empty", asset)
+            return None
+        return saved
+
+    def save(self, asset: str, bundle_sha256: str, last_start_ns: int, flow: FlowState) -> None:
+        """Replace what is saved of ``asset``; a full disk is logged, scoring goes on."""
+        saved = SavedState(
+            format=FORMAT, bundle_sha256=bundle_sha256, last_start_ns=last_start_ns, flow=flow
+        )
+        try:
+            replace_file(self._file(asset), msgspec.msgpack.encode(saved), durable=True)
+        except OSError as error:
+            _log.warning("asset %s: state cannot be saved: %s", asset, error)
+
+    def _file(self, asset: str) -> Path:
+        # "." and ".." are valid names of assets, but not of files.
+        return self.path / "assets" / f"{asset}.state"
+
+
+def replace_file(file: Path, content: bytes, *, durable: bool) -> None:
+    """Write ``content`` so that a reader sees the old file or the new one, never a part.
+
+    Raises:
+        OSError: the disk is full, or not writable.
+    """
+    temporary = file.with_name(f"{file.name}.new")
+    try:
+        with temporary.open("wb") as opened:
+            opened.write(content)
+            if durable:
+                opened.flush()
+                os.fsync(opened.fileno())
+        temporary.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,223 @@
+"""What the agent publishes: one struct per message, the source of the JSON Schemas in docs/mqtt.
+
+Every message carries ``id``, the same whenever the same fact is sent again, so that a subscriber
+can drop what it has already seen; ``seq``, counted from 0 per topic and session, so that it can
+see what it missed; and the window it speaks of. Times are RFC 3339, UTC.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+
+from edge_agent.daemon.clock import TimeQuality
+
+Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+AssetState = Literal["starting", "running", "no_data", "failed", "ended", "left_out"]
+
+
+def message_id(*parts: str | int) -> str:
+    """Return 32 hexadecimal digits that depend on ``parts`` alone."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"):
+    """What every message carries, beside ``schema``, which tells the kinds apart.
+
+    Attributes:
+        id: the same whenever the same fact is sent again.
+        seq: counts the messages of this topic and session from 0; where a retained one was
+            overtaken by a newer one before it could be sent, its number is missing.
+        session: one run of the agent.
+        gateway: name of the gateway.
+        start: start of the window, or of what a retained message states.
+        end: end of the window; in retained messages the moment of the statement.
+        historical: sent later than it could have been, because there was no connection.
+        time_quality: whether the gateway's clock followed a time server.
+    """
+
+    id: str
+    seq: int
+    session: str
+    gateway: str
+    start: Moment
+    end: Moment
+    historical: bool = False
+    time_quality: TimeQuality
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A feature and its share, 0 to 1, of the score."""
+
+    name: str
+    share: float
+
+
+class Features(Envelope, frozen=True, kw_only=True, tag="edge-agent/features/1"):
+    """The feature vector of one window, by name; null where the source had no value.
+
+    Attributes:
+        index: counts the asset's windows from 0.
+        unit: unit of the samples they were computed from.
+        bias: mean that was removed from each channel, in ``unit``.
+    """
+
+    asset: str
+    index: int
+    unit: str | None
+    values: dict[str, float | None]
+    bias: dict[str, float | None]
+    gap: bool
+    clipped: bool
+
+
+class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
+    """How one window was judged.
+
+    Attributes:
+        index: counts the asset's windows from 0.
+        score: of the network, smoothed; null with a reason when the window was not scored.
+        threshold: a score above it is abnormal.
+        level_score: of the plain level detector; null when it did not score.
+        level_threshold: likewise.
+        anomaly: an alarm was open after this window.
+        reason: why it was not scored.
+        bias: mean that was removed from each channel, in ``unit``.
+        gap: samples are missing before this window.
+        clipped: the window touches the sensor's range.
+        model_sha256: the bundle that judged.
+    """
+
+    asset: str
+    index: int
+    score: float | None
+    threshold: float
+    level_score: float | None
+    level_threshold: float | None
+    anomaly: bool
+    reason: str | None
+    unit: str | None
+    bias: dict[str, float | None]
+    gap: bool
+    clipped: bool
+    model_sha256: str
+
+
+class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/1"):
+    """An anomaly opened, got worse, or closed.
+
+    Attributes:
+        event: what happened.
+        anomaly_id: the same from open to close.
+        number: counts the asset's anomalies from 1.
+        detector: which detector opened it.
+        opened: start of the window in which it opened.
+        closed: end of the window in which it closed; null while it is open.
+        severity: largest score / threshold so far.
+        score: of the window of this event.
+        threshold: of the network's score.
+        features: the most responsible features, largest share first.
+        model_sha256: the bundle that judged.
+    """
+
+    asset: str
+    event: Literal["open", "update", "close"]
+    anomaly_id: str
+    number: int
+    detector: Literal["network", "level"]
+    opened: Moment
+    closed: Moment | None
+    severity: float
+    score: float | None
+    threshold: float
+    features: tuple[Share, ...]
+    model_sha256: str
+
+
+class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
+    """Whether an asset is in alarm now, retained for who comes late.
+
+    Attributes:
+        alarm: an anomaly is open.
+        data: what this rests on: no alarm while there is no data is no good news.
+        reason: why there is no data, or why the last window was not scored.
+        anomaly_id: of the open anomaly.
+        detector: which detector opened it.
+        opened: start of the window in which it opened.
+        severity: largest score / threshold so far.
+        features: the most responsible features when it opened or was last updated.
+    """
+
+    asset: str
+    alarm: bool
+    data: AssetState
+    reason: str | None
+    anomaly_id: str | None = None
+    detector: Literal["network", "level"] | None = None
+    opened: Moment | None = None
+    severity: float | None = None
+    features: tuple[Share, ...] = ()
+
+
+class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
+    """The bundle that judges an asset, retained.
+
+    Attributes:
+        name: of the bundle.
+        version: of the bundle.
+        sha256: of the bundle's file.
+        begun: how its state began: where an earlier run left it, or empty.
+    """
+
+    asset: str
+    name: str
+    version: str
+    sha256: str
+    begun: Literal["restored", "empty"]
+
+
+class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One asset in the gateway's status."""
+
+    name: str
+    state: AssetState
+    reason: str | None
+    sensor: str
+    channels: tuple[str, ...]
+    rate_hz: float | None
+    unit: str | None
+    model: str | None
+    model_sha256: str | None
+
+
+class PluginVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin in use."""
+
+    kind: Literal["sensor", "feature"]
+    name: str
+    version: str
+
+
+class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
+    """The gateway's birth, its changes and its death; retained, and the Last Will.
+
+    Attributes:
+        state: ``offline``: by the Last Will for reason ``connection lost``, else ``stopped``.
+        versions: of the agent, Python, numpy and the interpreter.
+        plugins: sensors and features in use.
+        assets: every configured asset, also those that failed.
+        mqtt_protocol: 5 or 3.1.1, as the broker allowed.
+        dropped: messages dropped from the queue so far, by kind.
+    """
+
+    state: Literal["online", "offline"]
+    reason: str | None
+    versions: dict[str, str]
+    plugins: tuple[PluginVersion, ...]
+    assets: tuple[AssetStatus, ...]
+    mqtt_protocol: Literal["5", "3.1.1"] | None
+    dropped: dict[str, int]
+
+
+Message = Features | Score | AnomalyEvent | AlarmState | ModelState | Status

@@ -1,0 +1,121 @@
+"""The bundles in use: each read, verified and loaded once, however many assets follow it."""
+
+import logging
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from edge_agent.bundle import Bundle, BundleError, Manifest
+from edge_agent.daemon.keep import replace_file
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.runtime import installed_runtime
+from edge_agent.plugin import FeatureError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBundle:
+    """What stays in memory of a bundle: not its golden vectors, nor the model's bytes.
+
+    Attributes:
+        source: the file.
+        sha256: of the file.
+        manifest: its parameters.
+        model: its network, shared by all assets that follow it.
+    """
+
+    source: str
+    sha256: str
+    manifest: Manifest
+    model: Model
+
+    def flow(self, range_max: float | None) -> Flow:
+        """Return a fresh flow around the shared network.
+
+        Raises:
+            BundleError: a feature plugin is missing, of another version, or cannot work.
+        """
+        try:
+            return Flow(self.manifest.flow, self.model, range_max)
+        except FeatureError as error:
+            raise BundleError(f"{self.source}: {error}") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes the scores."""
+    runtime = installed_runtime()
+    return {
+        "edge-agent": version("edge-agent"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        runtime: version(runtime),
+    }
+
+
+class Models:
+    """Loads bundles, and remembers on the disk which have shown their golden scores here."""
+
+    def __init__(self, remembered: Path | None) -> None:
+        """Remember in the file ``remembered``; None: verify every time."""
+        self._remembered = remembered
+        self._by_path: dict[str, LoadedBundle | str] = {}
+        self._by_sha256: dict[str, LoadedBundle] = {}
+        self._versions = versions()
+
+    def load(self, path: str) -> LoadedBundle:
+        """Return the bundle at ``path``.
+
+        Raises:
+            BundleError: damaged, or it cannot run here, or computes other numbers here.
+        """
+        known = self._by_path.get(path)
+        if known is None:
+            try:
+                known = self._load(Path(path))
+            except BundleError as error:
+                known = str(error)
+            self._by_path[path] = known
+        if isinstance(known, str):
+            raise BundleError(known)
+        return known
+
+    def _load(self, path: Path) -> LoadedBundle:
+        bundle = Bundle.read(path)
+        if bundle.sha256 in self._by_sha256:
+            return self._by_sha256[bundle.sha256]
+        model = bundle.load_model()
+        if not self._has_shown(bundle.sha256):
+            bundle.verify_golden(model)
+            self._remember(bundle.sha256)
+        loaded = LoadedBundle(bundle.source, bundle.sha256, bundle.manifest, model)
+        self._by_sha256[bundle.sha256] = loaded
+        return loaded
+
+    def _has_shown(self, sha256: str) -> bool:
+        """Say whether this bundle passed here before, with all versions as they are now."""
+        return self._read().get(sha256) == self._versions
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        if self._remembered is None:
+            return {}
+        try:
+            return msgspec.json.decode(
+                self._remembered.read_bytes(), type=dict[str, dict[str, str]]
+            )
+        except (OSError, msgspec.MsgspecError):
+            return {}  # nothing remembered: verify again
+
+    def _remember(self, sha256: str) -> None:
+        if self._remembered is None:
+            return
+        try:
+            content = msgspec.json.encode({**self._read(), sha256: self._versions})
+            replace_file(self._remembered, content, durable=False)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._remembered, error)

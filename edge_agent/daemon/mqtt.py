@@ -1,0 +1,141 @@
+"""The MQTT thread: connects, falls back to 3.1.1, and comes back when the broker does."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from edge_agent.daemon.backoff import Backoff
+from edge_agent.daemon.connection import Connection, ConnectionFailed, LastWill, Protocol
+from edge_agent.daemon.messages import Status
+from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.settings import Mqtt
+
+_log = logging.getLogger(__name__)
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+_STABLE_S = 10.0  # a connection that ends sooner does not reset the back-off
+
+
+@dataclass(slots=True)
+class LinkState:
+    """How the connection is doing, for the status.
+
+    Attributes:
+        connected: now.
+        protocol: of the connection, or of the last one.
+        error: why there is none, or why the last one ended.
+        connections: how many there were.
+        refused: messages that the broker did not accept, mostly by its access list.
+        refusal: topic and reason of the last of them.
+    """
+
+    connected: bool = False
+    protocol: Protocol | None = None
+    error: str | None = None
+    connections: int = 0
+    refused: int = 0
+    refusal: str | None = None
+
+
+class MqttLink:
+    """Carries the outbox to the broker on a thread of its own."""
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        password: str | None,
+        outbox: Outbox,
+        status_topic: str,
+        will: Callable[[], Status],
+        on_connected: Callable[[Protocol], None],
+    ) -> None:
+        """Prepare; nothing happens before ``start``.
+
+        Args:
+            settings: of the broker.
+            password: None where the broker wants none.
+            outbox: what to carry; its ``wake`` becomes this link's.
+            status_topic: topic of the Last Will.
+            will: asked before every connection, with its new sequence number.
+            on_connected: called on this thread when a connection stands; puts the birth.
+        """
+        self._settings = settings
+        self._password = password
+        self._outbox = outbox
+        self._status_topic = status_topic
+        self._will = will
+        self._on_connected = on_connected
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        outbox.wake = self._wake
+        self._stop_at_s: float | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self.state = LinkState()
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Send what waits, for at most ``timeout_s``, and disconnect; return whether all went."""
+        self._stop_at_s = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._wake()
+        self._thread.join(timeout_s + 0.1)
+        if not self._thread.is_alive():
+            self._outbox.wake = lambda: None
+            os.close(self._wake_fd)
+        return self._outbox.is_settled
+
+    def _wake(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
+
+    def _is_over(self) -> bool:
+        if self._stop_at_s is None:
+            return False
+        return self._outbox.is_settled or time.monotonic() >= self._stop_at_s
+
+    def _run(self) -> None:
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        protocol: Protocol = "5"
+        while not self._stopping.is_set():
+            began_s = time.monotonic()
+            try:
+                self._connect_and_serve(protocol)
+            except ConnectionFailed as failure:
+                self._note(str(failure))
+                if failure.speaks_otherwise:
+                    protocol = "3.1.1" if protocol == "5" else "5"
+                    if protocol == "3.1.1":
+                        continue  # not the broker's fault: ask at once in the older version
+            if time.monotonic() - began_s > _STABLE_S:
+                backoff.reset()
+            self._stopping.wait(backoff.next_wait_s())
+
+    def _connect_and_serve(self, protocol: Protocol) -> None:
+        will = LastWill(self._status_topic, msgspec.json.encode(self._will()))
+        connection = Connection(self._settings, protocol, self._password, will)
+        connection.open()
+        self.state.connected, self.state.protocol, self.state.error = True, protocol, None
+        self.state.connections += 1
+        _log.info("connected to %s:%d, MQTT %s", self._settings.host, self._settings.port, protocol)
+        self._on_connected(protocol)
+        self._outbox.connection_began()
+        try:
+            connection.serve(self._outbox, self._wake_fd, self._is_over)
+        finally:
+            self.state.connected = False
+            self.state.refused += connection.refused
+            self._outbox.connection_ended(connection.unacknowledged)
+        connection.close()
+
+    def _note(self, error: str) -> None:
+        if error != self.state.error:  # the same one every minute for a night says nothing new
+            _log.warning("%s", error)
+        self.state.error = error

@@ -1,0 +1,78 @@
+"""What is known of each asset while the agent runs: written where it happens, read for status."""
+
+from dataclasses import dataclass
+
+from edge_agent.daemon.messages import AssetState
+from edge_agent.plugin import SensorInfo
+
+_QUIET_PERIODS = 3.0
+_QUIET_AT_LEAST_S = 5.0
+
+
+@dataclass(slots=True)
+class AssetRecord:
+    """One asset, whatever became of it.
+
+    Attributes:
+        name: of the asset.
+        sensor: name of its sensor plugin.
+        state: ``running`` becomes ``no_data`` by itself when blocks stay away.
+        reason: why it is not running.
+        info: what its sensor delivers, None before it was opened.
+        sensor_version: of the plugin, None where it could not be loaded.
+        model: name and version of its bundle.
+        model_sha256: of its bundle.
+        block_interval_s: seconds from one block to the next, as far as known.
+        last_block_s: when the last block came, monotonic.
+        blocks: that came.
+        restarts: of the sensor after it failed.
+        windows: that were cut.
+        scored: windows that have a score.
+        score: of the last window.
+        threshold: likewise.
+        anomaly: an alarm is open.
+        last_end_ns: end of the last window.
+        flow_s: time that the last block took from window to alarm.
+        flow_max_s: longest such time.
+    """
+
+    name: str
+    sensor: str
+    state: AssetState = "starting"
+    reason: str | None = None
+    info: SensorInfo | None = None
+    sensor_version: str | None = None
+    model: str | None = None
+    model_sha256: str | None = None
+    block_interval_s: float | None = None
+    last_block_s: float = 0.0
+    blocks: int = 0
+    restarts: int = 0
+    windows: int = 0
+    scored: int = 0
+    score: float | None = None
+    threshold: float | None = None
+    anomaly: bool = False
+    last_end_ns: int | None = None
+    flow_s: float = 0.0
+    flow_max_s: float = 0.0
+
+    def block_came(self, now_s: float) -> None:
+        """Note a block."""
+        if self.blocks and self.block_interval_s is None:
+            self.block_interval_s = now_s - self.last_block_s
+        self.last_block_s = now_s
+        self.blocks += 1
+        if self.state in ("starting", "no_data"):
+            self.state, self.reason = "running", None
+
+    def enter(self, state: AssetState, reason: str | None) -> None:
+        """Note a change of state."""
+        self.state, self.reason = state, reason
+
+    def notice_silence(self, now_s: float) -> None:
+        """A sensor that works but delivers nothing is not failed, and not running either."""
+        allowed_s = max(_QUIET_AT_LEAST_S, _QUIET_PERIODS * (self.block_interval_s or 0.0))
+        quiet_s = now_s - self.last_block_s
+        if self.state == "running" and quiet_s > allowed_s:
+            self.enter("no_data", f"no block for more than {allowed_s:.0f} s")

@@ -1,0 +1,73 @@
+"""The JSON Schemas of all messages, generated from their structs.
+
+``python -m edge_agent.daemon.schemas docs/mqtt`` writes them anew.
+"""
+
+import re
+import sys
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent.daemon.messages import (
+    AlarmState,
+    AnomalyEvent,
+    Envelope,
+    Features,
+    Message,
+    ModelState,
+    Score,
+    Status,
+)
+from edge_agent.daemon.topics import Kind
+
+_ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+_ENVELOPE = cleandoc(Envelope.__doc__ or "").partition("Attributes:\n")[2] + "\n"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MESSAGES: dict[Kind, type[Message]] = {
+    "features": Features,
+    "score": Score,
+    "anomaly": AnomalyEvent,
+    "alarm": AlarmState,
+    "model": ModelState,
+    "status": Status,
+}
+
+
+def schema_files() -> dict[str, bytes]:
+    """Return the content of each schema file by its name."""
+    return {f"{kind}.schema.json": _schema(kind) for kind in MESSAGES}
+
+
+def _schema(kind: Kind) -> bytes:
+    schema = {"$schema": DIALECT, **msgspec.json.schema(MESSAGES[kind])}
+    for definition in schema["$defs"].values():
+        _explain(definition)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _explain(definition: dict[str, Any]) -> None:
+    """Take the docstring apart: its text for the message, each attribute's for the property."""
+    text, _, attributes = cleandoc(definition.pop("description", "")).partition("\n\nAttributes:\n")
+    definition["description"] = _one_line(text)
+    lines = _ENVELOPE + attributes if "session" in definition["properties"] else attributes
+    for name, meaning in _ATTRIBUTE.findall(lines):
+        if name in definition["properties"]:
+            definition["properties"][name]["description"] = _one_line(meaning)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("``", "").split())
+
+
+def main(folder: Path) -> None:
+    """Write every schema into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in schema_files().items():
+        (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

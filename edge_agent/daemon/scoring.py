@@ -1,0 +1,151 @@
+"""The one loop that scores: takes blocks from all sensors, runs each asset's flow, announces."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.models import LoadedBundle
+from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.sensors import Delivery, Handover, SensorThread
+from edge_agent.daemon.systemd import Watchdog
+from edge_agent.pipeline.flow import Flow, WindowResult
+from edge_agent.plugin import Block
+
+_log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+_LATE = 1.5  # a burst that starts this many periods after the one before is not the next one
+_FINAL = ("ended", "failed", "left_out")
+
+
+@dataclass(slots=True)
+class Watch:
+    """One asset as the scoring loop sees it.
+
+    Attributes:
+        record: what is known of it.
+        bundle: what judges it.
+        announcer: what speaks for it.
+        sensor: what its blocks come from.
+        flow: its way from block to alarm.
+        range_max: what ``flow`` marks as clipped.
+        last_start_ns: start of the last window; of an earlier run's at first; 0: there was none.
+    """
+
+    record: AssetRecord
+    bundle: LoadedBundle
+    announcer: Announcer
+    sensor: SensorThread
+    flow: Flow
+    range_max: float | None
+    last_start_ns: int
+
+    def suit(self, block: Block) -> Block:
+        """Prepare for the first block: only the open sensor knows its range.
+
+        Returns the block, marked where windows are missing between an earlier run and this one.
+        """
+        info = self.record.info
+        range_max = None if info is None else info.range_max
+        if range_max != self.range_max:
+            state = self.flow.state()
+            self.flow, self.range_max = self.bundle.flow(range_max), range_max
+            self.flow.restore(state)
+        if not self.last_start_ns:
+            return block
+        period_s = self.bundle.manifest.flow.input.period_s
+        late_ns = block.start_ns - self.last_start_ns
+        is_next = period_s is not None and 0 < late_ns < _LATE * period_s * 1e9
+        return block if is_next else replace(block, gap_before=True)
+
+
+class ScoringLoop:
+    """Runs on the main thread, so that a signal reaches it at once."""
+
+    def __init__(
+        self,
+        watches: Sequence[Watch | None],
+        handover: Handover,
+        watchdog: Watchdog,
+        on_tick: Callable[[float], None],
+    ) -> None:
+        """Score the blocks of ``watches``, by position; None where an asset has no bundle.
+
+        ``on_tick`` is called about once a second with the monotonic time.
+        """
+        self._watches = watches
+        self._handover = handover
+        self._watchdog = watchdog
+        self._on_tick = on_tick
+        self._stopping = False
+        self._tick_due_s = 0.0
+        self._wait_s = min(TICK_S, watchdog.interval_s or TICK_S)
+
+    def stop(self) -> None:
+        """End after the current window; may be called from a signal handler."""
+        self._stopping = True
+        self._handover.wake()
+
+    def run(self) -> None:
+        """Score until ``stop``."""
+        while not self._stopping:
+            delivery = self._handover.get(self._wait_s)
+            if delivery is not None:
+                self._take(delivery)
+            now_s = time.monotonic()
+            self._watchdog.feed(now_s)
+            if now_s >= self._tick_due_s:
+                self._tick_due_s = now_s + TICK_S
+                self._on_tick(now_s)
+
+    @property
+    def is_idle_for_good(self) -> bool:
+        """No asset will ever deliver another block."""
+        return all(
+            watch is None or (watch.record.state in _FINAL and not watch.sensor.is_alive)
+            for watch in self._watches
+        )
+
+    def _take(self, delivery: Delivery) -> None:
+        watch = self._watches[delivery.position]
+        if watch is None:
+            return
+        if delivery.block is None:
+            watch.announcer.alarm.state()
+            return
+        try:
+            self._score(watch, delivery.block)
+        except Exception as error:  # noqa: BLE001 - one asset's features or model must not stop the others
+            _log.warning("asset %s: scoring: %s", watch.record.name, error)
+            watch.sensor.ask_to_stop()
+            watch.record.enter("failed", f"scoring: {type(error).__name__}: {error}")
+            watch.announcer.alarm.state()
+        finally:
+            watch.sensor.taken()
+
+    def _score(self, watch: Watch, block: Block) -> None:
+        record = watch.record
+        began_s = time.monotonic()
+        if not record.blocks:
+            block = watch.suit(block)
+        record.block_came(began_s)
+        for result in watch.flow.push_block(block):
+            self._note(watch, result)
+            watch.announcer.result(result)
+            self._watchdog.feed(time.monotonic())
+            if self._stopping:
+                break
+        record.flow_s = time.monotonic() - began_s
+        record.flow_max_s = max(record.flow_max_s, record.flow_s)
+
+    @staticmethod
+    def _note(watch: Watch, result: WindowResult) -> None:
+        record = watch.record
+        record.windows += 1
+        record.scored += result.score is not None
+        record.score, record.threshold = result.score, result.threshold
+        record.anomaly = result.anomaly
+        record.last_end_ns = result.end_ns
+        watch.last_start_ns = result.start_ns

@@ -1,0 +1,203 @@
+"""Each asset's sensor on a thread of its own, handing its blocks to the one scoring loop.
+
+The hand-over is bounded: a sensor that is faster than the scoring waits, and its device's own
+buffer with it. What a device loses then, its plugin marks as a gap.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from edge_agent.daemon.adapt import Adapter
+from edge_agent.daemon.backoff import Backoff
+from edge_agent.daemon.messages import AssetState
+from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.settings import Asset
+from edge_agent.plugin import Block, EndOfData, Sensor
+from edge_agent.plugin.discovery import PluginError, configure, load
+
+_log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 0.25  # so soon does a sensor's thread notice that the agent stops
+HANDED_OVER_MAX = 4
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+
+
+class MismatchError(Exception):
+    """The sensor works, but delivers something else than the bundle needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A block of one asset, or without one only a reason to look at the assets' states."""
+
+    position: int
+    block: Block | None
+
+
+class Handover:
+    """Blocks on their way from the sensors' threads to the scoring loop."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        # SimpleQueue.put may be called from a signal handler, Queue.put may not.
+        self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+
+    def put(self, delivery: Delivery) -> None:
+        """Hand over; the sensor's thread bounds how many."""
+        self._queue.put(delivery)
+
+    def wake(self) -> None:
+        """Make ``get`` return at once."""
+        self._queue.put(None)
+
+    def get(self, timeout_s: float) -> Delivery | None:
+        """Return the next block, None after ``timeout_s`` or ``wake``."""
+        try:
+            return self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+
+def open_sensor(asset: Asset) -> Sensor:
+    """Return the asset's sensor, open.
+
+    Raises:
+        PluginError: the plugin cannot be loaded or refuses its options.
+        SensorError: the device cannot be opened; or whatever the plugin raises.
+    """
+    settings = asset.sensor
+    options = configure("sensors", settings.plugin, settings.options)
+    sensor = load("sensors", settings.plugin)(options)
+    sensor.open()
+    return sensor
+
+
+class SensorThread:
+    """Opens, reads and closes one sensor, and starts it again as its policy says."""
+
+    def __init__(
+        self,
+        position: int,
+        asset: Asset,
+        adapter: Adapter,
+        record: AssetRecord,
+        handover: Handover,
+        give_up: Callable[[str], None],
+    ) -> None:
+        """Prepare; nothing is imported or opened before ``start``.
+
+        Args:
+            position: of the asset, goes with every block.
+            asset: its configuration.
+            adapter: from the sensor to the bundle.
+            record: of the asset.
+            handover: where the blocks go.
+            give_up: ends the agent, for policy ``error``.
+        """
+        self._position = position
+        self._asset = asset
+        self._adapter = adapter
+        self._record = record
+        self._handover = handover
+        self._give_up = give_up
+        self._free = threading.Semaphore(HANDED_OVER_MAX)
+        self._stopping = threading.Event()
+        self._was_open = False
+        self._thread = threading.Thread(target=self._run, name=asset.name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Let the thread end after its current read."""
+        self._stopping.set()
+        self._free.release()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end; return whether it came."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        """It may still deliver."""
+        return self._thread.is_alive()
+
+    def taken(self) -> None:
+        """The scoring loop is done with one block."""
+        self._free.release()
+
+    def _run(self) -> None:
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        while not self._stopping.is_set():
+            try:
+                self._sample(backoff)
+            except EndOfData:
+                self._enter("ended", "the source has delivered everything")
+                return
+            except (PluginError, MismatchError) as error:
+                self._fail(str(error))
+                return  # trying again would give the same
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+                if not self._fail(f"{type(error).__name__}: {error}"):
+                    return
+                self._stopping.wait(backoff.next_wait_s())
+                self._record.restarts += 1
+
+    def _sample(self, backoff: Backoff) -> None:
+        sensor = open_sensor(self._asset)
+        try:
+            self._was_open = True
+            self._accept(sensor)
+            first = self._record.blocks > 0  # restarted: what came meanwhile is missing
+            while not self._stopping.is_set():
+                block = sensor.read(READ_TIMEOUT_S)
+                if block is None:
+                    continue
+                adapted = self._adapter.adapt(block)
+                self._hand_over(replace(adapted, gap_before=True) if first else adapted)
+                first = False
+                backoff.reset()
+        finally:
+            sensor.close()
+
+    def _accept(self, sensor: Sensor) -> None:
+        given = sensor.info
+        problems = self._adapter.problems(given)
+        self._record.sensor_version = sensor.version
+        if problems:
+            raise MismatchError("; ".join(sentence for _, sentence in problems))
+        self._record.info = self._adapter.info(given)
+        self._record.block_interval_s = given.period_s
+        self._record.last_block_s = time.monotonic()
+        # Open but silent is "no data" after a while, so it has to count as running from here on.
+        self._enter("running", None)
+
+    def _hand_over(self, block: Block) -> None:
+        self._free.acquire()
+        if not self._stopping.is_set():
+            self._handover.put(Delivery(self._position, block))
+
+    def _fail(self, reason: str) -> bool:
+        """Note a failure and return whether to try again."""
+        policy = self._asset.sensor.on_failure
+        if self._stopping.is_set():
+            return False
+        if policy == "probe" and not self._was_open:
+            self._enter("left_out", reason)
+            return False
+        _log.warning("asset %s: sensor %s: %s", self._asset.name, self._asset.sensor.plugin, reason)
+        self._enter("failed", reason)
+        if policy == "error":
+            self._give_up(f"asset {self._asset.name}: {reason}")
+        return policy in ("retry", "probe")
+
+    def _enter(self, state: AssetState, reason: str | None) -> None:
+        self._record.enter(state, reason)
+        self._handover.put(Delivery(self._position, None))

@@ -1,0 +1,69 @@
+"""One run of the agent: who speaks, and the number of each message."""
+
+import os
+import threading
+import time
+from typing import TypedDict
+
+from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.clock import TimeQuality, time_quality
+from edge_agent.daemon.topics import Topics
+
+_QUALITY_INTERVAL_S = 10.0
+
+
+class EnvelopeFields(TypedDict):
+    """Keyword arguments of every message."""
+
+    id: str
+    seq: int
+    session: str
+    gateway: str
+    start: str
+    end: str
+    time_quality: TimeQuality
+
+
+class Session:
+    """Counts messages per topic, from any thread."""
+
+    def __init__(self, topics: Topics) -> None:
+        """Begin now, under a name of its own."""
+        self.topics = topics
+        self.id = os.urandom(8).hex()
+        self.began_ns = time.time_ns()
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._quality: TimeQuality = time_quality()
+        self._quality_due_s = time.monotonic() + _QUALITY_INTERVAL_S
+
+    def envelope(
+        self, topic: str, message_id: str | None, start_ns: int, end_ns: int
+    ) -> EnvelopeFields:
+        """Return what every message carries.
+
+        Args:
+            topic: the message's own count goes by it.
+            message_id: None for a statement that is never made twice: the session and its
+                number then make the id.
+            start_ns: of the window, or of what is stated.
+            end_ns: of the window, or when it is stated.
+        """
+        with self._lock:
+            seq = self._counts.get(topic, 0)
+            self._counts[topic] = seq + 1
+        return {
+            "id": message_id or f"{self.id}-{topic.rpartition('/')[2]}-{seq}",
+            "seq": seq,
+            "session": self.id,
+            "gateway": self.topics.gateway,
+            "start": rfc3339(start_ns),
+            "end": rfc3339(end_ns),
+            "time_quality": self._time_quality(),
+        }
+
+    def _time_quality(self) -> TimeQuality:
+        now_s = time.monotonic()
+        if now_s >= self._quality_due_s:
+            self._quality, self._quality_due_s = time_quality(), now_s + _QUALITY_INTERVAL_S
+        return self._quality

@@ -1,0 +1,118 @@
+"""What the configuration may say: structs whose fields are the allowed keys."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+RESERVED_NAMES = ("repo", "rollouts", "desired")
+
+# `\Z`, not `$`: a name must not end in a line break.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
+Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,253}\Z")]
+TopicRoot = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*\Z")]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+OnFailure = Literal["error", "retry", "ignore", "probe"]
+
+
+class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker.
+
+    Attributes:
+        host: name or address.
+        port: 1883, or 8883 where ``tls`` is on, unless stated.
+        root: first levels of every topic.
+        username: None where the broker lets everybody in.
+        password_file: file whose first line is the password.
+        password_env: environment variable that holds it.
+        password_credential: systemd credential (LoadCredential=) that holds it.
+        tls: encrypt, and verify the broker's certificate.
+        ca_file: certificates to trust instead of the system's.
+        cert_file: the gateway's own certificate.
+        key_file: its private key.
+        client_id: ``edge-agent-`` and the gateway's name unless stated.
+        queue_max: messages kept in memory while there is no connection.
+        keepalive_s: seconds of silence after which the connection is probed.
+    """
+
+    host: Host = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    root: TopicRoot = "edge/v1"
+    username: Text | None = None
+    password_file: Text | None = None
+    password_env: Text | None = None
+    password_credential: Name | None = None
+    tls: bool = False
+    ca_file: Text | None = None
+    cert_file: Text | None = None
+    key_file: Text | None = None
+    client_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}\Z")] | None = None
+    queue_max: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 10_000
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+
+
+class Publish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the per-window messages are sent; events always are."""
+
+    features: bool = False
+    score: bool = True
+
+
+class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The sensor of an asset.
+
+    Attributes:
+        plugin: its name among the sensor plugins.
+        unit: what the samples are in, after ``sensitivity``; needed where the plugin states none.
+        sensitivity: what the plugin delivers per ``unit``, such as 0.1 for 100 mV/g in volts:
+            samples are divided by it.
+        range_max: largest magnitude the sensor can deliver, in ``unit``; marks clipped windows.
+        on_failure: ``error`` ends the agent, ``retry`` starts the sensor again with growing
+            waits, ``ignore`` leaves it failed, ``probe`` leaves the asset out where the sensor is
+            not there at the start, and retries later on.
+        options: the plugin's own.
+    """
+
+    plugin: Text
+    unit: Text | None = None
+    sensitivity: Positive | None = None
+    range_max: Positive | None = None
+    on_failure: OnFailure = "retry"
+    options: dict[str, Any] = {}
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine that is watched.
+
+    Attributes:
+        name: part of its topics.
+        bundle: file; relative to the file that names it.
+        channels: the sensor's channels in the order of the bundle's, where their names differ.
+        sensor: where its samples come from.
+    """
+
+    name: Name
+    bundle: Text
+    channels: tuple[Text, ...] = ()
+    sensor: SensorSettings
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration.
+
+    Attributes:
+        gateway: name of this gateway, part of every topic.
+        state_dir: where the agent keeps what must survive a restart.
+        state_save_s: seconds between two savings of the assets' state.
+        mqtt: the broker.
+        publish: which of the per-window messages are sent.
+        asset: the machines, at least one.
+    """
+
+    gateway: Name
+    state_dir: Text = "/var/lib/edge-agent"
+    state_save_s: Annotated[float, msgspec.Meta(ge=1)] = 300.0
+    mqtt: Mqtt = Mqtt()
+    publish: Publish = Publish()
+    asset: Annotated[tuple[Asset, ...], msgspec.Meta(min_length=1)]

@@ -1,0 +1,55 @@
+"""Where each kind of message goes, and how it is carried."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["features", "score", "anomaly", "alarm", "model", "status"]
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """How messages of one kind are carried.
+
+    Attributes:
+        priority: when the queue is full, the lowest goes first.
+        retained: the broker keeps the last one; the queue too, so it is never dropped.
+        expiry_s: after that a broker that speaks MQTT 5 no longer delivers it; None: never.
+    """
+
+    priority: int
+    retained: bool
+    expiry_s: int | None
+
+
+# All are sent with QoS 1. A score lost in a half-open connection (up to one and a half keep-alive
+# intervals) would look like a window that was never scored, and the acknowledgement costs four
+# bytes; whoever receives one twice knows it by its id.
+CARRIAGE: dict[Kind, Carriage] = {
+    "features": Carriage(priority=0, retained=False, expiry_s=DAY_S),
+    "score": Carriage(priority=1, retained=False, expiry_s=HOUR_S),
+    "anomaly": Carriage(priority=2, retained=False, expiry_s=7 * DAY_S),
+    "alarm": Carriage(priority=3, retained=True, expiry_s=None),
+    "model": Carriage(priority=3, retained=True, expiry_s=None),
+    "status": Carriage(priority=3, retained=True, expiry_s=None),
+}
+QOS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics below one root and gateway."""
+
+    root: str
+    gateway: str
+
+    @property
+    def status(self) -> str:
+        """Topic of the gateway's status and of its Last Will."""
+        return f"{self.root}/{self.gateway}/status"
+
+    def of(self, asset: str, kind: Kind) -> str:
+        """Topic of one kind of an asset's messages."""
+        return f"{self.root}/{self.gateway}/{asset}/{kind}"
