@@ -10,7 +10,9 @@ Steps, per channel (Randall and Antoni, Mechanical Systems and Signal Processing
 2. The envelope's mean is removed, a Hann window applied, and the amplitude spectrum taken. Its
    lines lie rate / length apart, as those of the window do.
 3. For each fault and harmonic, the largest amplitude within the tolerance of the line, at least
-   the line next to it on either side; the mean over the harmonics.
+   the line next to it on either side; the mean over the harmonics. Left out are harmonics (not
+   the first) whose search overlaps that of another fault, such as 3 BPFO and 2 BPFI of many
+   bearings: they would not say which part it is.
 4. Divided by the median amplitude from the first line to the highest one looked at: the ratio
    does not depend on the sensor's gain or the machine's general loudness.
 """
@@ -61,14 +63,15 @@ class Envelope:
         # Room for twice the band: the envelope's own spectrum is that much wider.
         self._size = 2 ** math.ceil(math.log2(2 * (high + 1 - low)))
         self._taper = np.hanning(self._size + 1)[:-1]
-        self._lines = [
+        searched = [
             [
                 _around(harmonic * fault_hz / spacing_hz, options.tolerance)
                 for harmonic in range(1, options.n_harmonics + 1)
             ]
             for fault_hz in faults_hz
         ]
-        self._background = slice(1, max(lines[-1].stop for lines in self._lines))
+        self._lines = _telling(searched)
+        self._background = slice(1, max(lines[-1].stop for lines in searched))
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -143,3 +146,16 @@ def _around(line: float, tolerance: float) -> slice:
     """Return the spectrum's lines within the tolerance, at least the nearest and its neighbours."""
     reach = max(line * tolerance, 1.0)
     return slice(max(math.floor(line - reach + 0.5), 1), math.floor(line + reach + 0.5) + 1)
+
+
+def _telling(searched: list[list[slice]]) -> list[list[slice]]:
+    """Return each fault's first line, and those harmonics that no other fault is searched at."""
+
+    def shared(line: slice, fault: int) -> bool:
+        others = itertools.chain(*searched[:fault], *searched[fault + 1 :])
+        return any(line.start < other.stop and other.start < line.stop for other in others)
+
+    return [
+        [first, *(line for line in harmonics if not shared(line, fault))]
+        for fault, (first, *harmonics) in enumerate(searched)
+    ]
