@@ -7,7 +7,7 @@ up to it, so that simulated time may be entered anywhere and cut into blocks any
 import numpy as np
 from numpy.typing import NDArray
 
-_CELL = 4096
+_CELL = 2048
 
 
 def normal(seed: int, stream: int, first: int, count: int) -> NDArray[np.float32]:

@@ -31,8 +31,6 @@ from edge_sensor_simulated.chance import normal
 from edge_sensor_simulated.impulses import ringing
 from edge_sensor_simulated.machine import Machine
 
-_NOISE_STREAM = 0
-_FLOOR_STREAM = 1 << 16
 _CHANNEL_GAIN = 0.8
 
 
@@ -58,22 +56,19 @@ def simulate(
     time_s = (first + np.arange(length)) / rate_hz
     turns = machine.shaft_hz * time_s
     angle = (2 * np.pi * (turns - np.floor(turns))).astype(np.float32)
-    load = machine.load * (
-        1 + machine.load_swing * np.sin(2 * np.pi / machine.load_swing_s * time_s)
-    ).astype(np.float32)
-    struck = ringing(machine, rate_hz, first, length).astype(np.float32)
     running = _running(machine, time_s)
+    load = _load(machine, time_s) * running
+    struck = ringing(machine, rate_hz, first, length).astype(np.float32) * load
+    # Independent normal noises add up to one whose variance is the sum of theirs.
+    noise_g = np.sqrt((machine.noise_g * load) ** 2 + np.float32(machine.floor_g) ** 2)
     samples = np.empty((length, channels), np.float32)
     for channel in range(channels):
         quarter = channel * math.pi / 2
-        moving = machine.noise_g * normal(machine.seed, _NOISE_STREAM + channel, first, length)
-        moving += _CHANNEL_GAIN**channel * struck
-        moving *= load
+        moving = _CHANNEL_GAIN**channel * struck
         moving += machine.unbalance_g * np.sin(angle + quarter)
         moving += machine.misalignment_g * np.sin(2 * (angle + quarter))
-        if running is not None:
-            moving *= running
-        moving += machine.floor_g * normal(machine.seed, _FLOOR_STREAM + channel, first, length)
+        moving *= running
+        moving += noise_g * normal(machine.seed, channel, first, length)
         samples[:, channel] = moving + np.float32(machine.gravity_g)
     return samples
 
@@ -108,12 +103,16 @@ def simulate_bursts(
     return bursts
 
 
-def _running(machine: Machine, time_s: NDArray[np.float64]) -> NDArray[np.float32] | None:
-    """Return 0 where the machine stands still and 1 elsewhere; None where it runs throughout."""
-    touched = [i for i in machine.idle if i[0] <= time_s[-1] and i[1] > time_s[0]]
-    if not touched:
-        return None
+def _running(machine: Machine, time_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return 0 where the machine stands still and 1 elsewhere."""
     running = np.ones(len(time_s), np.float32)
-    for begin_s, end_s in touched:
+    for begin_s, end_s in machine.idle:
         running[(time_s >= begin_s) & (time_s < end_s)] = 0.0
     return running
+
+
+def _load(machine: Machine, time_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the load on the bearing relative to the nominal one."""
+    swing = machine.load_swing * np.sin(2 * np.pi / machine.load_swing_s * time_s)
+    load: NDArray[np.float32] = (machine.load * (1 + swing)).astype(np.float32)
+    return load
