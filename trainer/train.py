@@ -25,11 +25,11 @@ from trainer.evaluate import (
     network_only,
     run,
 )
-from trainer.fit import fit_network
+from trainer.fit import fit_in_child
 from trainer.kinds import level_columns
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
 from trainer.networks import FittedNetwork
-from trainer.quantize import ExportedModel, check_model, export_tflite
+from trainer.quantize import ExportedModel, check_model, export_variants
 from trainer.recipe import Recipe
 from trainer.report import Findings, render
 
@@ -79,8 +79,8 @@ def train(
     recipe = order.recipe
     ready = prepare(recipe, series, order.healthy)
     network = _fit(order, series, ready, progress)
-    shipped = export_tflite(network, recipe.quantization, ready.seen)
-    in_float = export_tflite(network, "float32", None)
+    exported = export_variants(network, (recipe.quantization, "float32"), ready.seen)
+    shipped, in_float = exported[recipe.quantization], exported["float32"]
     gate = check_model(shipped, network, ready.seen)
     spec, model = _calibrated(recipe, series, ready, shipped)
     results = run(spec, model, series)
@@ -103,7 +103,7 @@ def train(
 
 
 def _fit(order: Order, series: Series, ready: Prepared, progress: Progress | None) -> FittedNetwork:
-    return fit_network(
+    return fit_in_child(
         order.recipe.network,
         msgspec.structs.replace(order.recipe.fit, seed=order.seed),
         ready.seen[: ready.fitted],

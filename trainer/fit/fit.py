@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.fit.batches import Batch, FitError, Plan, plan_fit
 from trainer.fit.keras_network import build_network, load_tensorflow, read_weights
+from trainer.fit.memory import with_memory
 from trainer.fit.spec import FitSpec
 from trainer.networks import FitHistory, FittedNetwork, NetworkSpec
 
@@ -43,11 +44,14 @@ def fit_network(
     """
     _check(inputs, targets)
     training, validation = plan_fit(spec, fit, segments, len(inputs))
+    n_inputs, n_outputs = inputs.shape[1], targets.shape[1]
+    if spec.memory_alpha is not None:
+        inputs, targets = with_memory(spec.memory_alpha, inputs, targets, segments)
     tf, keras = load_tensorflow()
     started = time.perf_counter()
     keras.utils.set_random_seed(fit.seed)
     tf.config.experimental.enable_op_determinism()
-    model = build_network(keras, spec, inputs.shape[1], targets.shape[1])
+    model = build_network(keras, spec, inputs.shape[1], n_outputs)
     loop = _Loop(tf, keras, model, spec, fit, inputs, targets)
     try:
         history = loop.run(training, validation, progress)
@@ -56,8 +60,8 @@ def fit_network(
         keras.backend.clear_session()
     return FittedNetwork(
         spec=spec,
-        n_inputs=inputs.shape[1],
-        n_outputs=targets.shape[1],
+        n_inputs=n_inputs,
+        n_outputs=n_outputs,
         layers=layers,
         head_kernel=head_kernel,
         head_bias=head_bias,
@@ -104,6 +108,7 @@ class _Loop:
         }[fit.loss]
         kind = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}[fit.optimizer]
         self._optimizer = kind(learning_rate=fit.learning_rate, global_clipnorm=fit.gradient_clip)
+        self._kernels = [v for v in model.trainable_variables if v.name == "kernel"]
         self._optimizer.build(model.trainable_variables)
         # not jit_compile: for networks this small XLA takes seconds to compile and runs slower
         self._train = tf.function(self._train_step, autograph=False)
@@ -115,7 +120,10 @@ class _Loop:
         order = np.random.default_rng(self._fit.seed)
         losses: list[float] = []
         val_losses: list[float] = []
-        best_epoch, best_weights = 0, None
+        best_epoch, best_loss, best_weights = -1, np.inf, None
+        if validation is not None and self._fit.patience and self._spec.memory_alpha is not None:
+            best_loss = self._pass(validation.batches(None), train=False)
+            best_weights = self._model.get_weights()
         for epoch in range(self._fit.epochs):
             losses.append(self._pass(training.batches(order), train=True))
             val_loss = None
@@ -132,7 +140,8 @@ class _Loop:
                 raise FitError(message)
             if not self._fit.patience:
                 best_epoch = epoch
-            elif val_losses[-1] < val_losses[best_epoch] or best_weights is None:
+            elif val_losses[-1] < best_loss * (1.0 - self._fit.least_gain):
+                best_loss = val_losses[-1]
                 best_epoch, best_weights = epoch, self._model.get_weights()
             elif epoch - best_epoch >= self._fit.patience:
                 break
@@ -177,6 +186,8 @@ class _Loop:
             x += self._fit.input_noise * noise
         with tf.GradientTape() as tape:
             loss, states = self._forward(x, target_rows, weights, states, training=True)
+            if self._fit.l2 > 0.0:
+                loss += self._fit.l2 * sum(tf.reduce_sum(k**2) for k in self._kernels)
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss, states

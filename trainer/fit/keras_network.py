@@ -111,6 +111,6 @@ def _dropped(keras: Any, sequence: Any, share: float) -> Any:
 
 
 def _head(keras: Any, spec: NetworkSpec, hidden: Any, n_outputs: int) -> Any:
-    linear = keras.layers.Dense(n_outputs, name="head")(hidden)
-    bound = spec.output_bound
-    return linear if bound is None else bound * keras.ops.tanh(linear / bound)
+    # zero at first where there is a memory: the fit begins at the forecast "as it was lately"
+    start = "glorot_uniform" if spec.memory_alpha is None else "zeros"
+    return keras.layers.Dense(n_outputs, kernel_initializer=start, name="head")(hidden)

@@ -22,6 +22,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         washout: steps from zero state that do not count in the loss (streaming form).
         stateful: streaming form: ``batch_size`` contiguous streams run side by side over the
             whole healthy part; state is carried from sequence to sequence and reset each epoch.
+        l2: penalty on the square of the weights from inputs and to outputs, per weight.
+        least_gain: share by which a validation loss must be better than the best one.
         input_noise: standard deviation of normal noise on the training inputs, in scaled units.
         seed: of the first weights, the order, dropout and noise.
     """
@@ -37,6 +39,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sequence_length: int = 1
     washout: int = 0
     stateful: bool = False
+    l2: float = 0.0
+    least_gain: float = 0.0
     input_noise: float = 0.0
     seed: int = 0
 
@@ -48,6 +52,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "sequence_length": 1,
             "washout": 0,
             "patience": 0,
+            "l2": 0.0,
+            "least_gain": 0.0,
             "input_noise": 0.0,
             "seed": 0,
         }

@@ -1,7 +1,13 @@
 """Networks: what a recipe asks for, fitted weights as arrays, and what they compute."""
 
 from trainer.networks.fitted import FitHistory, FittedNetwork, LayerWeights, NetworkError
-from trainer.networks.reference import predict_step, predict_stream, predict_windows, zero_state
+from trainer.networks.reference import (
+    predict_step,
+    predict_stream,
+    predict_windows,
+    remember,
+    zero_state,
+)
 from trainer.networks.spec import NetworkSpec
 
 __all__ = [
@@ -13,5 +19,6 @@ __all__ = [
     "predict_step",
     "predict_stream",
     "predict_windows",
+    "remember",
     "zero_state",
 ]

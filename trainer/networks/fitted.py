@@ -43,7 +43,8 @@ class FitHistory(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         loss: training loss of each epoch.
         val_loss: validation loss of each epoch; empty where nothing was held back.
-        best_epoch: 0-based epoch whose weights were kept.
+        best_epoch: 0-based epoch whose weights were kept; -1 where none was better than the weights
+            before the first, whose output layer is zero.
     """
 
     loss: tuple[float, ...]
@@ -77,6 +78,12 @@ class FittedNetwork:
 
     def __post_init__(self) -> None:
         """Check every array's shape and numbers. Raises NetworkError."""
+        if self.spec.memory_alpha is not None and self.n_inputs != self.n_outputs:
+            message = (
+                f"a network with a memory predicts its {self.n_inputs} inputs; "
+                f"{self.n_outputs} outputs are found"
+            )
+            raise NetworkError(message)
         expected = expected_shapes(self.spec, self.n_inputs, self.n_outputs)
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:
@@ -110,7 +117,7 @@ def expected_shapes(spec: NetworkSpec, n_inputs: int, n_outputs: int) -> dict[st
     """Shape of every array that a network of this kind has, by the names of ``arrays``."""
     shapes: dict[str, tuple[int, ...]] = {}
     gates = _GATES[spec.cell]
-    width = n_inputs
+    width = n_inputs if spec.memory_alpha is None else 2 * n_inputs
     for number, units in enumerate(spec.layer_units):
         columns = gates * units
         shapes[f"layer{number}_kernel"] = (width, columns)

@@ -15,7 +15,7 @@ Array = NDArray[np.float32]
 
 def zero_state(network: FittedNetwork, n_streams: int = 1) -> Array:
     """State of a streaming network that has seen nothing, float32 (n_streams, S)."""
-    return np.zeros((n_streams, network.spec.state_size), dtype=np.float32)
+    return np.zeros((n_streams, network.spec.state_size(network.n_inputs)), dtype=np.float32)
 
 
 def predict_step(network: FittedNetwork, x: Array, state: Array) -> tuple[Array, Array]:
@@ -24,7 +24,8 @@ def predict_step(network: FittedNetwork, x: Array, state: Array) -> tuple[Array,
     Args:
         network: of the streaming form.
         x: float32 (n_streams, F).
-        state: float32 (n_streams, S), packed as h1, c1, h2, c2, ... (LSTM) or h1, h2, ... (GRU).
+        state: float32 (n_streams, S), packed as h1, c1, h2, c2, ... (LSTM) or h1, h2, ... (GRU),
+            then the memory where the network has one.
 
     Returns:
         The prediction, float32 (n_streams, O), and the next state.
@@ -32,6 +33,10 @@ def predict_step(network: FittedNetwork, x: Array, state: Array) -> tuple[Array,
     spec = network.spec
     parts: list[Array] = []
     start = 0
+    memory: Array | None = None
+    if spec.memory_alpha is not None:
+        memory = remember(state[:, -network.n_inputs :], x, spec.memory_alpha)
+        x = np.concatenate((x, memory), axis=1)
     for layer in network.layers:
         width = layer.units * (2 if spec.cell == "lstm" else 1)
         packed = state[:, start : start + width]
@@ -39,7 +44,15 @@ def predict_step(network: FittedNetwork, x: Array, state: Array) -> tuple[Array,
         after = _advance(spec, layer, x, packed)
         parts.append(after)
         x = after[:, : layer.units]
-    return _head(network, x), np.concatenate(parts, axis=1)
+    if memory is not None:
+        parts.append(memory)
+    return _head(network, x, memory), np.concatenate(parts, axis=1)
+
+
+def remember(memory: Array, x: Array, alpha: float) -> Array:
+    """Return the slow memory after ``x``, float32 of its shape."""
+    moved: Array = memory + np.float32(alpha) * (x - memory)
+    return moved
 
 
 def predict_stream(
@@ -150,13 +163,12 @@ def _advance_gru(spec: NetworkSpec, layer: LayerWeights, x: Array, packed: Array
     return after
 
 
-def _head(network: FittedNetwork, hidden: Array) -> Array:
+def _head(network: FittedNetwork, hidden: Array, memory: Array | None = None) -> Array:
     linear: Array = hidden @ network.head_kernel + network.head_bias
+    if memory is not None:
+        linear = memory + linear
     bound = network.spec.output_bound
-    if bound is None:
-        return linear
-    bounded: Array = np.float32(bound) * np.tanh(linear / np.float32(bound))
-    return bounded
+    return linear if bound is None else np.clip(linear, -np.float32(bound), np.float32(bound))
 
 
 def _sigmoid(z: Array) -> Array:

@@ -23,8 +23,11 @@ class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             of ``units`` (a decoder layer uses the one of its mirror image).
         activation: of the candidate and the output; the gates always use the sigmoid.
         window_length: vectors per window; 1 for streaming networks.
-        output_bound: predictions are ``bound * tanh(dense(h) / bound)`` and so cannot leave
-            +-bound (in scaled units): a forecaster cannot follow a drift beyond it.
+        memory_alpha: a streaming forecaster keeps m += memory_alpha * (x - m), a slow memory of
+            its inputs, sees [x, m] and predicts m + dense(h): recurrent layers then learn what a
+            running mean cannot know. None: no memory.
+        output_bound: predictions are cut to +-bound (in scaled units) wherever the network is
+            run, so that a forecaster cannot follow a drift beyond it; fitted without.
     """
 
     family: Literal["forecaster", "autoencoder"]
@@ -34,6 +37,7 @@ class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     dropout: float | tuple[float, ...] = 0.0
     activation: Literal["tanh", "relu"] = "tanh"
     window_length: int = 1
+    memory_alpha: float | None = None
     output_bound: float | None = None
 
     def __post_init__(self) -> None:
@@ -59,6 +63,11 @@ class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return None
 
     def _form_problem(self) -> str | None:
+        if self.memory_alpha is not None:
+            if self.form != "streaming":
+                return "memory_alpha goes with form 'streaming': a window starts from nothing"
+            if not 0.0 < self.memory_alpha <= 1.0:
+                return f"memory_alpha is {self.memory_alpha}; above 0, at most 1 is allowed"
         if self.form == "streaming":
             if self.family == "autoencoder":
                 return "an autoencoder reconstructs a window: only form 'window' is allowed"
@@ -92,9 +101,9 @@ class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             return self.dropouts + self.dropouts[::-1]
         return self.dropouts
 
-    @property
-    def state_size(self) -> int:
+    def state_size(self, n_inputs: int) -> int:
         """Numbers carried from step to step; 0 for window networks."""
         if self.form == "window":
             return 0
-        return sum(self.units) * (2 if self.cell == "lstm" else 1)
+        memory = 0 if self.memory_alpha is None else n_inputs
+        return sum(self.units) * (2 if self.cell == "lstm" else 1) + memory

@@ -107,7 +107,7 @@ def _checked(network: FittedNetwork, quantization: Quantization, model: bytes) -
         quantization=quantization,
         n_inputs=network.n_inputs,
         n_outputs=network.n_outputs,
-        state_size=spec.state_size,
+        state_size=spec.state_size(network.n_inputs),
         window_length=spec.window_length,
         int8_weights=facts.int8_weights,
     )

@@ -23,7 +23,7 @@ class Graph(tf.Module):
         if network.spec.form == "streaming":
             signature = [
                 tf.TensorSpec((1, width), tf.float32, name="x"),
-                tf.TensorSpec((1, network.spec.state_size), tf.float32, name="s"),
+                tf.TensorSpec((1, network.spec.state_size(network.n_inputs)), tf.float32, name="s"),
             ]
             function = _streaming(network)
         else:
@@ -38,17 +38,26 @@ def _streaming(network: FittedNetwork) -> Any:
     lstm = network.spec.cell == "lstm"
     advance = _lstm_step if lstm else _gru_step
     parts = [layer.units for layer in network.layers for _ in range(2 if lstm else 1)]
+    alpha = network.spec.memory_alpha
+    if alpha is not None:
+        parts.append(network.n_inputs)
     activate = tf.tanh if network.spec.activation == "tanh" else tf.nn.relu
 
     def step(x: Any, s: Any) -> dict[str, Any]:
         states = tf.split(s, parts, axis=1) if len(parts) > 1 else [s]
         after: list[Any] = []
+        memory = None
+        if alpha is not None:
+            memory = states[-1] + np.float32(alpha) * (x - states[-1])
+            x = tf.concat((x, memory), axis=1)
         for layer in network.layers:
             taken = len(after)
             after += advance(layer, x, states[taken : taken + (2 if lstm else 1)], activate)
             x = after[taken]
+        if memory is not None:
+            after.append(memory)
         s_next = tf.concat(after, axis=1) if len(after) > 1 else tf.identity(after[0])
-        return {"y": _head(network, x), "s_next": s_next}
+        return {"y": _head(network, x, memory), "s_next": s_next}
 
     return step
 
@@ -148,10 +157,11 @@ def _fused_layer(layer: LayerWeights, sequence: Any, length: int) -> tuple[Any, 
     return last, outputs
 
 
-def _head(network: FittedNetwork, hidden: Any) -> Any:
+def _head(network: FittedNetwork, hidden: Any, memory: Any = None) -> Any:
+    linear = tf.matmul(hidden, network.head_kernel) + network.head_bias
+    if memory is not None:
+        linear = memory + linear
     bound = network.spec.output_bound
     if bound is None:
-        return tf.matmul(hidden, network.head_kernel) + network.head_bias
-    scale = np.float32(bound)
-    linear = tf.matmul(hidden, network.head_kernel / scale) + network.head_bias / scale
-    return scale * tf.tanh(linear)
+        return linear
+    return tf.maximum(tf.minimum(linear, np.float32(bound)), -np.float32(bound))

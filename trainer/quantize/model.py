@@ -20,7 +20,8 @@ class ExportedModel:
     """A TFLite model and how to call it.
 
     A streaming model has one signature: x (1, F), s (1, S) -> y (1, O), s_next (1, S), the state
-    packed as h1, c1, h2, c2, ... (LSTM) or h1, h2, ... (GRU), zero at the start. A window model
+    packed as h1, c1, h2, c2, ... (LSTM) or h1, h2, ... (GRU), then the memory if there is
+    one, zero at the start. A window model
     has x (1, L, F) -> y (1, O), or (1, L, O) for an autoencoder; its variables must be reset
     before each call. All are float32 in every quantization.
 
