@@ -33,12 +33,13 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def samples(folder: Path) -> list[tuple[Literal["sensors", "features"], str, dict[str, Any]]]:
-    """Return kind, plugin and options of everything that a sample.toml configures."""
+    """Return kind, plugin and options of what a sample.toml configures: assets, or a recipe's features."""
     sample = read(folder / "sample.toml")
     sensors = [asset["sensor"] for asset in sample.get("asset", [])]
+    features = sample.get("features", {}).get("plugins", [])
     return [
         *(("sensors", s["plugin"], s.get("options", {})) for s in sensors),
-        *(("features", f["plugin"], f.get("options", {})) for f in sample.get("features", [])),
+        *(("features", f["plugin"], f.get("options", {})) for f in features),
     ]
 
 
