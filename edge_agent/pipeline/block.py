@@ -7,9 +7,11 @@ import numpy as np
 
 from edge_agent.plugin import Block, FeatureInput
 
+_LONGEST = 1 << 24  # samples; what is longer is a mistake, and memory for it is set aside at once
+
 
 class InputError(ValueError):
-    """The input is not what the bundle needs; the message says what was found and what is allowed."""
+    """The input is not what the bundle needs; the message says what was found, what allowed."""
 
 
 class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,8 +42,13 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if len(set(self.channels)) != len(self.channels):
             raise ValueError(f"input.channels {list(self.channels)} names a channel twice")
         for name in ("length", "hop"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"input.{name} is {getattr(self, name)}, allowed: 1 or more")
+            if not 1 <= getattr(self, name) <= _LONGEST:
+                raise ValueError(f"input.{name} is {getattr(self, name)}, allowed: 1 to {_LONGEST}")
+        if self.kind == "features" and (self.length, self.hop) != (1, 1):
+            raise ValueError(
+                f"input.length and input.hop are {self.length} and {self.hop},"
+                " allowed for features: 1, as every row is a window"
+            )
         for name in ("rate_hz", "period_s"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
@@ -75,7 +82,7 @@ def mismatches(
     if spec.kind == "features":
         return problems
     if spec.rate_hz is not None and (
-        rate_hz is None or abs(rate_hz - spec.rate_hz) > _RATE_TOLERANCE * spec.rate_hz
+        rate_hz is None or not abs(rate_hz - spec.rate_hz) <= _RATE_TOLERANCE * spec.rate_hz
     ):
         problems.append(f"rate_hz: the source has {rate_hz}, the bundle needs {spec.rate_hz:g}")
     if spec.unit is not None and unit != spec.unit:
@@ -96,13 +103,15 @@ class Conformer:
         """Return the block with the bundle's channels only, in its order.
 
         Raises:
-            InputError: channels missing, or another rate or unit, or a wrong shape.
+            InputError: channels missing, or another rate, unit or dtype, or a wrong shape.
         """
         if block.samples.ndim != 2 or block.samples.shape[1] != len(block.channels):  # noqa: PLR2004
             raise InputError(
                 f"block has shape {block.samples.shape},"
                 f" allowed: (n, {len(block.channels)}) for its {len(block.channels)} channels"
             )
+        if block.samples.dtype != np.float32:
+            raise InputError(f"block has samples of {block.samples.dtype}, allowed: float32")
         seen = (block.channels, block.rate_hz, block.unit)
         if seen != self._accepted:
             self._accept(block)
