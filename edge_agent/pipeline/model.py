@@ -5,7 +5,7 @@ minus what the network had expected. All state is explicit here; an interpreter 
 calls, so that assets which follow the same bundle share it.
 """
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_agent.pipeline.runtime import load_interpreter, tensor_indices
 
-_VECTOR = 2  # axes of a streaming model's input: (1, F)
+_MOST_VECTORS = 10_000  # kept in memory and replayed at start
 
 
 class ModelError(ValueError):
@@ -46,6 +46,25 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     washout_tolerance: float = 0.0
     washout_vectors: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself. Raises ValueError."""
+        streaming = self.form == "streaming"
+        if streaming and self.family != "forecaster":
+            raise ValueError(f"model.family is {self.family}, allowed for streaming: forecaster")
+        if self.window_length < 1 or (streaming and self.window_length != 1):
+            raise ValueError(
+                f"model.window_length is {self.window_length},"
+                f" allowed: {'1' if streaming else '1 or more'}"
+            )
+        if self.state_size < 0 or self.washout < 0:
+            raise ValueError("model.state_size or model.washout is below 0")
+        if not 0 <= self.washout_vectors <= _MOST_VECTORS:
+            raise ValueError(
+                f"model.washout_vectors is {self.washout_vectors}, allowed: 0 to {_MOST_VECTORS}"
+            )
+        if not self.targets or len(set(self.targets)) != len(self.targets):
+            raise ValueError(f"model.targets is {list(self.targets)}, allowed: one or more, once")
+
 
 class Model:
     """One loaded TFLite model; holds no state between calls."""
@@ -70,14 +89,14 @@ class Model:
                 f" allowed for a {spec.form} model: {sorted(expected[0])} and {sorted(expected[1])}"
             )
         rows = spec.window_length if spec.family == "autoencoder" else 1
-        allowed = {
+        allowed: dict[str, list[tuple[int, ...]]] = {
             "x": [(1, n_features) if streaming else (1, spec.window_length, n_features)],
             "y": [(1, rows * len(spec.targets)), (1, rows, len(spec.targets))],
             "s": [(1, spec.state_size)],
             "s_next": [(1, spec.state_size)],
         }
         details = (*self._interpreter.get_input_details(), *self._interpreter.get_output_details())
-        tensors = {int(d["index"]): d for d in details}
+        tensors: dict[int, dict[str, Any]] = {int(d["index"]): d for d in details}
         for name, index in (inputs | outputs).items():
             shape, dtype = tuple(tensors[index]["shape"].tolist()), tensors[index]["dtype"]
             if shape not in allowed[name] or dtype is not np.float32:
@@ -91,7 +110,7 @@ class Model:
     def step(
         self, x: NDArray[np.float32], state: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Run a streaming model on x (1, F) and state (1, S); return y (1, O) and the next state."""
+        """Run a streaming model on x (1, F), state (1, S); return y (1, O) and the next state."""
         run = self._interpreter
         run.set_tensor(self._x, x)
         run.set_tensor(self._s, state)

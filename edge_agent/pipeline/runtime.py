@@ -13,6 +13,9 @@ RUNTIMES = {
 }
 
 
+_IDENTIFIER = b"TFL3"  # of the file format, at its fifth byte
+
+
 class RuntimeMissingError(RuntimeError):
     """No TFLite runtime is installed, or not the one asked for."""
 
@@ -20,15 +23,32 @@ class RuntimeMissingError(RuntimeError):
 class Interpreter(Protocol):
     """What is used of a TFLite interpreter."""
 
-    def allocate_tensors(self) -> None: ...
-    def invoke(self) -> None: ...
-    def reset_all_variables(self) -> None: ...
-    def set_tensor(self, tensor_index: int, value: NDArray[Any]) -> None: ...
-    def get_tensor(self, tensor_index: int) -> NDArray[Any]: ...
-    def get_input_details(self) -> list[dict[str, Any]]: ...
-    def get_output_details(self) -> list[dict[str, Any]]: ...
-    def get_signature_list(self) -> dict[str, dict[str, list[str]]]: ...
-    def get_signature_runner(self, signature_key: str | None = None) -> Any: ...  # noqa: ANN401
+    def allocate_tensors(self) -> None:
+        """Set memory aside; once, before anything else."""
+
+    def invoke(self) -> None:
+        """Compute the outputs from the inputs."""
+
+    def reset_all_variables(self) -> None:
+        """Set the state kept in variable tensors to zero."""
+
+    def set_tensor(self, tensor_index: int, value: NDArray[Any]) -> None:
+        """Copy ``value`` to an input."""
+
+    def get_tensor(self, tensor_index: int) -> NDArray[Any]:
+        """Return a copy of an output."""
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        """Return index, shape, dtype of each input."""
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        """Return index, shape, dtype of each output."""
+
+    def get_signature_list(self) -> dict[str, dict[str, list[str]]]:
+        """Return the names of inputs and outputs by signature."""
+
+    def get_signature_runner(self, signature_key: str | None = None) -> Any:  # noqa: ANN401
+        """Return what resolves a signature's names."""
 
 
 def installed_runtime(asked: str | None = None) -> str:
@@ -52,8 +72,14 @@ def load_interpreter(model: bytes, runtime: str | None = None) -> Interpreter:
 
     Raises:
         RuntimeMissingError: no runtime is installed.
-        ValueError: the model is not a TFLite file this runtime can read or prepare.
+        ValueError: the model is not a TFLite file this runtime can read or prepare. Bytes that
+            only begin like one end the process under tflite-runtime, which does not verify what
+            it reads: ``model`` must come from somebody trusted, in the condition it was sent.
     """
+    if model[4:8] != _IDENTIFIER:
+        raise ValueError(
+            f"the model cannot be loaded: it begins with {model[:8]!r}, no TFLite file"
+        )
     module = RUNTIMES[installed_runtime(runtime)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # both wheels warn of their own build tools on import

@@ -12,7 +12,6 @@ from a TFLite interpreter. The weights are random, by a fixed seed.
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from trainer.networks import (
@@ -21,8 +20,10 @@ from trainer.networks import (
     LayerWeights,
     NetworkSpec,
     predict_step,
+    predict_windows,
     zero_state,
 )
+from trainer.quantize import export_tflite
 
 FOLDER = Path(__file__).parent
 SEED = 20
@@ -58,46 +59,17 @@ def random_network(spec: NetworkSpec, n_inputs: int, n_outputs: int) -> FittedNe
     )
 
 
-def convert_streaming(network: FittedNetwork) -> bytes:
-    """Return the TFLite file of one step with the state as input and output."""
-    module = tf.Module()
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((1, network.n_inputs), tf.float32, name="x"),
-            tf.TensorSpec((1, network.spec.state_size), tf.float32, name="s"),
-        ]
-    )
-    def step(x: tf.Tensor, s: tf.Tensor) -> dict[str, tf.Tensor]:
-        after, start = [], 0
-        for layer in network.layers:
-            h = s[:, start : start + layer.units]
-            c = s[:, start + layer.units : start + 2 * layer.units]
-            start += 2 * layer.units
-            weights = np.concatenate((layer.kernel, layer.recurrent))
-            z = tf.matmul(tf.concat((x, h), 1), weights) + layer.bias
-            i, f, candidate, o = tf.split(z, 4, axis=1)
-            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(candidate)
-            x = tf.sigmoid(o) * tf.tanh(c)
-            after += [x, c]
-        y = tf.matmul(x, network.head_kernel) + network.head_bias
-        return {"y": y, "s_next": tf.concat(after, 1)}
-
-    module.step = step
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [step.get_concrete_function()], module
-    )
-    content: bytes = converter.convert()
-    return content
-
-
-def write_streaming(name: str, n_inputs: int) -> None:
-    """Write a streaming forecaster of all its inputs."""
-    spec = NetworkSpec(family="forecaster", form="streaming", units=(6, 4))
+def write(name: str, spec: NetworkSpec, n_inputs: int) -> None:
+    """Write a network that predicts all its inputs, and what it makes of normal numbers."""
     network = random_network(spec, n_inputs, n_inputs)
-    (FOLDER / f"{name}.tflite").write_bytes(convert_streaming(network))
-    x = np.random.default_rng(SEED + 1).standard_normal((STEPS, n_inputs)).astype(np.float32)
-    y, s = np.empty_like(x), np.empty((STEPS, spec.state_size), np.float32)
+    (FOLDER / f"{name}.tflite").write_bytes(export_tflite(network, "float32", None).model)
+    rng = np.random.default_rng(SEED + 1)
+    if spec.form == "window":
+        windows = rng.standard_normal((STEPS, spec.window_length, n_inputs)).astype(np.float32)
+        np.savez(FOLDER / f"{name}.npz", x=windows, y=predict_windows(network, windows))
+        return
+    x = rng.standard_normal((STEPS, n_inputs)).astype(np.float32)
+    y, s = np.empty_like(x), np.empty((STEPS, spec.state_size(n_inputs)), np.float32)
     state = zero_state(network)
     for t in range(STEPS):
         y[t : t + 1], state = predict_step(network, x[t : t + 1], state)
@@ -106,4 +78,14 @@ def write_streaming(name: str, n_inputs: int) -> None:
 
 
 if __name__ == "__main__":
-    write_streaming("streaming", 11)
+    write("streaming", NetworkSpec(family="forecaster", form="streaming", units=(6, 4)), 11)
+    write(
+        "window_forecaster",
+        NetworkSpec(family="forecaster", form="window", units=(5, 3), window_length=8),
+        4,
+    )
+    write(
+        "window_autoencoder",
+        NetworkSpec(family="autoencoder", form="window", units=(4, 2), window_length=6),
+        3,
+    )
