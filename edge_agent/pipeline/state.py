@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -52,12 +52,12 @@ class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     recent: tuple[Array, ...]
 
 
-def pack(array: NDArray[np.floating]) -> Array:
+def pack(array: NDArray[np.floating[Any]]) -> Array:
     """Return ``array`` as a serialisable value."""
     return Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
 
 
-def unpack(array: Array) -> NDArray[np.floating]:
+def unpack(array: Array) -> NDArray[np.floating[Any]]:
     """Return the array again, writeable.
 
     Raises:
