@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def samples(folder: Path) -> list[tuple[Literal["sensors", "features"], str, dict[str, Any]]]:
-    """Return kind, plugin and options of what a sample.toml configures: assets, or a recipe's features."""
+    """Return kind, plugin and options of a sample.toml: assets, or the features of a recipe."""
     sample = read(folder / "sample.toml")
     sensors = [asset["sensor"] for asset in sample.get("asset", [])]
     features = sample.get("features", {}).get("plugins", [])
