@@ -22,7 +22,7 @@ from trainer.table import write_table
 _BAD_DATA = (RecordingError, DataError, FeatureError, BundleError)
 
 
-class Failure(click.ClickException):
+class Failure(Exception):  # noqa: N818 - it ends the command, it is not raised at anybody
     """Ends the command with a message and an exit code of sysexits.h."""
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -173,11 +173,12 @@ def train(
     """
     _require_trainer()
     from trainer.fit import FitError
+    from trainer.measure import GoldenHistoryError
     from trainer.quantize import ExportError, GateError
     from trainer.train import Order
     from trainer.train import train as run_training
 
-    with _failures((FitError, ExportError, GateError)):
+    with _failures(FitError, ExportError, GateError, GoldenHistoryError):
         recipe, recording, series = _read(**given)
         order = Order(recipe, healthy, name or out.stem, bundle_version, seed)
         with _epochs() as progress:
@@ -249,7 +250,7 @@ def main() -> None:
         click.echo("stopped", err=True)
         sys.exit(os.EX_TEMPFAIL)
     except Failure as error:
-        click.echo(f"edge-trainer: {error.message}", err=True)
+        click.echo(f"edge-trainer: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -276,14 +277,15 @@ def _read(
 
 
 @contextmanager
-def _failures(more: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def _failures(*more: type[Exception]) -> Iterator[None]:
+    bad_data: tuple[type[Exception], ...] = (*_BAD_DATA, *more)
     try:
         yield
     except RecipeError as error:
         raise Failure(str(error), os.EX_USAGE) from error
     except PluginError as error:
         raise Failure(str(error), os.EX_UNAVAILABLE) from error
-    except (*_BAD_DATA, *more) as error:
+    except bad_data as error:
         raise Failure(str(error), os.EX_DATAERR) from error
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}", os.EX_CANTCREAT) from error

@@ -55,7 +55,8 @@ def unscaled(recipe: Recipe, names: tuple[str, ...], vectors: NDArray[np.float32
     """
     choice = recipe.scaler
     n = len(names)
-    plain = unit_scaler(choice.kind, ("identity",) * n, choice.input_clip)
+    as_is: list[Transform] = ["identity"] * n
+    plain = unit_scaler(choice.kind, tuple(as_is), choice.input_clip)
     if choice.transform == "identity":
         return plain
     columns = level_columns(names)

@@ -86,7 +86,8 @@ def _worse_vector(
         extractor = FeatureExtractor(spec.features, spec.input.feature_input())
         return extractor.compute(_louder(raw[-1], factor).samples)[0]
     spread = np.maximum(quiet.std(axis=0), 1e-3 * np.abs(quiet).mean(axis=0) + 1e-9)
-    return (np.abs(quiet[-1]) * factor + factor * spread).astype(np.float32)
+    worse: NDArray[np.float32] = (factor * (np.abs(quiet[-1]) + spread)).astype(np.float32)
+    return worse
 
 
 def _louder(window: Window, factor: float) -> Window:

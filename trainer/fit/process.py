@@ -59,7 +59,7 @@ def fit_in_child(
         here.close()
 
 
-def _run(  # noqa: PLR0913, PLR0917 - what fit_network takes, and where the result goes
+def _run(
     out: Connection,
     spec: NetworkSpec,
     fit: FitSpec,
