@@ -12,7 +12,7 @@ from edge_agent.pipeline.denoise import Denoiser, DenoiseSpec
 from edge_agent.pipeline.flow import FlowSpec
 from edge_agent.pipeline.gate import Gate, GateSpec
 from edge_agent.pipeline.level import LevelDetector, LevelSpec, levels
-from edge_agent.pipeline.model import Model, ModelSpec, predictor
+from edge_agent.pipeline.model import Model, predictor
 from edge_agent.pipeline.scaler import (
     LEAST_LOG_SCALE,
     Scaler,
@@ -110,13 +110,10 @@ def prepare(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> Prepare
     )
 
 
-def calibrate(
-    recipe: Recipe, series: Series, ready: Prepared, content: bytes, spec: ModelSpec
-) -> FlowSpec:
+def calibrate(recipe: Recipe, series: Series, ready: Prepared, model: Model) -> FlowSpec:
     """Choose scorer, threshold and level from the exported network's own residuals."""
-    model = Model(content, spec, len(series.names))
     residuals = _residuals(model, ready)
-    washout = min(spec.washout, len(residuals) // 4)
+    washout = min(model.spec.washout, len(residuals) // 4)
     scorer = _fit_scorer(recipe, np.concatenate(residuals[washout:]))
     scores = _smoothed(recipe, Scorer(scorer), residuals)
     threshold = _threshold(recipe, scores, washout, ready)
@@ -127,7 +124,7 @@ def calibrate(
         gate=ready.gate,
         denoise=recipe.denoise,
         scaler=ready.scaler,
-        model=spec,
+        model=model.spec,
         scorer=scorer,
         smoothing=recipe.smoothing,
         threshold=threshold,
@@ -237,7 +234,12 @@ def _fit_level(recipe: Recipe, names: tuple[str, ...], ready: Prepared) -> Level
         alarm=choice.alarm,
     )
     detector = LevelDetector(spec)
-    scores = [detector.push(vector)[0] for vector in ready.vectors]
+    scores = np.array([detector.push(vector)[0] for vector in ready.vectors])
     settled = scores[min(recipe.washout, len(scores) // 4) :]
-    highest = float(np.quantile(settled, 0.99))
-    return msgspec.structs.replace(spec, threshold=max(choice.threshold, choice.margin * highest))
+    (median,), (spread,) = robust_location_scale(settled[:, None])
+    threshold = max(
+        choice.threshold,
+        float(median + choice.sigmas * spread),
+        choice.margin * float(np.quantile(settled, 0.99)),
+    )
+    return msgspec.structs.replace(spec, threshold=threshold)

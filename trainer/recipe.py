@@ -113,7 +113,8 @@ class LevelChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         alpha: weight of the newest level.
         cap: see pipeline.level.
         threshold: least threshold of the score.
-        margin: the threshold is at least this many times the healthy scores' 99th percentile.
+        sigmas: the threshold is at least median + this many robust scales of the healthy scores.
+        margin: the threshold is at least this many times their 99th percentile.
         widen_windows: as for the scaler.
         alarm: its alarm rule.
     """
@@ -121,6 +122,7 @@ class LevelChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     alpha: float
     cap: float | None
     threshold: float
+    sigmas: float
     margin: float
     widen_windows: float
     alarm: AlarmSpec

@@ -1,6 +1,5 @@
 """The whole way from a recording to a bundle."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -10,11 +9,10 @@ import msgspec
 from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle
 from edge_agent.pipeline.features import feature_hash
 from edge_agent.pipeline.flow import FlowSpec, WindowResult
-from edge_agent.pipeline.model import Model, ModelSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_verdicts
-from trainer.calibrate import Prepared, calibrate, prepare
+from trainer.calibrate import Prepared
 from trainer.data import Series, raw_windows
 from trainer.evaluate import (
     Evaluation,
@@ -25,15 +23,12 @@ from trainer.evaluate import (
     network_only,
     run,
 )
-from trainer.fit import fit_in_child
 from trainer.kinds import level_columns
+from trainer.learn import Detector, Progress, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
-from trainer.networks import FittedNetwork
-from trainer.quantize import ExportedModel, check_model, export_variants
+from trainer.quantize import check_model
 from trainer.recipe import Recipe
 from trainer.report import Findings, render
-
-Progress = Callable[[int, int, float, float | None], None]
 
 _VERSIONED = ("edge-agent", "tensorflow-cpu", "keras", "numpy")
 
@@ -76,77 +71,62 @@ def train(
         ExportError: the converter failed.
         GateError: the exported model is not fit for the gateway.
     """
-    recipe = order.recipe
-    ready = prepare(recipe, series, order.healthy)
-    network = _fit(order, series, ready, progress)
-    exported = export_variants(network, (recipe.quantization, "float32"), ready.seen)
-    shipped, in_float = exported[recipe.quantization], exported["float32"]
-    gate = check_model(shipped, network, ready.seen)
-    spec, model = _calibrated(recipe, series, ready, shipped)
-    results = run(spec, model, series)
-    evaluation = _evaluate(order, series, spec, model, results)
-    float_spec, float_model = _calibrated(recipe, series, ready, in_float)
-    float_results = run(float_spec, float_model, series)
-    parity = compare(results, float_results, series, order.healthy)
-    evaluation = msgspec.structs.replace(evaluation, parity=parity)
-    tolerance = washout_tolerance(spec, model, ready.vectors)
-    spec = msgspec.structs.replace(
-        spec, model=msgspec.structs.replace(spec.model, washout_tolerance=tolerance)
-    )
+    recipe, healthy = order.recipe, order.healthy
+    learned = learn(recipe, series, healthy, order.seed, progress)
+    ready, shipped = learned.ready, learned.shipped
+    gate = check_model(shipped.exported, learned.network, ready.seen)
+    results = run(shipped.spec, shipped.model, series)
+    in_float = run(learned.in_float.spec, learned.in_float.model, series)
+    evaluation = _evaluate(shipped, series, healthy, results, in_float)
+    spec = _with_tolerance(shipped, ready)
     manifest = _manifest(order, series, ready, spec, evaluation)
-    title = f"{order.name} {order.version}"
-    findings = Findings(title, recipe, series, results, evaluation, network, gate, tolerance)
-    report = render(findings)
-    golden = golden_history(spec, model, ready.vectors, _golden_windows(recording, series, ready))
-    bundle = encode_bundle(manifest, shipped.model, golden, report)
+    report = render(
+        Findings(
+            title=f"{order.name} {order.version}",
+            recipe=recipe,
+            series=series,
+            results=results,
+            evaluation=evaluation,
+            network=learned.network,
+            gate=gate,
+            washout_tolerance=spec.model.washout_tolerance,
+        )
+    )
+    raw = _golden_windows(recording, series, ready)
+    golden = golden_history(spec, shipped.model, ready.vectors, raw)
+    bundle = encode_bundle(manifest, shipped.exported.model, golden, report)
     return Trained(bundle, manifest, evaluation, report)
 
 
-def _fit(order: Order, series: Series, ready: Prepared, progress: Progress | None) -> FittedNetwork:
-    return fit_in_child(
-        order.recipe.network,
-        msgspec.structs.replace(order.recipe.fit, seed=order.seed),
-        ready.seen[: ready.fitted],
-        ready.scaled[: ready.fitted, list(ready.targets)],
-        ready.segments(series),
-        progress,
-    )
-
-
-def _calibrated(
-    recipe: Recipe, series: Series, ready: Prepared, exported: ExportedModel
-) -> tuple[FlowSpec, Model]:
-    spec = ModelSpec(
-        family=recipe.network.family,
-        form=recipe.network.form,
-        quantization=exported.quantization,
-        window_length=recipe.network.window_length,
-        state_size=exported.state_size,
-        targets=ready.targets,
-        washout=recipe.washout,
-        washout_vectors=recipe.warm_up,
-    )
-    flow = calibrate(recipe, series, ready, exported.model, spec)
-    return flow, Model(exported.model, spec, len(series.names))
+def _with_tolerance(shipped: Detector, ready: Prepared) -> FlowSpec:
+    tolerance = washout_tolerance(shipped.spec, shipped.model, ready.vectors)
+    model = msgspec.structs.replace(shipped.spec.model, washout_tolerance=tolerance)
+    return msgspec.structs.replace(shipped.spec, model=model)
 
 
 def _evaluate(
-    order: Order, series: Series, spec: FlowSpec, model: Model, results: list[WindowResult]
+    shipped: Detector,
+    series: Series,
+    healthy: tuple[int, int],
+    results: list[WindowResult],
+    in_float: list[WindowResult],
 ) -> Evaluation:
-    columns = level_columns(series.names)
-    found = {"all": judge(results, series, order.healthy)}
+    spec, columns = shipped.spec, level_columns(series.names)
+    found = {"all": judge(results, series, healthy)}
     if spec.level is not None:
         for name, alone in (("network", network_only(spec)), ("level", level_only(spec))):
-            found[name] = judge(run(alone, model, series), series, order.healthy)
+            found[name] = judge(run(alone, shipped.model, series), series, healthy)
+    else:
+        found["network"] = found["all"]
     if columns:
-        found |= baseline_verdicts(series, columns, order.healthy)
+        found |= baseline_verdicts(series, columns, healthy)
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
         not_scored=count_reasons(results),
-        healthy=order.healthy,
+        healthy=healthy,
         verdicts=found,
-        parity=compare(results, results, series, order.healthy),
+        parity=compare(results, in_float, series, healthy),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 Detector = Literal["network", "level"]
 
-_WORSE = 1.5  # an update is worth a message when severity has grown by half
+_WORSE = 2.0  # an update is worth a message when severity has doubled since the last one
 
 
 class AlarmSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -113,7 +113,7 @@ def test_anomalies_open_and_close_in_turn_and_are_counted(
                 is_open = False
                 assert event is not None
                 assert (event.kind, event.end_ns) == ("close", 10 * i + 10)
-            elif severity >= 1.5 * reported:
+            elif severity >= 2.0 * reported:
                 reported = severity
                 assert event is not None
                 assert (event.kind, event.end_ns) == ("update", None)

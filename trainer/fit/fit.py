@@ -122,7 +122,8 @@ class _Loop:
         val_losses: list[float] = []
         best_epoch, best_loss, best_weights = -1, np.inf, None
         if validation is not None and self._fit.patience and self._spec.memory_alpha is not None:
-            best_loss = self._pass(validation.batches(None), train=False)
+            memory_loss = self._pass(validation.batches(None), train=False)
+            best_loss = memory_loss * (1.0 + self._fit.slack)
             best_weights = self._model.get_weights()
         for epoch in range(self._fit.epochs):
             losses.append(self._pass(training.batches(order), train=True))
@@ -140,7 +141,7 @@ class _Loop:
                 raise FitError(message)
             if not self._fit.patience:
                 best_epoch = epoch
-            elif val_losses[-1] < best_loss * (1.0 - self._fit.least_gain):
+            elif val_losses[-1] < best_loss:
                 best_loss = val_losses[-1]
                 best_epoch, best_weights = epoch, self._model.get_weights()
             elif epoch - best_epoch >= self._fit.patience:

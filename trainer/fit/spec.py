@@ -23,7 +23,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         stateful: streaming form: ``batch_size`` contiguous streams run side by side over the
             whole healthy part; state is carried from sequence to sequence and reset each epoch.
         l2: penalty on the square of the weights from inputs and to outputs, per weight.
-        least_gain: share by which a validation loss must be better than the best one.
+        slack: a network with a memory may have a validation loss worse by this share than the
+            memory alone has; if none is as good the memory stays alone.
         input_noise: standard deviation of normal noise on the training inputs, in scaled units.
         seed: of the first weights, the order, dropout and noise.
     """
@@ -40,7 +41,7 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     washout: int = 0
     stateful: bool = False
     l2: float = 0.0
-    least_gain: float = 0.0
+    slack: float = 0.0
     input_noise: float = 0.0
     seed: int = 0
 
@@ -53,7 +54,7 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "washout": 0,
             "patience": 0,
             "l2": 0.0,
-            "least_gain": 0.0,
+            "slack": 0.0,
             "input_noise": 0.0,
             "seed": 0,
         }
