@@ -1,4 +1,4 @@
-"""MATLAB .mat files, version 5, by scipy (extra ``formats``).
+"""MATLAB .mat files, version 5.
 
 * CWRU bearing data (Case Western Reserve University Bearing Data Center): ``X097_DE_time``,
   ``X097_FE_time``, ``X097_BA_time`` become channels DE, FE, BA in g. Some files hold the keys of
@@ -10,8 +10,6 @@ The format states no rate. Version 7.3 is HDF5, another format altogether, and i
 """
 
 import re
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,35 +19,18 @@ from numpy.typing import NDArray
 
 from edge_agent.recordings.continuous import BLOCK_LENGTH, ContinuousRecording
 from edge_agent.recordings.finite import finite_float32
-from edge_agent.recordings.formats_extra import formats_module
+from edge_agent.recordings.matlab_elements import numeric_vectors
 from edge_agent.recordings.recording import (
     MAX_CHANNELS,
     RecordingError,
     RecordingOptions,
     listed,
     required_rate_hz,
-    shown,
 )
 
 _CWRU = re.compile(r"X(\d{3})_(DE|FE|BA)_time", re.ASCII)
 _CWRU_ORDER = ("DE", "FE", "BA")
 _CWRU_UNIT = "g"
-_HEADER_SIZE = 128
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-# What scipy raises on damaged input; its MatReadError is an Exception of its own.
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 def read_mat(path: Path, options: RecordingOptions) -> ContinuousRecording:
@@ -58,8 +39,7 @@ def read_mat(path: Path, options: RecordingOptions) -> ContinuousRecording:
     Raises:
         RecordingError: not version 5, damaged, no vectors that fit each other, no rate.
     """
-    _check_version(path)
-    vectors = _vectors(_load(path))
+    vectors = numeric_vectors(path)
     records = {match[1] for name in vectors if (match := _CWRU.fullmatch(name))}
     if records:
         named = _cwru_channels(path, vectors, _cwru_record(path, records))
@@ -84,46 +64,6 @@ def read_mat(path: Path, options: RecordingOptions) -> ContinuousRecording:
             yield samples[first : first + BLOCK_LENGTH]
 
     return ContinuousRecording(path, channels, rate_hz, unit or None, 0, len(samples), read)
-
-
-def _check_version(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEADER_SIZE)
-            stream.seek(512)
-            behind_header = stream.read(len(_HDF5))
-    except OSError as error:
-        raise RecordingError(path, f"cannot be read: {error.strerror or error}") from error
-    if head.startswith((b"MATLAB 7.3", _HDF5)) or behind_header == _HDF5:
-        raise RecordingError(
-            path, "is a MATLAB 7.3 file (HDF5), allowed: version 5, written by save -v7 or -v6"
-        )
-    if len(head) < _HEADER_SIZE or head[126:] not in {b"IM", b"MI"}:
-        raise RecordingError(
-            path, f"starts with {shown(head[:20])}, allowed: the header of a MATLAB 5 file"
-        )
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    scipy_io = formats_module("scipy.io", path, ".mat")
-    read_error = formats_module("scipy.io.matlab", path, ".mat").MatReadError
-    try:
-        loaded: Mapping[str, Any] = scipy_io.loadmat(path)
-    except (*_DAMAGE, read_error) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise RecordingError(path, f"is no readable MATLAB 5 file: {reason[0][:200]}") from error
-    return loaded
-
-
-def _vectors(loaded: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Pick what is a vector of more than one real number."""
-    return {
-        name: value.ravel()
-        for name, value in loaded.items()
-        if not name.startswith("__")  # scipy's own entries
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size > 1
-        if max(value.shape) == value.size
-    }
 
 
 def _cwru_record(path: Path, records: set[str]) -> str:

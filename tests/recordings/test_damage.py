@@ -75,7 +75,7 @@ def wav() -> bytes:
 
 
 def mat() -> bytes:
-    scipy_io = pytest.importorskip("scipy.io", reason="needs the extra 'formats'")
+    scipy_io = pytest.importorskip("scipy.io", reason="scipy writes the file")
     file = io.BytesIO()
     scipy_io.savemat(file, {"X105_DE_time": np.ones((20, 1)), "X105RPM": 1797.0})
     return file.getvalue()

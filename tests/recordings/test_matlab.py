@@ -1,6 +1,6 @@
-"""MATLAB files: CWRU names, plain vectors, versions that are not read, the extra."""
+"""MATLAB files: CWRU names, plain vectors, versions that are not read, damage."""
 
-import sys
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_agent.recordings import RecordingOptions, open_recording
 
-scipy_io = pytest.importorskip("scipy.io", reason="needs the extra 'formats'")
+scipy_io = pytest.importorskip("scipy.io", reason="scipy writes the files")
 
 Samples = Callable[..., NDArray[np.float32]]
 Refusal = Callable[..., str]
@@ -112,21 +112,58 @@ def test_a_truncated_file_is_refused(
     assert "is no readable MATLAB 5 file" in refusal_of(path, rate_hz=1.0)
 
 
-@pytest.mark.parametrize(
-    ("name", "module", "format_name"),
-    [("pump.mat", "scipy.io", ".mat"), ("pump.parquet", "pyarrow", "Parquet")],
-)
-def test_a_missing_extra_is_named(
-    tmp_path: Path,
-    refusal_of: Refusal,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    module: str,
-    format_name: str,
-) -> None:
-    (tmp_path / name).write_bytes(b" " * 124 + b"\x00\x01IM")
-    monkeypatch.setitem(sys.modules, module, None)
-    needed = (
-        f"reading {format_name} files needs the extra 'formats': pip install 'edge-agent[formats]'"
+def part(order: str, kind: int, data: bytes) -> bytes:
+    return struct.pack(f"{order}II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def mat(order: str, *, flags: int = 6, shape: tuple[int, ...] = (3, 1), kind: int = 2) -> bytes:
+    """Write the vector 1, 2, 3 as MATLAB does: doubles that are stored in one byte each."""
+    header = b"by hand".ljust(124) + struct.pack(f"{order}HH", 0x0100, 0x4D49)
+    matrix = (
+        part(order, 6, struct.pack(f"{order}II", flags, 0))
+        + part(order, 5, struct.pack(f"{order}{len(shape)}i", *shape))
+        + struct.pack(f"{order}I4s", (1 << 16) | 1, b"x")
+        + part(order, kind, b"\x01\x02\x03")
     )
-    assert needed in refusal_of(tmp_path / name, rate_hz=1.0)
+    return header + part(order, 14, matrix)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_numbers_stored_in_a_smaller_type_are_read_in_either_byte_order(
+    tmp_path: Path, samples_of: Samples, order: str
+) -> None:
+    (tmp_path / "pump.mat").write_bytes(mat(order))
+    assert samples_of(tmp_path / "pump.mat", rate_hz=1.0).tolist() == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (mat("<", kind=99), "at byte 128: its numbers have type 99, allowed: [1, 2, 3"),
+        (mat("<", kind=3), "'x' has 3 bytes of data, allowed: 6 for shape (3, 1)"),
+        (mat("<", shape=(4, 1)), "'x' has 3 bytes of data, allowed: 4 for shape (4, 1)"),
+        (mat("<", shape=(-3, -1)), "'x' has shape (-3, -1)"),
+        (mat("<", shape=(3,)), "its dimensions have 4 bytes, allowed: 4 for each of 2"),
+        (mat("<")[:-9], "at byte 128: it has 56 bytes, but 47 are left"),
+        (mat("<")[:132], "at byte 128: the file ends within it"),
+        (mat("<")[:128], "holds 0 numeric vectors"),
+        (mat("<", flags=4), "holds 0 numeric vectors"),
+    ],
+)
+def test_lengths_and_types_are_checked_before_they_are_believed(
+    tmp_path: Path, refusal_of: Refusal, content: bytes, problem: str
+) -> None:
+    (tmp_path / "pump.mat").write_bytes(content)
+    assert problem in refusal_of(tmp_path / "pump.mat", rate_hz=1.0)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_every_numeric_type_is_read_as_scipy_wrote_it(
+    tmp_path: Path, samples_of: Samples, dtype: str, *, compressed: bool
+) -> None:
+    path = tmp_path / "pump.mat"
+    values = np.array([0, 1, 100, 7, 3], dtype)
+    others = {"text": "abc", "cells": np.array([1, "a"], object), "s": {"a": 1.0}, "z": 1j * values}
+    scipy_io.savemat(path, {**others, "x": values}, do_compression=compressed)
+    assert samples_of(path, rate_hz=1.0)[:, 0].tolist() == values.tolist()

@@ -1,5 +1,6 @@
 """Parquet: samples and features by the same rules as CSV."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,3 +95,12 @@ def test_a_truncated_file_is_refused(tmp_path: Path, refusal_of: Refusal) -> Non
     path = write(tmp_path, {"x": [1.0]})
     path.write_bytes(path.read_bytes()[:-10])
     assert "is no readable Parquet file" in refusal_of(path, rate_hz=1.0)
+
+
+def test_a_missing_extra_is_named(
+    tmp_path: Path, refusal_of: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, {"x": [1.0]})
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    needed = "reading Parquet files needs the extra 'formats': pip install 'edge-agent[formats]'"
+    assert needed in refusal_of(path, rate_hz=1.0)

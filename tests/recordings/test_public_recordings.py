@@ -50,7 +50,6 @@ def test_femto_csv_equals_the_rows_of_its_archive(shared_data: Path, tmp_path: P
 def test_cwru_records_are_read_at_the_rate_given(
     shared_data: Path, tmp_path: Path, samples_of: Samples
 ) -> None:
-    pytest.importorskip("scipy.io", reason="needs the extra 'formats'")
     names = ("Normal/97_Normal_0.mat", "12k_Drive_End_Bearing_Fault_Data/OR/007/@6/130@6_0.mat")
     unpack(shared_data / "cwru" / "cwru_dev_mat.zip", tmp_path, *names)
     normal = open_recording(tmp_path / names[0], RecordingOptions(rate_hz=48_000.0, decimate=4))
@@ -59,6 +58,22 @@ def test_cwru_records_are_read_at_the_rate_given(
     fault = open_recording(tmp_path / names[1], RecordingOptions(rate_hz=12_000.0))
     assert fault.channels == ("DE", "FE", "BA")
     assert len(samples_of(tmp_path / names[0], rate_hz=48_000.0)) == 243_938
+
+
+def test_cwru_samples_are_those_that_scipy_reads(
+    shared_data: Path, tmp_path: Path, samples_of: Samples
+) -> None:
+    scipy_io = pytest.importorskip("scipy.io", reason="scipy is what is compared with")
+    unpack(shared_data / "cwru" / "cwru_dev_mat.zip", tmp_path)
+    paths = sorted(tmp_path.rglob("*.mat"))
+    assert len(paths) == 7
+    for path in paths:
+        theirs = scipy_io.loadmat(path)
+        number = path.name[:3].strip("_").zfill(3)
+        ours = samples_of(path, rate_hz=12_000.0, channels=("FE", "DE"))
+        for column, channel in enumerate(("FE", "DE")):
+            expected = theirs[f"X{number}_{channel}_time"].ravel().astype(np.float32)
+            assert np.array_equal(ours[:, column], expected)
 
 
 def test_the_ims_feature_table_has_984_rows_of_four_bearings(
