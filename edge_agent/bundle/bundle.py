@@ -166,6 +166,16 @@ def _check_manifest(manifest: Manifest, source: str) -> None:
         raise BundleError(f"{source}: manifest.json: scaler or scorer does not fit {n} features")
     if not targets or any(not 0 <= i < n for i in used):
         raise BundleError(f"{source}: manifest.json: a feature index is outside 0..{n - 1}")
+    table = flow.input.kind == "features"
+    if table and (flow.features or flow.feature_names != flow.input.channels):
+        raise BundleError(
+            f"{source}: manifest.json: input.channels of a feature table must be its"
+            " feature_names, and no plugins listed"
+        )
+    if len(set(flow.feature_names)) != n or (not table and not flow.features):
+        raise BundleError(
+            f"{source}: manifest.json: feature_names holds a name twice, or features is empty"
+        )
     found = feature_hash(flow.features, flow.feature_names)
     if found != manifest.feature_hash:
         raise BundleError(

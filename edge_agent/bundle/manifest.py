@@ -1,7 +1,7 @@
 """The manifest: everything about a bundle but the network's weights."""
 
 import re
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
@@ -10,17 +10,21 @@ from edge_agent.pipeline.flow import FlowSpec
 SCHEMA_VERSION = 1
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_SEMVER = re.compile(  # semver.org 2.0.0: numeric parts without leading zeros
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
+_NUMBER = r"(?:0|[1-9][0-9]*)"  # semver.org 2.0.0: without leading zeros
+_LABEL = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_SEMVER = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_LABEL}(?:\.{_LABEL})*)?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
+_CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+_HEX = "^[0-9a-f]{64}$"
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Digest (hex) and size in bytes of another member of the bundle."""
 
-    sha256: str
-    size: int
+    sha256: Annotated[str, msgspec.Meta(pattern=_HEX)]
+    size: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         schema_version: of this format.
         name: of the bundle, ``[A-Za-z0-9_.-]{1,64}``.
         version: of the bundle, SemVer 2.0.0.
-        created: RFC 3339, UTC.
+        created: RFC 3339, UTC, ending in Z.
         flow: all parameters from block to alarm.
         feature_hash: digest of feature plugins, versions, options and names; the scaler is bound
             to it.
@@ -75,10 +79,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Refuse names and versions outside their grammar. Raises ValueError."""
         if self.schema_version != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {self.schema_version}, allowed: {SCHEMA_VERSION}")
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"name is {self.name!r}, allowed: {_NAME.pattern}")
+        if not _NAME.fullmatch(self.name) or self.name in (".", ".."):
+            raise ValueError(f"name is {self.name!r}, allowed: {_NAME.pattern} but . and ..")
         if not _SEMVER.fullmatch(self.version):
             raise ValueError(f"version is {self.version!r}, allowed: SemVer such as 1.4.0")
+        if not _CREATED.fullmatch(self.created):
+            raise ValueError(f"created is {self.created!r}, allowed: as 2024-01-31T12:00:00Z")
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -92,12 +98,7 @@ def decode_manifest(content: bytes) -> Manifest:
     Raises:
         msgspec.MsgspecError: not JSON, or not the schema; the message holds the path.
     """
-    return msgspec.json.decode(content, type=Manifest)
-
-
-def manifest_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of ``manifest.json``."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **msgspec.json.schema(Manifest),
-    }
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise msgspec.DecodeError(f"not JSON of this schema: {error}") from error
