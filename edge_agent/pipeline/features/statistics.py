@@ -24,8 +24,8 @@ from edge_agent.plugin import (
 
 
 def _ratio(numerator: NDArray[np.float32], denominator: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Quotient per channel, 0 where the denominator is."""
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+    """Quotient per channel, 0 where both are 0, as in a flat window."""
+    return numerator / (denominator + (denominator == 0))
 
 
 class Statistic(ABC):
@@ -116,8 +116,8 @@ class Kurtosis(Statistic):
 
     def per_channel(self, window: CentredWindow) -> NDArray[np.float32]:
         """Return the excess kurtosis, float32 (channels,)."""
-        excess = np.zeros_like(window.rms)
-        np.subtract(window.standardised_moments[1], 3, out=excess, where=window.rms > 0)
+        excess: NDArray[np.float32] = window.standardised_moments[1] - np.float32(3)
+        excess[window.rms == 0] = 0
         return excess
 
 

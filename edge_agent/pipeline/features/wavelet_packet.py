@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 import pywt
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from edge_agent.plugin import (
@@ -23,13 +23,16 @@ BANDS = 2**LEVELS
 # the samples from 8 k - 21 on.
 TAPS = 50
 LEAD = 21
-# Samples per row of the product. Larger blocks multiply more zeros, smaller ones copy more and
-# leave the product too narrow to be fast; 32 took the least time of 8 ... 128.
-BLOCK = 32
+# Samples per row of the product. Larger blocks multiply more zeros, smaller ones leave the product
+# too narrow to be fast; 16 took the least time of 16 ... 64 under two versions of OpenBLAS.
+BLOCK = 16
 BLOCK_STEPS = BLOCK // BANDS
 SPAN = BLOCK - BANDS + TAPS
+# The samples that a row needs overlap the next row's, and numpy multiplies overlapping rows without
+# BLAS, twenty times slower. Every fourth row is free of the one before: four products, no copy.
+GROUPS = -(-SPAN // BLOCK)
 # Below this the filter would wrap around the window onto itself.
-SHORTEST_BANDED = 2 * BLOCK
+SHORTEST_BANDED = 64
 
 
 def packet_matrix(length: int) -> NDArray[np.float64]:
@@ -50,7 +53,7 @@ def banded_matrix() -> NDArray[np.float32]:
     Row ``band * BLOCK_STEPS + step`` gives the coefficient ``step`` of the block from the samples
     that begin LEAD before the block.
     """
-    length, step = 4 * BLOCK, BLOCK_STEPS
+    length, step = 128, 4  # one from the middle, that does not wrap around
     rows = packet_matrix(length).reshape(BANDS, length // BANDS, length)[:, step]
     filters = rows[:, BANDS * step - LEAD : BANDS * step - LEAD + TAPS]
     matrix = np.zeros((BANDS, BLOCK_STEPS, SPAN), np.float32)
@@ -71,7 +74,7 @@ class BandEnergies:
     Source: Mallat, "A Wavelet Tour of Signal Processing", chapter 8; as bearing features e.g. in
     Nikolaou and Antoniadis, "Rolling element bearing fault diagnosis using wavelet packets",
     NDT & E International 35 (2002). The three levels of filtering and decimation are linear and
-    repeat every 8 samples, so all leaves of 32 samples are one product with a banded matrix.
+    repeat every 8 samples, so all leaves of 16 samples are one product with a banded matrix.
     """
 
     api_version: ClassVar[int] = FEATURE_API_VERSION
@@ -93,17 +96,24 @@ class BandEnergies:
         if not self._banded:
             self._matrix = packet_matrix(self._length).astype(np.float32)
             return
-        self._matrix = banded_matrix()
-        blocks = -(-self._length // BLOCK)
-        # The window with what wraps around it, and its overlapping blocks as a view.
-        self._wrapped = np.empty(blocks * BLOCK + SPAN - BLOCK, np.float32)
-        self._overlapping = sliding_window_view(self._wrapped, SPAN)[::BLOCK]
-        self._spans = np.empty((blocks, SPAN), np.float32)
-        self._coefficients = np.empty((blocks, BLOCK), np.float32)
-        self._ones = np.ones(blocks, np.float32)
-        # A view of the coefficients beyond the end of the window, where the last block is short.
-        last_steps = (self._length - (blocks - 1) * BLOCK) // BANDS
-        self._beyond = self._coefficients[-1].reshape(BANDS, BLOCK_STEPS)[:, last_steps:]
+        self._matrix = banded_matrix().T
+        rows = -(-self._length // (GROUPS * BLOCK))
+        # The window with what wraps around it, and the rows of each group as a view of it.
+        self._wrapped = np.zeros((GROUPS * (rows + 1)) * BLOCK, np.float32)
+        step_bytes = BLOCK * self._wrapped.itemsize
+        self._spans = as_strided(
+            self._wrapped,
+            (GROUPS, rows, SPAN),
+            (step_bytes, GROUPS * step_bytes, self._wrapped.itemsize),
+            writeable=False,
+        )
+        self._coefficients = np.empty((GROUPS, rows, BLOCK), np.float32)
+        self._by_filter = self._coefficients.reshape(GROUPS * rows, BLOCK)
+        self._ones = np.ones(GROUPS * rows, np.float32)
+        # Which coefficients lie beyond the end of the window, where the last rows are not full.
+        group, row, column = np.indices(self._coefficients.shape)
+        number = (row * GROUPS + group) * BLOCK_STEPS + column % BLOCK_STEPS
+        self._beyond = np.flatnonzero(number >= self._length // BANDS)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -125,14 +135,12 @@ class BandEnergies:
 
     def _sum_squares(self, row: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
         """Put each filter's sum of squared coefficients over all blocks into ``sums``."""
-        wrapped, coefficients = self._wrapped, self._coefficients
-        end = LEAD + self._length
+        wrapped, coefficients, length = self._wrapped, self._coefficients, self._length
         wrapped[:LEAD] = row[-LEAD:]
-        wrapped[LEAD:end] = row
-        wrapped[end:] = row[: len(wrapped) - end]
-        # numpy multiplies overlapping rows without BLAS, twenty times slower: hence the copy.
-        np.copyto(self._spans, self._overlapping)
-        np.matmul(self._spans, self._matrix.T, out=coefficients)
-        self._beyond[...] = 0
+        wrapped[LEAD : LEAD + length] = row
+        wrapped[LEAD + length : length + TAPS - 1] = row[: TAPS - 1 - LEAD]
+        np.matmul(self._spans, self._matrix, out=coefficients)
+        if len(self._beyond):
+            coefficients.reshape(-1)[self._beyond] = 0
         np.multiply(coefficients, coefficients, out=coefficients)
-        np.dot(self._ones, coefficients, out=sums)
+        np.dot(self._ones, self._by_filter, out=sums)
