@@ -14,7 +14,7 @@ _M_ARENA_MAX = -8
 def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     """Run the agent; return the exit code."""
     from edge_agent.daemon.config import load_config
-    from edge_agent.daemon.credentials import CredentialError, read_password
+    from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
     from edge_agent.daemon.problems import ConfigError
 
     _log_to_stderr(verbose=verbose)
@@ -22,12 +22,13 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     try:
         settings = load_config(config)
         password = read_password(settings.mqtt)
+        check_certificates(settings.mqtt)
     except ConfigError as error:
         for problem in error.problems:
             print_error(str(problem))
         return exit_codes.CONFIGURATION
     except CredentialError as error:
-        print_error(f"{config}: {error.key}: found {error.found}; allowed: a place with a password")
+        print_error(f"{config}: {error.key}: found {error.found}; allowed: {error.allowed}")
         return exit_codes.CONFIGURATION
 
     from edge_agent.daemon.service import AgentFailed, AlreadyRunningError, run_agent

@@ -8,8 +8,8 @@ import msgspec
 
 from edge_agent.bundle import BundleError
 from edge_agent.daemon.adapt import Adapter
-from edge_agent.daemon.config import Draft, read_draft
-from edge_agent.daemon.credentials import CredentialError, read_password
+from edge_agent.daemon.config import Draft, read_draft, rows_of
+from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
 from edge_agent.daemon.models import LoadedBundle, Models
 from edge_agent.daemon.problems import Problem, is_secret
 from edge_agent.daemon.sensors import open_sensor
@@ -18,6 +18,7 @@ from edge_agent.plugin import SensorError, SensorInfo
 from edge_agent.plugin.discovery import PluginError, configure, load
 
 _FORGIVING = ("ignore", "probe")
+_USABLE = "an installed sensor plugin that works"
 _OPTION = re.compile(r"option '([^']*)'")
 _FOUND = re.compile(r": found .*$", re.DOTALL)
 
@@ -70,12 +71,16 @@ def check_config(path: Path, *, offline: bool = False) -> Findings:
     models = Models(None)
     for index, asset in draft.assets.items():
         _AssetCheck(draft, findings, index, asset, offline=offline).run(models)
+    for index, row in enumerate(rows_of(draft.sources.table)):
+        if index not in draft.assets:
+            _check_plugin_of(row, f"asset[{index}]", draft)
     if draft.config is not None:
-        try:
-            read_password(draft.config.mqtt)
-        except CredentialError as error:
-            problem = draft.sources.problem(error.key, error.found, "a place with a password")
-            (findings.warnings if error.only_at_run_time else draft.problems).append(problem)
+        for read in (read_password, check_certificates):
+            try:
+                read(draft.config.mqtt)
+            except CredentialError as error:
+                problem = draft.sources.problem(error.key, error.found, error.allowed)
+                (findings.warnings if error.only_at_run_time else draft.problems).append(problem)
     return findings
 
 
@@ -133,7 +138,7 @@ class _AssetCheck:
         try:
             load("sensors", settings.plugin)
         except PluginError as error:
-            self._found("sensor.plugin", str(error), "an installed sensor plugin that works")
+            self._found("sensor.plugin", str(error), _USABLE)
             return False
         try:
             configure("sensors", settings.plugin, settings.options)
@@ -179,6 +184,18 @@ class _AssetCheck:
             self._findings.warnings.append(self._draft.sources.problem(where, found, allowed))
         else:
             self._problem(key, found, allowed)
+
+
+def _check_plugin_of(row: object, where: str, draft: Draft) -> None:
+    """Look at the plugin's name also where the asset is wrong otherwise."""
+    sensor = row.get("sensor") if isinstance(row, dict) else None
+    name = sensor.get("plugin") if isinstance(sensor, dict) else None
+    if not isinstance(name, str) or not name:
+        return
+    try:
+        load("sensors", name)
+    except PluginError as error:
+        draft.report(f"{where}.sensor.plugin", str(error), _USABLE)
 
 
 def _discreet(sentence: str) -> str:

@@ -61,7 +61,8 @@ def read_draft(path: Path) -> Draft:
     _refuse_infinities(sources.table, "", draft.report)
     config = convert(sources.table, Config, "", draft.report)
     _check_table(sources.table, draft.report)
-    for index, row in enumerate(_rows(sources.table)):
+    for index, row in enumerate(rows_of(sources.table)):
+        _check_bundle(row, sources, f"asset[{index}]", draft.report)
         asset = convert(row, Asset, "", lambda *_: None) if isinstance(row, dict) else None
         if asset is not None:
             draft.assets[index] = _located(asset, sources, index)
@@ -73,7 +74,8 @@ def read_draft(path: Path) -> Draft:
     return Draft(config, draft.assets, sources, draft.problems)
 
 
-def _rows(table: dict[str, Any]) -> list[Any]:
+def rows_of(table: dict[str, Any]) -> list[Any]:
+    """Return the assets as TOML gives them, of whatever type they are."""
     assets = table.get("asset")
     return assets if isinstance(assets, list) else []
 
@@ -109,7 +111,7 @@ def _check_table(table: dict[str, Any], report: Report) -> None:
     if table.get("gateway") in RESERVED_NAMES:
         report("gateway", shown("gateway", table["gateway"]), "a name that is not reserved")
     seen: set[str] = set()
-    for index, row in enumerate(_rows(table)):
+    for index, row in enumerate(rows_of(table)):
         name = row.get("name") if isinstance(row, dict) else None
         if not isinstance(name, str):
             continue
@@ -137,9 +139,16 @@ def _check_mqtt(mqtt: dict[str, Any], report: Report) -> None:
             report(f"mqtt.{other}", "nothing", f"a file, as there is a {one}")
 
 
+def _check_bundle(row: object, sources: Sources, where: str, report: Report) -> None:
+    bundle = row.get("bundle") if isinstance(row, dict) else None
+    if not isinstance(bundle, str) or not bundle:
+        return
+    path = config_folder(sources.file_of(where)) / bundle
+    if not path.is_file():
+        report(f"{where}.bundle", f"{path}, where there is no file", "an .edgemodel file")
+
+
 def _check_asset(asset: Asset, where: str, report: Report) -> None:
-    if not Path(asset.bundle).is_file():
-        report(f"{where}.bundle", f"{asset.bundle}, where there is no file", "an .edgemodel file")
     if len(set(asset.channels)) != len(asset.channels):
         report(f"{where}.channels", "a channel twice", "each channel once")
     if asset.sensor.sensitivity is not None and asset.sensor.unit is None:

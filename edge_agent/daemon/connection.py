@@ -62,9 +62,25 @@ class Connection:
     """A paho client for one connection; what it had in flight is known when it ends."""
 
     def __init__(
-        self, settings: Mqtt, protocol: Protocol, password: str | None, will: LastWill
+        self,
+        settings: Mqtt,
+        protocol: Protocol,
+        password: str | None,
+        will: LastWill,
+        on_refused: Callable[[str], None],
     ) -> None:
-        """Prepare without touching the network."""
+        """Prepare without touching the network.
+
+        Args:
+            settings: of the broker.
+            protocol: to speak.
+            password: None where the broker wants none.
+            will: for the broker to keep.
+            on_refused: called with topic and reason of a message that the broker did not accept.
+
+        Raises:
+            ConnectionFailed: the files for TLS cannot be used.
+        """
         self._settings = settings
         self._protocol = protocol
         self._client = _client(settings, protocol, password, will)
@@ -76,8 +92,7 @@ class Connection:
         self._in_flight: dict[int, Outgoing] = {}
         self._in_flight_max = IN_FLIGHT_MAX
         self._settled = 0
-        self.refused = 0
-        self.refusal: str | None = None
+        self._on_refused = on_refused
 
     @property
     def unacknowledged(self) -> list[Outgoing]:
@@ -116,13 +131,13 @@ class Connection:
                 speaks_otherwise=code == _UNSUPPORTED_PROTOCOL_VERSION,
             )
 
-    def serve(self, outbox: Outbox, wake_fd: int, is_over: Callable[[], bool]) -> None:
-        """Send what comes into ``outbox`` until ``is_over``.
+    def serve(self, outbox: Outbox, wake_fd: int, time_left_s: Callable[[], float]) -> None:
+        """Send what comes into ``outbox`` while there is time left.
 
         Args:
             outbox: where messages come from.
-            wake_fd: readable whenever something was put, or ``is_over`` may have changed.
-            is_over: asked after each wake-up.
+            wake_fd: readable whenever something was put, or ``time_left_s`` has changed.
+            time_left_s: asked after each wake-up; 0 ends.
 
         Raises:
             ConnectionFailed: the connection ended.
@@ -132,12 +147,12 @@ class Connection:
             selector.register(sock, selectors.EVENT_READ)
             selector.register(wake_fd, selectors.EVENT_READ)
             misc_due_s = 0.0
-            while not is_over():
+            while (left_s := time_left_s()) > 0.0:
                 self._send(outbox)
                 self._raise_where_ended()
                 writing = selectors.EVENT_WRITE if self._client.want_write() else 0
                 selector.modify(sock, selectors.EVENT_READ | writing)
-                for key, events in selector.select(_MISC_INTERVAL_S):
+                for key, events in selector.select(min(left_s, _MISC_INTERVAL_S)):
                     if key.fileobj == wake_fd:
                         os.eventfd_read(wake_fd)
                         continue
@@ -237,8 +252,7 @@ class Connection:
             return
         self._settled += 1
         if reason.is_failure:
-            self.refused += 1
-            self.refusal = f"{outgoing.topic}: {reason}"
+            self._on_refused(f"{outgoing.topic}: {reason}")
 
 
 def _client(settings: Mqtt, protocol: Protocol, password: str | None, will: LastWill) -> "Client":
@@ -258,7 +272,12 @@ def _client(settings: Mqtt, protocol: Protocol, password: str | None, will: Last
     if settings.username is not None:
         client.username_pw_set(settings.username, password)
     if settings.tls:
-        client.tls_set(settings.ca_file, settings.cert_file, settings.key_file)
+        from edge_agent.daemon.tls import TlsError, tls_context
+
+        try:
+            client.tls_set_context(tls_context(settings))
+        except TlsError as error:  # the files were good at the start, but may have been replaced
+            raise ConnectionFailed(str(error)) from error
     properties = None
     if protocol == "5":
         properties = Properties(PacketTypes.WILLMESSAGE)

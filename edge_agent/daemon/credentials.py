@@ -1,4 +1,4 @@
-"""The broker's password: read from where the configuration points, kept out of every message."""
+"""What the gateway shows the broker: its password, kept out of every message, and certificates."""
 
 import os
 from collections.abc import Mapping
@@ -8,13 +8,16 @@ from edge_agent.daemon.settings import Mqtt
 
 
 class CredentialError(Exception):
-    """There is no password where the configuration says; the message never holds one.
+    """There is no password or certificate where the configuration says; no message shows one.
 
     Attributes:
         key: of the configuration.
+        allowed: for people.
         found: what is there instead.
         only_at_run_time: the place exists only while systemd runs the agent.
     """
+
+    allowed = "a place with what the broker asks for"
 
     def __init__(self, key: str, found: str, *, only_at_run_time: bool = False) -> None:
         """``found`` is for people."""
@@ -48,6 +51,22 @@ def read_password(mqtt: Mqtt, environment: Mapping[str, str] = os.environ) -> st
     if mqtt.password_file is not None:
         return _first_line("mqtt.password_file", Path(mqtt.password_file))
     return None
+
+
+def check_certificates(mqtt: Mqtt) -> None:
+    """Try whether the files for TLS can be used.
+
+    Raises:
+        CredentialError: one cannot.
+    """
+    if not mqtt.tls:
+        return
+    from edge_agent.daemon.tls import TlsError, tls_context
+
+    try:
+        tls_context(mqtt)
+    except TlsError as error:
+        raise CredentialError(error.key, error.found) from error
 
 
 def _first_line(key: str, path: Path) -> str:

@@ -1,6 +1,7 @@
 """The MQTT thread: connects, falls back to 3.1.1, and comes back when the broker does."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -84,6 +85,8 @@ class MqttLink:
 
     def stop(self, timeout_s: float) -> bool:
         """Send what waits, for at most ``timeout_s``, and disconnect; return whether all went."""
+        if not self._thread.is_alive():
+            return self._outbox.is_settled
         self._stop_at_s = time.monotonic() + timeout_s
         self._stopping.set()
         self._wake()
@@ -96,10 +99,10 @@ class MqttLink:
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
 
-    def _is_over(self) -> bool:
+    def _time_left_s(self) -> float:
         if self._stop_at_s is None:
-            return False
-        return self._outbox.is_settled or time.monotonic() >= self._stop_at_s
+            return math.inf
+        return 0.0 if self._outbox.is_settled else self._stop_at_s - time.monotonic()
 
     def _run(self) -> None:
         backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
@@ -120,7 +123,7 @@ class MqttLink:
 
     def _connect_and_serve(self, protocol: Protocol) -> None:
         will = LastWill(self._status_topic, msgspec.json.encode(self._will()))
-        connection = Connection(self._settings, protocol, self._password, will)
+        connection = Connection(self._settings, protocol, self._password, will, self._note_refusal)
         connection.open()
         self.state.connected, self.state.protocol, self.state.error = True, protocol, None
         self.state.connections += 1
@@ -128,12 +131,17 @@ class MqttLink:
         self._on_connected(protocol)
         self._outbox.connection_began()
         try:
-            connection.serve(self._outbox, self._wake_fd, self._is_over)
+            connection.serve(self._outbox, self._wake_fd, self._time_left_s)
         finally:
             self.state.connected = False
-            self.state.refused += connection.refused
             self._outbox.connection_ended(connection.unacknowledged)
         connection.close()
+
+    def _note_refusal(self, refusal: str) -> None:
+        if refusal != self.state.refusal:
+            _log.warning("the broker refused a message: %s", refusal)
+        self.state.refused += 1
+        self.state.refusal = refusal
 
     def _note(self, error: str) -> None:
         if error != self.state.error:  # the same one every minute for a night says nothing new

@@ -23,7 +23,7 @@ class AssetRecord:
         model: name and version of its bundle.
         model_sha256: of its bundle.
         block_interval_s: seconds from one block to the next, as far as known.
-        last_block_s: when the last block came, monotonic.
+        last_block_s: when the last block came, or the sensor was opened; monotonic.
         blocks: that came.
         restarts: of the sensor after it failed.
         windows: that were cut.
@@ -63,16 +63,16 @@ class AssetRecord:
             self.block_interval_s = now_s - self.last_block_s
         self.last_block_s = now_s
         self.blocks += 1
-        if self.state in ("starting", "no_data"):
+        if self.state == "no_data":
             self.state, self.reason = "running", None
 
-    def enter(self, state: AssetState, reason: str | None) -> None:
-        """Note a change of state."""
-        self.state, self.reason = state, reason
+    def enter(self, state: AssetState, reason: str | None, now_s: float) -> None:
+        """Note a change of state; a sensor that runs has from now on to deliver."""
+        self.state, self.reason, self.last_block_s = state, reason, now_s
 
     def notice_silence(self, now_s: float) -> None:
         """A sensor that works but delivers nothing is not failed, and not running either."""
         allowed_s = max(_QUIET_AT_LEAST_S, _QUIET_PERIODS * (self.block_interval_s or 0.0))
         quiet_s = now_s - self.last_block_s
         if self.state == "running" and quiet_s > allowed_s:
-            self.enter("no_data", f"no block for more than {allowed_s:.0f} s")
+            self.state, self.reason = "no_data", f"no block for more than {allowed_s:.0f} s"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.models import LoadedBundle
 from edge_agent.daemon.records import AssetRecord
-from edge_agent.daemon.sensors import Delivery, Handover, SensorThread
+from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
 from edge_agent.pipeline.flow import Flow, WindowResult
 from edge_agent.plugin import Block
@@ -112,15 +112,17 @@ class ScoringLoop:
         watch = self._watches[delivery.position]
         if watch is None:
             return
-        if delivery.block is None:
+        if isinstance(delivery.content, Change):
+            watch.record.enter(delivery.content.state, delivery.content.reason, time.monotonic())
             watch.announcer.alarm.state()
             return
         try:
-            self._score(watch, delivery.block)
+            self._score(watch, delivery.content)
         except Exception as error:  # noqa: BLE001 - one asset's features or model must not stop the others
             _log.warning("asset %s: scoring: %s", watch.record.name, error)
             watch.sensor.ask_to_stop()
-            watch.record.enter("failed", f"scoring: {type(error).__name__}: {error}")
+            reason = f"scoring: {type(error).__name__}: {error}"
+            watch.record.enter("failed", reason, time.monotonic())
             watch.announcer.alarm.state()
         finally:
             watch.sensor.taken()

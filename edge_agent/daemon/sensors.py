@@ -7,7 +7,6 @@ buffer with it. What a device loses then, its plugin marks as a gap.
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -32,11 +31,19 @@ class MismatchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A sensor's change of state; it goes the way of the blocks, so that it arrives after them."""
+
+    state: AssetState
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """A block of one asset, or without one only a reason to look at the assets' states."""
+    """A block of one asset, or a change of its sensor's state."""
 
     position: int
-    block: Block | None
+    content: Block | Change
 
 
 class Handover:
@@ -107,7 +114,7 @@ class SensorThread:
         self._give_up = give_up
         self._free = threading.Semaphore(HANDED_OVER_MAX)
         self._stopping = threading.Event()
-        self._was_open = False
+        self._was_open = self._has_delivered = False
         self._thread = threading.Thread(target=self._run, name=asset.name, daemon=True)
 
     def start(self) -> None:
@@ -155,14 +162,14 @@ class SensorThread:
         try:
             self._was_open = True
             self._accept(sensor)
-            first = self._record.blocks > 0  # restarted: what came meanwhile is missing
+            first = self._has_delivered  # restarted: what came meanwhile is missing
             while not self._stopping.is_set():
                 block = sensor.read(READ_TIMEOUT_S)
                 if block is None:
                     continue
                 adapted = self._adapter.adapt(block)
                 self._hand_over(replace(adapted, gap_before=True) if first else adapted)
-                first = False
+                first, self._has_delivered = False, True
                 backoff.reset()
         finally:
             sensor.close()
@@ -175,8 +182,6 @@ class SensorThread:
             raise MismatchError("; ".join(sentence for _, sentence in problems))
         self._record.info = self._adapter.info(given)
         self._record.block_interval_s = given.period_s
-        self._record.last_block_s = time.monotonic()
-        # Open but silent is "no data" after a while, so it has to count as running from here on.
         self._enter("running", None)
 
     def _hand_over(self, block: Block) -> None:
@@ -199,5 +204,4 @@ class SensorThread:
         return policy in ("retry", "probe")
 
     def _enter(self, state: AssetState, reason: str | None) -> None:
-        self._record.enter(state, reason)
-        self._handover.put(Delivery(self._position, None))
+        self._handover.put(Delivery(self._position, Change(state, reason)))

@@ -144,7 +144,7 @@ class Service:
             flow = bundle.flow(asset.sensor.range_max)
         except BundleError as error:
             _log.error("asset %s: %s", asset.name, error)
-            record.enter("failed", str(error))
+            record.enter("failed", str(error), time.monotonic())
             AlarmStatement(record, self._session, self._outbox).state()
             return None
         manifest = bundle.manifest

@@ -1,0 +1,55 @@
+"""Runs commands as a shell would, with the bench's sensor plugins installed."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli.agent import main
+from edge_agent.plugin import discovery
+
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def edge_agent(
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Ran]:
+    """``edge_agent("check", ...)`` in this process: a second is too long for every case."""
+    monkeypatch.syspath_prepend(BENCH)
+    discovery.rescan()
+
+    def run(*arguments: object) -> Ran:
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as exited:
+            main([str(argument) for argument in arguments])
+        out, err = (text.decode() for text in capfdbinary.readouterr())
+        assert "Traceback" not in out + err
+        return Ran(int(exited.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def edge_agent_process() -> Callable[..., Ran]:
+    """The same in a process of its own."""
+
+    def run(*arguments: object) -> Ran:
+        command = [sys.executable, "-m", "edge_agent.cli.agent", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run

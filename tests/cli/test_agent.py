@@ -1,0 +1,143 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.cli.agent import agent
+
+EdgeAgent = Callable[..., Any]
+
+CONFIG = """\
+gateway = "gw-1"
+state_dir = "state"
+[[asset]]
+name = "pump-1"
+bundle = "samples.edgemodel"
+[asset.sensor]
+plugin = "bench"
+[asset.sensor.options]
+interval_s = 0.0
+"""
+
+
+@pytest.fixture
+def config(bundle_file: Path) -> Path:
+    path = bundle_file.with_name("config.toml")
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.mark.parametrize("command", sorted(agent.commands))
+def test_every_command_helps_with_an_example(edge_agent: EdgeAgent, command: str) -> None:
+    ran = edge_agent(command, "--help")
+    assert ran.code == 0
+    assert re.search(rf"Examples?:\n +edge-agent {command}", ran.out)
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    assert set(agent.commands) == {"run", "check", "plugins", "sample", "replay", "status"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fly",),
+        ("check", "--fast"),
+        ("replay",),
+        ("replay", "--bundle", "b", "--recording", "r", "--rate-hz", "fast"),
+        ("sample", "--asset", "pump-1", "--blocks", "0"),
+    ],
+)
+def test_a_wrong_call_is_a_usage_error(edge_agent: EdgeAgent, arguments: tuple[str, ...]) -> None:
+    assert edge_agent(*arguments).code == 64
+
+
+def test_the_version_is_printed(edge_agent: EdgeAgent) -> None:
+    assert edge_agent("--version").out.startswith("edge-agent 0.")
+
+
+def test_plugins_lists_also_those_that_do_not_work(edge_agent: EdgeAgent) -> None:
+    ran = edge_agent("plugins")
+    assert ran.code == 0
+    assert re.search(r"sensor +bench +loaded +1 +edge-bench 1.0", ran.out)
+    assert re.search(r"sensor +broken +failed .*the driver is missing", ran.out)
+    assert re.search(r"sensor +outdated +incompatible ", ran.out)
+    assert re.search(r"feature +rms +loaded ", ran.out)
+
+
+def test_plugins_are_json_on_request(edge_agent: EdgeAgent) -> None:
+    rows = json.loads(edge_agent("plugins", "--json").out)
+    assert {"kind", "name", "status", "version", "reason"} <= rows[0].keys()
+
+
+def test_sample_shows_what_a_sensor_delivers(edge_agent: EdgeAgent, config: Path) -> None:
+    ran = edge_agent("sample", "--config", config, "--asset", "pump-1", "--blocks", 4, "--json")
+    assert ran.code == 0
+    sample = json.loads(ran.out)
+    assert (sample["blocks"], sample["samples"], sample["unit"]) == (4, 1024, "g")
+    assert sample["measured_rate_hz"] == pytest.approx(1024, rel=1e-3)
+    (channel,) = sample["channels"]
+    assert channel["rms"] == pytest.approx(0.1, rel=0.1)
+    assert abs(channel["bias"]) < 0.02
+    assert channel["peak"] > channel["rms"]
+
+
+def test_sample_prints_for_people(edge_agent: EdgeAgent, config: Path) -> None:
+    ran = edge_agent("sample", "--config", config, "--asset", "pump-1", "--blocks", 2)
+    assert "2 blocks, 512 samples" in ran.out
+    assert re.search(r"channel +bias +rms +peak", ran.out)
+
+
+@pytest.mark.parametrize(
+    ("options", "asset", "code", "word"),
+    [
+        ("refuse_open = true", "pump-1", 69, "no such device"),
+        ("fail_at = 0", "pump-1", 69, "unplugged"),
+        ("silent_from = 0", "pump-1", 69, "no block within 0.2 s"),
+        ("", "pump-2", 78, "pump-1"),
+        ("speed = 3", "pump-1", 69, "speed"),
+    ],
+)
+def test_a_sensor_that_does_not_work_is_said_so(
+    edge_agent: EdgeAgent, config: Path, options: str, asset: str, code: int, word: str
+) -> None:
+    config.write_text(CONFIG + options + "\n")
+    ran = edge_agent("sample", "--config", config, "--asset", asset, "--timeout", 0.2)
+    assert ran.code == code
+    assert word in ran.err
+
+
+def test_status_without_an_agent_is_unavailable(edge_agent: EdgeAgent, config: Path) -> None:
+    ran = edge_agent("status", "--config", config)
+    assert ran.code == 69
+    assert "no agent of gateway gw-1 runs" in ran.err
+
+
+@pytest.mark.system
+def test_a_reader_that_goes_away_is_no_error(edge_agent_process: EdgeAgent) -> None:
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m edge_agent.cli.agent plugins --json | head -c 1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.system
+def test_the_commands_start_without_what_they_do_not_need(edge_agent_process: EdgeAgent) -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, edge_agent.cli.agent;"
+        "print([m for m in ('numpy', 'paho', 'pywt', 'msgspec') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,133 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EdgeAgent = Callable[..., Any]
+
+SOUND = """\
+gateway = "gw-1"
+[mqtt]
+host = "127.0.0.1"
+[[asset]]
+name = "pump-1"
+bundle = "samples.edgemodel"
+[asset.sensor]
+plugin = "bench"
+[asset.sensor.options]
+rate_hz = 1024
+"""
+
+
+@pytest.fixture
+def config(bundle_file: Path) -> Path:
+    path = bundle_file.with_name("config.toml")
+    path.write_text(SOUND)
+    return path
+
+
+def test_a_sound_configuration_is_ok(edge_agent: EdgeAgent, config: Path) -> None:
+    ran = edge_agent("check", "--config", config)
+    assert ran.code == 0
+    assert "pump-1" in ran.out
+    assert ran.out.endswith("ok\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where", "found", "allowed"),
+    [
+        ("gateway = ", "gatway = ", "line 1, gatway", "unknown key", "did you mean gateway?"),
+        ('"gw-1"', '"gw 1"', "line 1, gateway", '"gw 1"', "[A-Za-z0-9_.-]{1,64}"),
+        ('"gw-1"', '"rollouts"', "line 1, gateway", '"rollouts"', "not reserved"),
+        ('"gw-1"', '"gw-1', "line 1", "illegal character", "TOML"),
+        ('host = "127.0.0.1"', "port = 99999", "line 3, mqtt.port", "99999", "1 to 65535"),
+        ('host = "127.0.0.1"', 'tls = "yes"', "line 3, mqtt.tls", '"yes"', "true or false"),
+        ('"samples.edge', '"none.edge', "line 6, asset[0].bundle", "no file", "an .edgemodel"),
+        ('"bench"', '"bnch"', "line 8, asset[0].sensor.plugin", "'bnch'", "installed"),
+        ("1024", '"fast"', "line 9, asset[0].sensor.options", "'fast'", "README"),
+        ("1024", "4096", "line 7, asset[0].sensor", "4096", "fits samples.edgemodel"),
+    ],
+)
+def test_ten_wrong_configurations_say_where_what_was_found_and_what_is_allowed(
+    edge_agent: EdgeAgent,
+    config: Path,
+    before: str,
+    after: str,
+    where: str,
+    found: str,
+    allowed: str,
+) -> None:
+    assert before in SOUND
+    config.write_text(SOUND.replace(before, after))
+    ran = edge_agent("check", "--config", config)
+    assert ran.code == 78
+    (line,) = [line for line in ran.err.splitlines() if where in line]
+    assert line.startswith(f"error: {config}: ")
+    assert found in line.partition("found ")[2].partition("; allowed: ")[0]
+    assert allowed in line.partition("; allowed: ")[2]
+
+
+def test_all_mistakes_are_said_in_one_go(edge_agent: EdgeAgent, config: Path) -> None:
+    config.write_text(
+        """\
+gatway = "gw-1"
+gateway = "desired"
+[mqtt]
+port = 0
+user = "u"
+keepalive_s = 1.5
+[publish]
+score = "no"
+[[asset]]
+name = "pump 1"
+bundle = "none.edgemodel"
+[asset.sensor]
+plugin = "bnch"
+on_failure = "panic"
+[[asset]]
+name = "pump-2"
+bundle = "samples.edgemodel"
+sensor = { plugin = "bench", options = { rate_hz = 1 } }
+"""
+    )
+    ran = edge_agent("check", "--config", config)
+    assert ran.code == 78
+    assert ran.err.count("error: ") == 11
+    assert ran.err.endswith("11 problem(s)\n")
+
+
+def test_the_findings_are_json_on_request(edge_agent: EdgeAgent, config: Path) -> None:
+    ran = edge_agent("check", "--config", config, "--json")
+    assert json.loads(ran.out)["assets"][0]["name"] == "pump-1"
+    config.write_text("")
+    ran = edge_agent("check", "--config", config, "--json")
+    assert ran.code == 78
+    assert {problem["where"] for problem in json.loads(ran.out)["problems"]} == {"gateway", "asset"}
+
+
+def test_run_refuses_what_check_refuses(edge_agent: EdgeAgent, config: Path) -> None:
+    config.write_text(SOUND.replace("gateway = ", "gatway = "))
+    ran = edge_agent("run", "--config", config)
+    assert ran.code == 78
+    assert "did you mean gateway?" in ran.err
+
+
+def test_run_without_a_state_directory_says_so(edge_agent: EdgeAgent, config: Path) -> None:
+    config.with_name("state").write_text("a file")
+    config.write_text('state_dir = "state"\n' + SOUND)
+    ran = edge_agent("run", "--config", config)
+    assert ran.code == 78
+    assert "state_dir" in ran.err
+
+
+def test_run_without_its_password_says_where_it_should_be(
+    edge_agent: EdgeAgent, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_SUCH_PASSWORD", raising=False)
+    added = '[mqtt]\nusername = "u"\npassword_env = "NO_SUCH_PASSWORD"\n'
+    config.write_text(SOUND.replace("[mqtt]\n", added))
+    ran = edge_agent("run", "--config", config)
+    assert ran.code == 78
+    assert "mqtt.password_env" in ran.err

@@ -1,0 +1,127 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_agent.daemon.check import Findings, check_config
+
+WriteConfig = Callable[..., Path]
+
+SOUND = """\
+gateway = "gw-1"
+[[asset]]
+name = "pump-1"
+bundle = "samples.edgemodel"
+[asset.sensor]
+plugin = "bench"
+"""
+
+
+@pytest.fixture
+def check(write_config: WriteConfig) -> Callable[..., Findings]:
+    """``check(text)``: the findings of a configuration that goes on after SOUND."""
+    return lambda text="", **how: check_config(write_config(SOUND + text), **how)
+
+
+CheckText = Callable[..., Findings]
+
+
+def test_a_sound_configuration_has_no_problem_and_its_sensor_was_opened(check: CheckText) -> None:
+    findings = check()
+    assert (findings.problems, findings.warnings) == ([], [])
+    assert findings.assets[0].opened
+
+
+def test_offline_the_sensor_is_left_alone(check: CheckText) -> None:
+    findings = check("[asset.sensor.options]\ncrash_open = true\n", offline=True)
+    assert findings.problems == []
+    assert not findings.assets[0].opened
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "found", "allowed"),
+    [
+        ('unit = "m/s2"\n', "line 7, asset[0].sensor.unit", "'g'", "samples.edgemodel"),
+        ("[asset.sensor.options]\nrate_hz = 2048\n", "asset[0].sensor", "2048", "edgemodel"),
+        ('[asset.sensor.options]\nunit = "V"\n', "asset[0].sensor", "'V'", "edgemodel"),
+        ('[asset.sensor.options]\nchannels = ["y","z"]\n', "asset[0].sensor", "'x'", "edgemodel"),
+        ("[asset.sensor.options]\nratehz = 1\n", "asset[0].sensor.options", "ratehz", "README"),
+        ("[asset.sensor.options]\nrate_hz = true\n", "asset[0].sensor.options", "rate_hz", ""),
+    ],
+)
+def test_a_sensor_that_does_not_fit_is_named(
+    check: CheckText, text: str, where: str, found: str, allowed: str
+) -> None:
+    (problem,) = check(text).problems
+    assert where in problem.where
+    assert found in problem.found
+    assert allowed in problem.allowed
+
+
+@pytest.mark.parametrize(
+    ("plugin", "word"),
+    [("none", "available are"), ("broken", "the driver is missing"), ("outdated", "API")],
+)
+def test_a_plugin_that_cannot_be_used_is_named(
+    write_config: WriteConfig, plugin: str, word: str
+) -> None:
+    (problem,) = check_config(write_config(SOUND.replace('"bench"', f'"{plugin}"'))).problems
+    assert "asset[0].sensor.plugin" in problem.where
+    assert word in problem.found
+
+
+@pytest.mark.parametrize("policy", ["retry", "ignore", "probe"])
+def test_a_device_that_is_not_there_is_a_warning_where_the_policy_says_so(
+    check: CheckText, policy: str
+) -> None:
+    findings = check(f'on_failure = "{policy}"\n[asset.sensor.options]\nrefuse_open = true\n')
+    assert findings.problems == []
+    assert "no such device" in findings.warnings[0].found
+
+
+def test_a_device_that_is_not_there_is_a_problem_under_policy_error(check: CheckText) -> None:
+    findings = check('on_failure = "error"\n[asset.sensor.options]\nrefuse_open = true\n')
+    assert "no such device" in findings.problems[0].found
+
+
+def test_a_plugin_that_raises_when_opened_is_named(check: CheckText) -> None:
+    findings = check('on_failure = "error"\n[asset.sensor.options]\ncrash_open = true\n')
+    assert "ZeroDivisionError" in findings.problems[0].found
+
+
+def test_an_option_that_may_be_a_secret_is_not_shown(check: CheckText) -> None:
+    (problem,) = check("[asset.sensor.options]\ntoken = 271828\n").problems
+    assert "token" in problem.found
+    assert "271828" not in str(problem)
+
+
+def test_problems_of_the_file_and_of_what_it_names_come_together(check: CheckText) -> None:
+    findings = check("[asset.sensor.options]\nratehz = 1\n[mqtt]\nport = 0\n")
+    where = [problem.where for problem in findings.problems]
+    assert where == ["line 10, mqtt.port", "line 7, asset[0].sensor.options"]
+
+
+def test_a_password_that_is_not_there_is_a_problem(
+    check: CheckText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_SUCH_PASSWORD", raising=False)
+    text = '[mqtt]\nusername = "u"\npassword_env = "NO_SUCH_PASSWORD"\n'
+    assert check(text).problems[0].where.endswith("mqtt.password_env")
+
+
+def test_a_systemd_credential_can_only_be_warned_of(
+    check: CheckText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    findings = check('[mqtt]\nusername = "u"\npassword_credential = "mqtt"\n')
+    assert findings.problems == []
+    assert len(findings.warnings) == 1
+
+
+def test_a_damaged_bundle_is_named(write_config: WriteConfig) -> None:
+    path = write_config(SOUND)
+    bundle = path.parent / "samples.edgemodel"
+    bundle.write_bytes(bundle.read_bytes()[:-100])
+    (problem,) = check_config(path).problems
+    assert "asset[0].bundle" in problem.where
+    assert "samples.edgemodel" in problem.found

@@ -1,0 +1,297 @@
+"""Real brokers, real subscribers, and the real agent as a process of its own."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+
+BENCH = Path(__file__).parents[1] / "bench"
+_MOSQUITTO = shutil.which("mosquitto") or shutil.which(
+    "mosquitto", path="/usr/sbin:/usr/local/sbin"
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class Mosquitto:
+    """A mosquitto on a free port of the loopback; can be stopped and started again."""
+
+    def __init__(self, folder: Path, *extra: str) -> None:
+        self.port = free_port()
+        self._folder = folder
+        lines = (f"listener {self.port} 127.0.0.1", *(extra or ("allow_anonymous true",)))
+        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        assert _MOSQUITTO is not None
+        with (self._folder / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [_MOSQUITTO, "-v", "-c", str(self._folder / "mosquitto.conf")],
+                stdout=log,
+                stderr=log,
+            )
+        assert wait_until(self._answers), (self._folder / "mosquitto.log").read_text()
+        return self
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(5)
+            self._process = None
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+MakeMosquitto = Callable[..., Mosquitto]
+
+
+@pytest.fixture
+def make_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeMosquitto]:
+    """``make_mosquitto(*configuration lines)``: a running broker, anonymous without lines."""
+    if _MOSQUITTO is None:
+        pytest.skip("mosquitto is not installed")
+    made: list[Mosquitto] = []
+
+    def make(*extra: str) -> Mosquitto:
+        # mosquitto gives up root for a user that could not read a folder below pytest's.
+        folder = tmp_path_factory.mktemp("mosquitto")
+        made.append(Mosquitto(folder, *extra, *(("user root",) if os.geteuid() == 0 else ())))
+        return made[-1].start()
+
+    yield make
+    for broker in made:
+        broker.stop()
+
+
+@pytest.fixture
+def mosquitto(make_mosquitto: MakeMosquitto) -> Mosquitto:
+    return make_mosquitto("allow_anonymous true")
+
+
+@pytest.fixture
+def old_broker() -> Iterator[int]:
+    """The port of a broker that speaks MQTT 3.1.1 only."""
+    amqtt_broker = pytest.importorskip("amqtt.broker", reason="needs the extra 'demo'")
+    port = free_port()
+    config = {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+    up, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
+
+    async def serve() -> None:
+        broker = amqtt_broker.Broker(config)
+        await broker.start()
+        up.set()
+        await stop.wait()
+        await broker.shutdown()
+
+    def run() -> None:
+        loop.run_until_complete(serve())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert up.wait(10.0)
+    yield port
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10.0)
+
+
+@dataclass
+class Heard:
+    """One message as a subscriber got it."""
+
+    topic: str
+    body: dict[str, Any]
+    retained: bool
+    content_type: str | None
+    expiry_s: int | None
+    at_s: float
+
+
+@dataclass
+class Subscriber:
+    """Hears everything below edge/v1."""
+
+    port: int
+    version: int = MQTTv5
+    login: tuple[str, str] | None = None
+    heard: list[Heard] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._subscribed = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=self.version)  # type: ignore[arg-type]
+        if self.login is not None:
+            self._client.username_pw_set(*self.login)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe("edge/v1/#", 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", self.port)
+        self._client.loop_start()
+        assert self._subscribed.wait(10.0)
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        properties = message.properties
+        self.heard.append(
+            Heard(
+                message.topic,
+                json.loads(message.payload),
+                message.retain,
+                getattr(properties, "ContentType", None),
+                getattr(properties, "MessageExpiryInterval", None),
+                time.time(),
+            )
+        )
+
+    def of(self, end: str) -> list[Heard]:
+        """Messages whose topic ends so, without those the broker had kept from before."""
+        return [m for m in self.heard if m.topic.endswith(end) and not m.retained]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+Subscribe = Callable[..., Subscriber]
+
+
+@pytest.fixture
+def subscribe() -> Iterator[Subscribe]:
+    """``subscribe(port, version=MQTTv5, login=None)``."""
+    made: list[Subscriber] = []
+
+    def make(port: int, version: int = MQTTv5, login: tuple[str, str] | None = None) -> Subscriber:
+        made.append(Subscriber(port, version, login))
+        return made[-1]
+
+    yield make
+    for subscriber in made:
+        subscriber.close()
+
+
+@pytest.fixture
+def protocol_311() -> int:
+    return int(MQTTv311)
+
+
+@dataclass
+class Agent:
+    """``edge-agent run`` as a process."""
+
+    config: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> tuple[int, float]:
+        """Send a signal; return the exit code and the seconds it took."""
+        began_s = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(timeout_s)
+        return code, time.monotonic() - began_s
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+StartAgent = Callable[..., Agent]
+
+_HEAD = """\
+gateway = "gw-1"
+state_dir = "state"
+[mqtt]
+port = {port}
+{mqtt}
+"""
+_ASSET = """
+[[asset]]
+name = "{name}"
+bundle = "samples.edgemodel"
+[asset.sensor]
+plugin = "{plugin}"
+on_failure = "{on_failure}"
+[asset.sensor.options]
+{options}
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that finds the bench's plugins."""
+    paths = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}
+
+
+@pytest.fixture
+def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
+    """``start_agent(port, {name: options}, mqtt="", plugins={}, arguments=(), **environment)``.
+
+    ``options`` is TOML; ``plugins`` may name another sensor plugin for an asset.
+    """
+    started: list[Agent] = []
+
+    def start(
+        port: int,
+        assets: dict[str, str],
+        *,
+        mqtt: str = "",
+        plugins: dict[str, str] | None = None,
+        on_failure: str = "retry",
+        arguments: tuple[str, ...] = (),
+        **more: str,
+    ) -> Agent:
+        config = bundle_file.with_name("config.toml")
+        tables = [
+            _ASSET.format(
+                name=name,
+                plugin=(plugins or {}).get(name, "bench"),
+                on_failure=on_failure,
+                options=options,
+            )
+            for name, options in assets.items()
+        ]
+        config.write_text(_HEAD.format(port=port, mqtt=mqtt) + "".join(tables))
+        log = bundle_file.with_name("agent.log")
+        command = [sys.executable, "-m", "edge_agent.cli.agent", "run", "--config", str(config)]
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                [*command, *arguments], stdout=out, stderr=out, env=environment(**more)
+            )
+        started.append(Agent(config, process, log))
+        return started[-1]
+
+    yield start
+    for agent in started:
+        if agent.process.poll() is None:
+            agent.process.kill()
+            agent.process.wait(5)
