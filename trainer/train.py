@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import msgspec
 
-from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle
+from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
 from edge_agent.pipeline.features import feature_hash
 from edge_agent.pipeline.flow import FlowSpec, WindowResult
 from edge_agent.pipeline.window import Window
@@ -70,6 +70,7 @@ def train(
         FitError: the network cannot be fitted to it.
         ExportError: the converter failed.
         GateError: the exported model is not fit for the gateway.
+        BundleError: the finished bundle does not behave as it was recorded to.
     """
     recipe, healthy = order.recipe, order.healthy
     learned = learn(recipe, series, healthy, order.seed, progress)
@@ -95,6 +96,7 @@ def train(
     raw = _golden_windows(recording, series, ready)
     golden = golden_history(spec, shipped.model, ready.vectors, raw)
     bundle = encode_bundle(manifest, shipped.exported.model, golden, report)
+    Bundle.decode(bundle, order.name).verify_golden()  # what cannot be installed does not ship
     return Trained(bundle, manifest, evaluation, report)
 
 

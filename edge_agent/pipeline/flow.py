@@ -235,11 +235,13 @@ class Flow:
                 ratios["level"] = level_score / self.spec.level.threshold
         for name, ratio in ratios.items():
             self.rules[name].push(ratio)
+        alarms = {name: rule.is_open for name, rule in self.rules.items()}
+        told = self.anomalies.open is not None or any(alarms.values())
         event = self.anomalies.push(
             ratios,
-            {name: rule.is_open for name, rule in self.rules.items()},
+            alarms,
             (self.index, window.start_ns, window.end_ns),
-            self._responsible(ratios, scored, loudest),
+            self._responsible(ratios, scored, loudest) if told else (),
         )
         return self._result(window, vector, bias, scored, level_score=level_score, event=event)
 
