@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,81 +10,14 @@ import click
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.bundle import Bundle, BundleError
-from edge_agent.plugin import FeatureError, PluginError
-from edge_agent.recordings import Recording, RecordingError, RecordingOptions, open_recording
+from edge_agent.bundle import Bundle
+from edge_agent.recordings import Recording, RecordingOptions, open_recording
 from trainer.data import DataError, Series, input_spec, read_series
-from trainer.recipe import Recipe, RecipeError, load_recipe, recipe_names
+from trainer.failures import Failure, failures
+from trainer.options import HealthyRange, recording_options
+from trainer.progress import epoch_progress, window_progress
+from trainer.recipe import Recipe, load_recipe, recipe_names
 from trainer.table import write_table
-
-_BAD_DATA = (RecordingError, DataError, FeatureError, BundleError)
-
-
-class Failure(Exception):  # noqa: N818 - it ends the command, it is not raised at anybody
-    """Ends the command with a message and an exit code of sysexits.h."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        """Carry both."""
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-class HealthyRange(click.ParamType[tuple[int, int]]):
-    """A:B, windows counted from 0, half open."""
-
-    name = "A:B"
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[int, int]:
-        """Return (A, B)."""
-        if isinstance(value, tuple):
-            return value
-        first, colon, last = str(value).partition(":")
-        if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
-            self.fail(f"{value!r} found, allowed: A:B with whole numbers and A below B", param, ctx)
-        return int(first), int(last)
-
-
-def recording_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what a recording's format may not say."""
-    for option in (
-        click.option(
-            "--decimate",
-            type=click.IntRange(1, 1000),
-            default=1,
-            show_default=True,
-            help="Keep every n-th sample after an anti-aliasing filter.",
-        ),
-        click.option("--unit", help="Unit of the samples, such as g or m/s2."),
-        click.option("--hop", type=click.IntRange(1), help="Samples from window to window."),
-        click.option("--window", type=click.IntRange(1), help="Samples per window."),
-        click.option("--rate-hz", type=float, help="Samples per second and channel."),
-        click.option(
-            "--channels",
-            multiple=True,
-            metavar="NAME",
-            help="Channel to take, by name or number; repeatable. All by default.",
-        ),
-        click.option(
-            "--data",
-            type=click.Path(path_type=Path),
-            required=True,
-            help="Recording: a file or a folder.",
-        ),
-        click.option(
-            "--recipe",
-            "recipe_name",
-            default="default",
-            show_default=True,
-            help="Name of a recipe, or a recipe file.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -128,7 +59,7 @@ def features(out: Path, **given: Any) -> None:
     Example:
         edge-trainer features --data recordings/pump-1 --out pump-1.csv
     """
-    with _failures():
+    with failures():
         _, _, series = _read(**given)
         write_table(out, series)
     click.echo(f"{out}: {len(series.vectors)} windows of {len(series.names)} features", err=True)
@@ -178,10 +109,11 @@ def train(
     from trainer.train import Order
     from trainer.train import train as run_training
 
-    with _failures(FitError, ExportError, GateError, GoldenHistoryError):
+    _require_folder(out, report)
+    with failures(FitError, ExportError, GateError, GoldenHistoryError):
         recipe, recording, series = _read(**given)
         order = Order(recipe, healthy, name or out.stem, bundle_version, seed)
-        with _epochs() as progress:
+        with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress)
         _write(out, trained.bundle)
         if report is not None:
@@ -211,7 +143,7 @@ def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
     Example:
         edge-trainer inspect pump-1.edgemodel
     """
-    with _failures():
+    with failures():
         read = Bundle.read(bundle)
         if report is not None:
             if read.report is None:
@@ -272,55 +204,8 @@ def _read(
     options = RecordingOptions(channels=channels, rate_hz=rate_hz, unit=unit, decimate=decimate)
     recording = open_recording(data, options)
     spec = input_spec(recording, recipe, window, hop)
-    with _bar("features") as update:
+    with window_progress("features") as update:
         return recipe, recording, read_series(recording, recipe, spec, update)
-
-
-@contextmanager
-def _failures(*more: type[Exception]) -> Iterator[None]:
-    bad_data: tuple[type[Exception], ...] = (*_BAD_DATA, *more)
-    try:
-        yield
-    except RecipeError as error:
-        raise Failure(str(error), os.EX_USAGE) from error
-    except PluginError as error:
-        raise Failure(str(error), os.EX_UNAVAILABLE) from error
-    except bad_data as error:
-        raise Failure(str(error), os.EX_DATAERR) from error
-    except OSError as error:
-        raise Failure(f"{error.filename}: {error.strerror}", os.EX_CANTCREAT) from error
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show progress on a terminal, and only there."""
-    shown = sys.stderr.isatty()
-
-    def update(done: int, total: int | None) -> None:
-        if shown and (done % 50 == 0 or done == total):
-            click.echo(
-                f"\r{label}: {done}{'' if total is None else f' of {total}'} windows",
-                nl=False,
-                err=True,
-            )
-
-    yield update
-    if shown:
-        click.echo(err=True)
-
-
-@contextmanager
-def _epochs() -> Iterator[Callable[[int, int, float, float | None], None]]:
-    shown = sys.stderr.isatty()
-
-    def update(epoch: int, epochs: int, loss: float, val_loss: float | None) -> None:
-        if shown:
-            held = "" if val_loss is None else f", validation {val_loss:.4f}"
-            click.echo(f"\repoch {epoch} of {epochs}: loss {loss:.4f}{held}   ", nl=False, err=True)
-
-    yield update
-    if shown:
-        click.echo(err=True)
 
 
 def _require_trainer() -> None:
@@ -331,6 +216,13 @@ def _require_trainer() -> None:
             " pip install 'edge-agent[trainer]'",
             os.EX_UNAVAILABLE,
         )
+
+
+def _require_folder(*paths: Path | None) -> None:
+    """Refuse before minutes of training what could not be written after them."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise Failure(f"{path}: there is no folder {path.parent}", os.EX_CANTCREAT)
 
 
 def _write(path: Path, content: bytes) -> None:
