@@ -2,6 +2,7 @@
 
 from edge_agent.bundle.bundle import SUFFIX, Bundle, BundleError, encode_bundle
 from edge_agent.bundle.golden import Golden, make_golden
+from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import SCHEMA_VERSION, Manifest, Training
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Golden",
+    "LoadedBundle",
     "Manifest",
     "Training",
     "encode_bundle",

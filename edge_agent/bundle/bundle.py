@@ -9,9 +9,10 @@ import msgspec
 
 from edge_agent.bundle.archive import ArchiveError, read_archive, write_archive
 from edge_agent.bundle.golden import Golden, GoldenError, check_golden, decode_golden
+from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import Manifest, Member, decode_manifest, encode_manifest
 from edge_agent.pipeline.features import feature_hash
-from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.flow import feature_extractor
 from edge_agent.pipeline.model import Model, ModelError
 from edge_agent.plugin import FeatureError
 
@@ -88,37 +89,35 @@ class Bundle:
             report=members.get("report.html"),
         )
 
-    def load_model(self) -> Model:
-        """Return the loaded network; flows of several assets may share it.
+    def load(self) -> LoadedBundle:
+        """Prepare network and features, once for all assets that follow the bundle.
 
         Raises:
-            BundleError: this runtime cannot run it.
+            BundleError: this runtime cannot run the network; or a feature plugin is missing, of
+                another version, or cannot work.
         """
         flow = self.manifest.flow
         try:
-            return Model(self.model, flow.model, len(flow.feature_names))
+            model = Model(self.model, flow.model, len(flow.feature_names))
+            features = feature_extractor(flow)
         except ModelError as error:
             raise BundleError(f"{self.source}: model.tflite: {error}") from error
-
-    def flow(self, model: Model | None = None, range_max: float | None = None) -> Flow:
-        """Return a fresh flow around ``model``, or around a model of its own.
-
-        Raises:
-            BundleError: a feature plugin is missing, of another version, or cannot work.
-        """
-        try:
-            return Flow(self.manifest.flow, model or self.load_model(), range_max)
         except FeatureError as error:
             raise BundleError(f"{self.source}: {error}") from error
+        return LoadedBundle(self.source, self.sha256, self.manifest, model, features)
 
-    def verify_golden(self, model: Model | None = None) -> None:
+    def verify_golden(self, loaded: LoadedBundle | None = None) -> None:
         """Replay the golden vectors with this machine's plugins and interpreter.
+
+        Args:
+            loaded: this bundle, where it is loaded already.
 
         Raises:
             BundleError: the bundle cannot run here or computes other numbers.
         """
+        flow = (loaded or self.load()).flow()
         try:
-            check_golden(self.flow(model), self.golden)
+            check_golden(flow, self.golden)
         except GoldenError as error:
             raise BundleError(f"{self.source}: {error}") from error
 

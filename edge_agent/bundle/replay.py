@@ -9,11 +9,11 @@ import msgspec
 
 from edge_agent.bundle.bundle import Bundle
 from edge_agent.bundle.fit import misfits
+from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.rows import encode_rows
 from edge_agent.bundle.times import rfc3339
 from edge_agent.pipeline.block import InputError, InputSpec
 from edge_agent.pipeline.flow import WindowResult
-from edge_agent.pipeline.model import Model
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
 
 
@@ -51,20 +51,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def replay(
-    bundle: Bundle, recording: Recording, model: Model | None = None
-) -> Iterator[WindowResult]:
+def replay(bundle: LoadedBundle, recording: Recording) -> Iterator[WindowResult]:
     """Yield what becomes of every window of ``recording``.
 
     Args:
         bundle: what judges; begins without history.
         recording: must have the bundle's channels; others are left aside.
-        model: the bundle's network where it is loaded already.
 
     Raises:
         ReplayError: another kind, rate, unit, period, or channels missing.
         RecordingError: the recording is damaged where it was just read.
-        BundleError: the bundle cannot run here.
     """
     problems = misfits(
         bundle.manifest.flow.input,
@@ -76,7 +72,7 @@ def replay(
     )
     if problems:
         raise ReplayError(f"{recording.path} does not fit {bundle.source}: {'; '.join(problems)}")
-    flow = bundle.flow(model)
+    flow = bundle.flow()
     for block in recording.blocks():
         try:
             yield from flow.push_block(block)
@@ -124,14 +120,14 @@ def replay_file(
         if given not in (None, own):
             raise ReplayError(f"--{name} is {given}, but {bundle_path} was made for {name} {own}")
     recording = open_recording(recording_path, options)
-    model = bundle.load_model()
-    bundle.verify_golden(model)
+    loaded = bundle.load()
+    bundle.verify_golden(loaded)
     total = expected_windows(needed, recording)
     not_scored: Counter[str] = Counter()
     first: WindowResult | None = None
     windows = alarms = 0
     highest: float | None = None
-    for result in replay(bundle, recording, model):
+    for result in replay(loaded, recording):
         write(encode_rows(result))
         windows += 1
         if result.score is None:

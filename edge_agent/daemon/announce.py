@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.alarm_state import AlarmStatement
 from edge_agent.daemon.messages import (
@@ -16,7 +17,6 @@ from edge_agent.daemon.messages import (
     Share,
     message_id,
 )
-from edge_agent.daemon.models import LoadedBundle
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.bundle import BundleError
+from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.config import Draft, read_draft, rows_of
 from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
-from edge_agent.daemon.models import LoadedBundle, Models
+from edge_agent.daemon.models import Models
 from edge_agent.daemon.problems import Problem, is_secret
 from edge_agent.daemon.sensors import open_sensor
 from edge_agent.daemon.settings import Asset
@@ -126,12 +126,10 @@ class _AssetCheck:
         if not Path(self._asset.bundle).is_file():
             return None  # said already
         try:
-            bundle = models.load(self._asset.bundle)
-            bundle.flow(None)
+            return models.load(self._asset.bundle)
         except BundleError as error:
             self._problem("bundle", str(error), "a bundle that works here")
             return None
-        return bundle
 
     def _check_plugin(self) -> bool:
         settings = self._asset.sensor

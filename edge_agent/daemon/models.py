@@ -2,49 +2,17 @@
 
 import logging
 import platform
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from edge_agent.bundle import Bundle, BundleError, Manifest
+from edge_agent.bundle import Bundle, BundleError, LoadedBundle
 from edge_agent.daemon.keep import replace_file
-from edge_agent.pipeline.flow import Flow
-from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.runtime import installed_runtime
-from edge_agent.plugin import FeatureError
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedBundle:
-    """What stays in memory of a bundle: not its golden vectors, nor the model's bytes.
-
-    Attributes:
-        source: the file.
-        sha256: of the file.
-        manifest: its parameters.
-        model: its network, shared by all assets that follow it.
-    """
-
-    source: str
-    sha256: str
-    manifest: Manifest
-    model: Model
-
-    def flow(self, range_max: float | None) -> Flow:
-        """Return a fresh flow around the shared network.
-
-        Raises:
-            BundleError: a feature plugin is missing, of another version, or cannot work.
-        """
-        try:
-            return Flow(self.manifest.flow, self.model, range_max)
-        except FeatureError as error:
-            raise BundleError(f"{self.source}: {error}") from error
 
 
 def versions() -> dict[str, str]:
@@ -89,11 +57,10 @@ class Models:
         bundle = Bundle.read(path)
         if bundle.sha256 in self._by_sha256:
             return self._by_sha256[bundle.sha256]
-        model = bundle.load_model()
+        loaded = bundle.load()
         if not self._has_shown(bundle.sha256):
-            bundle.verify_golden(model)
+            bundle.verify_golden(loaded)
             self._remember(bundle.sha256)
-        loaded = LoadedBundle(bundle.source, bundle.sha256, bundle.manifest, model)
         self._by_sha256[bundle.sha256] = loaded
         return loaded
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.announce import Announcer
-from edge_agent.daemon.models import LoadedBundle
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog

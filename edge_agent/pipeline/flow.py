@@ -100,13 +100,21 @@ class _Scored:
 class Flow:
     """One asset's way from block to alarm, with all the state that it carries."""
 
-    def __init__(self, spec: FlowSpec, model: Model, range_max: float | None = None) -> None:
-        """Prepare every step of ``spec`` around ``model``, which several flows may share.
+    def __init__(
+        self,
+        spec: FlowSpec,
+        model: Model,
+        range_max: float | None = None,
+        features: FeatureExtractor | None = None,
+    ) -> None:
+        """Prepare every step of ``spec``.
 
         Args:
             spec: the bundle's parameters.
-            model: its network.
+            model: its network, which the flows of one thread may share.
             range_max: largest magnitude the sensor delivers, to mark clipped windows.
+            features: ``feature_extractor(spec)``, which they may share likewise; None: this flow
+                makes its own.
 
         Raises:
             FeatureError: a feature plugin is missing, of another version, or cannot work here.
@@ -115,7 +123,7 @@ class Flow:
         self.feature_names = spec.feature_names
         self._conformer = Conformer(spec.input)
         self._windower = Windower(spec.input, range_max)
-        self._features = _extractor(spec)
+        self._features = features or feature_extractor(spec)
         self._scaler = Scaler(spec.scaler)
         self._scorer = Scorer(spec.scorer)
         self._targets = np.array(spec.model.targets, dtype=np.intp)
@@ -287,7 +295,12 @@ class Flow:
         return result
 
 
-def _extractor(spec: FlowSpec) -> FeatureExtractor | None:
+def feature_extractor(spec: FlowSpec) -> FeatureExtractor | None:
+    """Return what computes the vectors of ``spec``, None where they are its input.
+
+    Raises:
+        FeatureError: a feature plugin is missing, of another version, or cannot work here.
+    """
     if spec.input.kind == "features":
         return None
     extractor = FeatureExtractor(spec.features, spec.input.feature_input())

@@ -13,7 +13,6 @@ import pytest
 
 from edge_agent.bundle import Bundle, BundleError, Manifest, encode_bundle
 from edge_agent.bundle.archive import write_archive
-from edge_agent.pipeline.model import Model
 
 Plain = dict[str, Any]
 
@@ -68,13 +67,13 @@ def test_the_same_parts_give_the_same_bytes(samples_bundle: bytes) -> None:
     assert again == samples_bundle
 
 
-def test_flows_of_one_bundle_share_its_model(samples_bundle: bytes, model: Model) -> None:
+def test_flows_of_one_bundle_share_what_it_loaded(samples_bundle: bytes) -> None:
     bundle = Bundle.decode(samples_bundle)
-    shared = bundle.load_model()
+    loaded = bundle.load()
 
-    bundle.verify_golden(shared)
-    bundle.verify_golden(shared)
-    assert bundle.flow(shared).state() == bundle.flow(model).state()
+    bundle.verify_golden(loaded)
+    bundle.verify_golden(loaded)
+    assert loaded.flow().state() == bundle.load().flow().state()
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
@@ -239,7 +238,7 @@ def test_what_is_no_model_is_refused_with_a_reason(samples_bundle: bytes) -> Non
     bundle = Bundle.decode(sealed(samples_bundle, model_tflite=b"no model"), "m")
 
     with pytest.raises(BundleError, match=r"^m: model\.tflite: the model cannot be loaded"):
-        bundle.load_model()
+        bundle.load()
     with pytest.raises(BundleError, match=r"model\.tflite"):
         bundle.verify_golden()
 
@@ -249,7 +248,7 @@ def test_a_model_of_another_shape_is_refused_with_a_reason(samples_bundle: bytes
     other = (golden / "window_forecaster.tflite").read_bytes()
 
     with pytest.raises(BundleError, match=r"model\.tflite: model has inputs \['x'\]"):
-        Bundle.decode(sealed(samples_bundle, model_tflite=other)).load_model()
+        Bundle.decode(sealed(samples_bundle, model_tflite=other)).load()
 
 
 def test_damaged_golden_vectors_are_refused(samples_bundle: bytes) -> None:

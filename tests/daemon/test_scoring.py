@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent.bundle import Bundle
+from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.replay import replay
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.messages import AlarmState, AnomalyEvent, Features, Message, Score
-from edge_agent.daemon.models import LoadedBundle, Models
+from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import ScoringLoop, Watch
@@ -167,7 +167,7 @@ def test_the_daemon_computes_what_a_replay_computes(bench_of: Bench, tmp_path: P
             yield from blocks
 
     bundle = Bundle.read(Path(bench_of.loaded.source))
-    replayed = list(replay(bundle, Taped()))  # type: ignore[arg-type]
+    replayed = list(replay(bundle.load(), Taped()))  # type: ignore[arg-type]
     daemon = bench_of.said(Score)
     assert [(s.score, s.level_score, s.anomaly) for s in daemon] == [
         (r.score, r.level_score, r.anomaly) for r in replayed

@@ -25,7 +25,8 @@ from edge_agent.plugin import (
 
 def _ratio(numerator: NDArray[np.float32], denominator: NDArray[np.float32]) -> NDArray[np.float32]:
     """Quotient per channel, 0 where both are 0, as in a flat window."""
-    return numerator / (denominator + (denominator == 0))
+    quotient: NDArray[np.float32] = numerator / (denominator + (denominator == 0))
+    return quotient
 
 
 class Statistic(ABC):

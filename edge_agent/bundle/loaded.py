@@ -1,0 +1,38 @@
+"""What stays in memory of a bundle while it judges."""
+
+from dataclasses import dataclass
+
+from edge_agent.bundle.manifest import Manifest
+from edge_agent.pipeline.features import FeatureExtractor
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBundle:
+    """A bundle ready to judge: neither its golden vectors nor the model's bytes.
+
+    All assets that follow the bundle share one, within one thread: network and features hold no
+    state from one window to the next, but each has memory in which it works.
+
+    Attributes:
+        source: the file.
+        sha256: of the file.
+        manifest: its parameters.
+        model: its network.
+        features: what computes its vectors; None where its input is features.
+    """
+
+    source: str
+    sha256: str
+    manifest: Manifest
+    model: Model
+    features: FeatureExtractor | None
+
+    def flow(self, range_max: float | None = None) -> Flow:
+        """Return a fresh flow of one asset.
+
+        Args:
+            range_max: largest magnitude the asset's sensor delivers, to mark clipped windows.
+        """
+        return Flow(self.manifest.flow, self.model, range_max, self.features)
