@@ -39,6 +39,9 @@ REBUILD = NetworkSpec(family="autoencoder", form="window", units=(12, 4), window
 
 # largest RMSE / standard deviation against float32, about twice what was measured
 BOUNDS = {"float32": 1e-5, "float16": 1e-3, "dynamic": 0.03, "int8": 0.03}
+# Largest difference between two runtimes: a number on the edge between two steps of the quantized
+# range may fall to either side.
+DIFFERENCES = {"float32": 1e-5, "float16": 1e-5, "dynamic": 0.01, "int8": 0.03}
 KILO = 1024
 CASES: list[tuple[NetworkSpec, Quantization, int]] = [
     (LSTM, "float32", 36 * KILO),
@@ -110,9 +113,9 @@ def test_every_runtime_computes_what_the_network_computes(
     assert {name for name, said in report.runtimes.items() if said == "ok"} == set(_installed())
     for parity in report.parity.values():
         assert parity.error <= BOUNDS[quantization]
-    if quantization in ("float32", "float16", "dynamic") and len(report.parity) > 1:
+    if len(report.parity) > 1:
         assert report.runtime_difference is not None
-        assert report.runtime_difference < 1e-5
+        assert report.runtime_difference <= DIFFERENCES[quantization]
     assert report.size_bytes == len(model.model) <= size
     assert msgspec.json.decode(msgspec.json.encode(report), type=GateReport) == report
 
