@@ -84,9 +84,14 @@ class MqttLink:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Send what waits, for at most ``timeout_s``, and disconnect; return whether all went."""
+        """Send what waits, for at most ``timeout_s``, and disconnect; return whether all went.
+
+        Without a connection there is nothing to wait for.
+        """
         if not self._thread.is_alive():
             return self._outbox.is_settled
+        if not self.state.connected:
+            timeout_s = 0.0
         self._stop_at_s = time.monotonic() + timeout_s
         self._stopping.set()
         self._wake()

@@ -129,8 +129,8 @@ class Service:
         ):
             self._watches.append(self._watch(position, asset, record, models))
         if not any(self._watches):
-            reasons = "; ".join(f"{record.name}: {record.reason}" for record in self._records)
-            raise AgentFailed(f"no asset can be scored: {reasons}")
+            reasons = dict.fromkeys(str(record.reason) for record in self._records)
+            raise AgentFailed(f"no asset can be scored: {'; '.join(reasons)}")
         self._herald.features = _features(self._watches)
         for watch in self._watches:
             if watch is not None:

@@ -311,7 +311,7 @@ def test_an_agent_that_can_score_nothing_ends_with_a_reason(
     bundle_file.write_bytes(bundle_file.read_bytes()[:-9])
     agent = start_agent(mosquitto.port, {"pump-1": QUICK})
     assert agent.process.wait(20) == 69
-    assert "no asset can be scored: pump-1: " in agent.said()
+    assert f"no asset can be scored: {bundle_file}: " in agent.said()
     assert "Traceback" not in agent.said()
 
 
