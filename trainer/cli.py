@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.bundle import Bundle
+from edge_agent.bundle import Bundle, identity_problem
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
 from trainer.data import DataError, Series, input_spec, read_series
 from trainer.failures import Failure, failures
@@ -18,6 +18,7 @@ from trainer.options import HealthyRange, recording_options
 from trainer.progress import epoch_progress, window_progress
 from trainer.recipe import Recipe, load_recipe, recipe_names
 from trainer.table import write_table
+from trainer.whole_file import write_whole
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,6 +60,7 @@ def features(out: Path, **given: Any) -> None:
     Example:
         edge-trainer features --data recordings/pump-1 --out pump-1.csv
     """
+    _require_folder(out)
     with failures():
         _, _, series = _read(**given)
         write_table(out, series)
@@ -78,7 +80,11 @@ def features(out: Path, **given: Any) -> None:
 )
 @click.option("--name", help="Name of the bundle; the file's stem by default.")
 @click.option("--version", "bundle_version", default="0.1.0", show_default=True, help="SemVer.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Of all random numbers; the recipe's by default.",
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -91,7 +97,7 @@ def train(
     out: Path,
     name: str | None,
     bundle_version: str,
-    seed: int,
+    seed: int | None,
     report: Path | None,
     as_json: bool,
     **given: Any,
@@ -109,15 +115,18 @@ def train(
     from trainer.train import Order
     from trainer.train import train as run_training
 
+    name = out.stem if name is None else name
+    _require_identity(name, bundle_version)
     _require_folder(out, report)
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
         recipe, recording, series = _read(**given)
-        order = Order(recipe, healthy, name or out.stem, bundle_version, seed)
+        seed = recipe.fit.seed if seed is None else seed
+        order = Order(recipe, healthy, name, bundle_version, seed)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress)
-        _write(out, trained.bundle)
+        write_whole(out, trained.bundle)
         if report is not None:
-            _write(report, trained.report)
+            write_whole(report, trained.report)
     if as_json:
         _print_json(trained.evaluation)
         return
@@ -148,7 +157,7 @@ def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
         if report is not None:
             if read.report is None:
                 raise DataError(f"{bundle}: holds no report")
-            _write(report, read.report)
+            write_whole(report, read.report)
     if as_json:
         _print_json(read.manifest)
         return
@@ -218,21 +227,17 @@ def _require_trainer() -> None:
         )
 
 
+def _require_identity(name: str, version: str) -> None:
+    problem = identity_problem(name, version)
+    if problem is not None:
+        raise Failure(f"the bundle's {problem}", os.EX_USAGE)
+
+
 def _require_folder(*paths: Path | None) -> None:
     """Refuse before minutes of training what could not be written after them."""
     for path in paths:
         if path is not None and not path.parent.is_dir():
             raise Failure(f"{path}: there is no folder {path.parent}", os.EX_CANTCREAT)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _print_json(value: object) -> None:

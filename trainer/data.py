@@ -1,7 +1,7 @@
 """A recording as the network sees it: one feature vector per window, with its times."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +13,7 @@ from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec, installe
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import FeatureError
 from edge_agent.recordings import Recording
+from trainer.kinds import split_name
 from trainer.recipe import Recipe
 
 Progress = Callable[[int, int | None], None]
@@ -58,11 +59,21 @@ def input_spec(
     The user's ``length`` and ``hop`` come first, then one window for each burst, then the recipe's.
 
     Raises:
-        DataError: a window longer than the bursts, or window and hop for a feature table.
+        DataError: a window longer than the bursts, a window or hop that no memory would hold, or
+            either for a feature table.
     """
+    try:
+        return _input_spec(recording, recipe, length, hop)
+    except ValueError as error:
+        raise DataError(f"{recording.path}: {error}") from error
+
+
+def _input_spec(
+    recording: Recording, recipe: Recipe, length: int | None, hop: int | None
+) -> InputSpec:
     if recording.kind == "features":
         if length not in (None, 1) or hop not in (None, 1):
-            raise DataError(f"{recording.path}: a feature table has no samples to cut windows from")
+            raise ValueError("a feature table has no samples to cut windows from")
         return InputSpec(
             kind="features",
             channels=_columns(recording.channels, recipe),
@@ -75,7 +86,7 @@ def input_spec(
     burst = recording.burst_length
     length = length or burst or recipe.window.length
     if burst is not None and length > burst:
-        raise DataError(f"{recording.path}: window is {length} samples, allowed: 1 to {burst}")
+        raise ValueError(f"window is {length} samples, allowed: 1 to {burst}")
     hop = hop or (
         length if burst is not None or length != recipe.window.length else recipe.window.hop
     )
@@ -103,8 +114,8 @@ def read_series(
     """Compute the features of every window of ``recording``.
 
     Raises:
-        DataError: no window at all.
-        FeatureError: a feature cannot be computed from such windows.
+        DataError: no window at all, or none whose features can be computed.
+        FeatureError: a feature cannot be computed from windows of this kind.
     """
     if spec.kind == "features":
         features: tuple[FeatureSpec, ...] = ()
@@ -113,16 +124,22 @@ def read_series(
         features = tuple(installed_spec(p.plugin, p.options) for p in recipe.features.plugins)
         extractor = FeatureExtractor(features, spec.feature_input())
         names = extractor.names
-    rows, times = [], []
+    rows, times, problems = [], [], list[str]()
     total = _window_count(recording, spec)
     for window in windows(recording, spec):
-        rows.append(window.samples[0] if extractor is None else _vector(extractor, window))
+        vector = window.samples[0] if extractor is None else _vector(extractor, window, problems)
+        rows.append(vector)
         times.append((window.start_ns, window.end_ns, window.gap))
         if progress is not None:
             progress(len(rows), total)
     if not rows:
         raise DataError(
             f"{recording.path}: no window of {spec.length} samples found, allowed: at least one"
+        )
+    if len(problems) == len(rows):
+        raise DataError(
+            f"{recording.path}: features of none of {len(rows)} windows can be computed: "
+            + problems[0]
         )
     starts, ends, gaps = zip(*times, strict=True)
     return Series(
@@ -136,18 +153,23 @@ def read_series(
     )
 
 
-def raw_windows(recording: Recording, spec: InputSpec, first: int, last: int) -> list[Window]:
-    """Return windows [first, last) with samples of their own."""
+def raw_windows(recording: Recording, spec: InputSpec, rows: Sequence[int]) -> list[Window]:
+    """Return the windows at positions ``rows``, which rise, with samples of their own."""
+    wanted, last = set(rows), rows[-1]
     return [
         Window(w.samples.copy(), w.start_ns, w.end_ns, gap=w.gap, clipped=w.clipped)
-        for w in islice(windows(recording, spec), first, last)
+        for i, w in enumerate(islice(windows(recording, spec), last + 1))
+        if i in wanted
     ]
 
 
-def _vector(extractor: FeatureExtractor, window: Window) -> NDArray[np.float32]:
+def _vector(
+    extractor: FeatureExtractor, window: Window, problems: list[str]
+) -> NDArray[np.float32]:
     try:
         return extractor.compute(window.samples)[0]
-    except FeatureError:
+    except FeatureError as error:
+        problems.append(str(error))
         return np.full(len(extractor.names), np.nan, dtype=np.float32)
 
 
@@ -160,10 +182,11 @@ def _window_count(recording: Recording, spec: InputSpec) -> int | None:
 
 
 def _columns(names: tuple[str, ...], recipe: Recipe) -> tuple[str, ...]:
-    wanted = tuple(
-        n
-        for n in names
-        if n.rpartition("_")[2] in recipe.features.columns
-        or any(n.endswith(f"_{column}") for column in recipe.features.columns)
-    )
-    return wanted or names
+    return tuple(n for n in names if _is_one_of(n, recipe.features.columns)) or names
+
+
+def _is_one_of(name: str, columns: tuple[str, ...]) -> bool:
+    known = split_name(name)[1]
+    if known:  # b1_velocity_rms is not the rms of b1_velocity
+        return known in columns
+    return any(name.endswith(f"_{column}") for column in columns)

@@ -36,4 +36,5 @@ def failures(*more: type[Exception]) -> Iterator[None]:
     except bad_data as error:
         raise Failure(str(error), os.EX_DATAERR) from error
     except OSError as error:
-        raise Failure(f"{error.filename}: {error.strerror}", os.EX_CANTCREAT) from error
+        where = "" if error.filename is None else f"{error.filename}: "
+        raise Failure(f"{where}{error.strerror or error}", os.EX_CANTCREAT) from error

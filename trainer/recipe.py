@@ -190,7 +190,10 @@ def load_recipe(name: str) -> Recipe:
     if name in recipe_names():
         content = (files("trainer") / "recipes" / f"{name}.toml").read_text("utf-8")
     elif name.endswith(".toml") and Path(name).is_file():
-        content = Path(name).read_text("utf-8")
+        try:
+            content = Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"recipe {name}: cannot be read: {error}") from error
     else:
         raise RecipeError(f"recipe {name!r} not found, allowed: {', '.join(recipe_names())}")
     try:

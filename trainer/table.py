@@ -5,15 +5,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trainer.data import Series
+from trainer.whole_file import replacing
 
 
 def write_table(path: Path, series: Series) -> None:
     """Write ``series`` as CSV: ``time`` (RFC 3339, UTC), then one column per feature.
 
+    A number that could not be computed is ``nan``, which readers take as missing. The file is
+    written whole or not at all.
+
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("time", *series.names))
         for start_ns, vector in zip(series.start_ns, series.vectors, strict=True):

@@ -137,9 +137,7 @@ def _golden_windows(recording: Recording, series: Series, ready: Prepared) -> li
     if series.input.kind == "features":
         return []
     count = golden_raw_count(series.input.length, len(series.input.channels))
-    rows = ready.rows[-count:]
-    raw = raw_windows(recording, series.input, int(rows[0]), int(rows[-1]) + 1)
-    return [raw[i - rows[0]] for i in rows]
+    return raw_windows(recording, series.input, ready.rows[-count:].tolist())
 
 
 def _manifest(

@@ -3,7 +3,7 @@
 from edge_agent.bundle.bundle import SUFFIX, Bundle, BundleError, encode_bundle
 from edge_agent.bundle.golden import Golden, make_golden
 from edge_agent.bundle.loaded import LoadedBundle
-from edge_agent.bundle.manifest import SCHEMA_VERSION, Manifest, Training
+from edge_agent.bundle.manifest import SCHEMA_VERSION, Manifest, Training, identity_problem
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -15,5 +15,6 @@ __all__ = [
     "Manifest",
     "Training",
     "encode_bundle",
+    "identity_problem",
     "make_golden",
 ]

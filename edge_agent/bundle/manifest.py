@@ -79,12 +79,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Refuse names and versions outside their grammar. Raises ValueError."""
         if self.schema_version != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {self.schema_version}, allowed: {SCHEMA_VERSION}")
-        if not _NAME.fullmatch(self.name) or self.name in (".", ".."):
-            raise ValueError(f"name is {self.name!r}, allowed: {_NAME.pattern} but . and ..")
-        if not _SEMVER.fullmatch(self.version):
-            raise ValueError(f"version is {self.version!r}, allowed: SemVer such as 1.4.0")
+        problem = identity_problem(self.name, self.version)
+        if problem is not None:
+            raise ValueError(problem)
         if not _CREATED.fullmatch(self.created):
             raise ValueError(f"created is {self.created!r}, allowed: as 2024-01-31T12:00:00Z")
+
+
+def identity_problem(name: str, version: str) -> str | None:
+    """Say what is wrong with a bundle's name or version, None where both may be used."""
+    if not _NAME.fullmatch(name) or name in (".", ".."):
+        return f"name is {name!r}, allowed: {_NAME.pattern} but . and .."
+    if not _SEMVER.fullmatch(version):
+        return f"version is {version!r}, allowed: SemVer such as 1.4.0"
+    return None
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
