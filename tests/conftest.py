@@ -18,13 +18,14 @@ from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle,
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.pipeline.features import FeatureExtractor, feature_hash, installed_spec
-from edge_agent.pipeline.flow import Flow, FlowSpec
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import GateSpec
 from edge_agent.pipeline.level import LevelSpec
 from edge_agent.pipeline.model import Model, ModelSpec
 from edge_agent.pipeline.scaler import Transform, fit_scaler, unit_scaler
 from edge_agent.pipeline.scorer import ScorerSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 from edge_agent.pipeline.window import Window
 

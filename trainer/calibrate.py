@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.denoise import Denoiser, DenoiseSpec
-from edge_agent.pipeline.flow import FlowSpec
 from edge_agent.pipeline.gate import Gate, GateSpec
 from edge_agent.pipeline.level import LevelDetector, LevelSpec, levels
 from edge_agent.pipeline.model import Model, predictor
@@ -22,6 +21,7 @@ from edge_agent.pipeline.scaler import (
 )
 from edge_agent.pipeline.scorer import Scorer, ScorerSpec
 from edge_agent.pipeline.smoothing import Ewma
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec, choose_threshold
 from trainer.data import DataError, Series
 from trainer.kinds import level_columns, target_columns, unscaled

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_agent.pipeline.flow import FlowSpec
 from edge_agent.pipeline.model import Model, ModelSpec
+from edge_agent.pipeline.spec import FlowSpec
 from trainer.calibrate import Prepared, calibrate, prepare
 from trainer.data import Series
 from trainer.fit import fit_in_child

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from edge_agent.bundle import Golden, make_golden
 from edge_agent.pipeline.features import FeatureExtractor
-from edge_agent.pipeline.flow import Flow, FlowSpec
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 
 _CUTS = 5  # restarts tried for the washout tolerance

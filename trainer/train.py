@@ -8,7 +8,8 @@ import msgspec
 
 from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
 from edge_agent.pipeline.features import feature_hash
-from edge_agent.pipeline.flow import FlowSpec, WindowResult
+from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_verdicts

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edge_agent.bundle.archive import ArchiveError
 from edge_agent.bundle.arrays import read_arrays, write_arrays
-from edge_agent.pipeline.flow import Flow, WindowResult
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.window import Window
 
 FEATURE_TOLERANCE = 1e-4  # relative; sums in float32 differ by machine

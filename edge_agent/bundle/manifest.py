@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from edge_agent.pipeline.flow import FlowSpec
+from edge_agent.pipeline.spec import FlowSpec
 
 SCHEMA_VERSION = 1
 

@@ -13,7 +13,7 @@ from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.rows import encode_rows
 from edge_agent.bundle.times import rfc3339
 from edge_agent.pipeline.block import InputError, InputSpec
-from edge_agent.pipeline.flow import WindowResult
+from edge_agent.pipeline.result import WindowResult
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.pipeline.alarm import Event
-from edge_agent.pipeline.flow import WindowResult
+from edge_agent.pipeline.result import WindowResult
 
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.settings import Publish
 from edge_agent.pipeline.alarm import Event, OpenAnomaly
-from edge_agent.pipeline.flow import WindowResult
+from edge_agent.pipeline.result import WindowResult
 
 _QUIET_REASONS = ("idle", "washout")
 

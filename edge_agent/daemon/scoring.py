@@ -10,7 +10,8 @@ from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
-from edge_agent.pipeline.flow import Flow, WindowResult
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.result import WindowResult
 from edge_agent.plugin import Block
 
 _log = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 Detector = Literal["network", "level"]
 
@@ -41,6 +42,15 @@ class AlarmSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("alarm.close_after is below 1 or alarm.suppress below 0")
 
 
+class RuleState(msgspec.Struct, frozen=True):
+    """Where an alarm rule stands."""
+
+    recent: tuple[bool, ...]
+    calm: int
+    suppressed: int
+    is_open: bool
+
+
 class AlarmRule:
     """k of n to open, hysteresis to close, of one detector."""
 
@@ -67,6 +77,16 @@ class AlarmRule:
             if sum(self.recent) >= self._spec.k:
                 self.is_open, self.calm = True, 0
         return self.is_open
+
+    def state(self) -> RuleState:
+        """Where the rule stands."""
+        return RuleState(tuple(self.recent), self.calm, self.suppressed, self.is_open)
+
+    def restore(self, state: RuleState) -> None:
+        """Continue from a ``state``."""
+        self.recent.clear()
+        self.recent.extend(state.recent)
+        self.calm, self.suppressed, self.is_open = state.calm, state.suppressed, state.is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +125,13 @@ class OpenAnomaly(msgspec.Struct, kw_only=True):
     opened_index: int
     severity: float
     reported: float
+
+
+class AnomaliesState(msgspec.Struct, frozen=True):
+    """How many anomalies there have been, and the one that is open."""
+
+    count: int
+    open: OpenAnomaly | None
 
 
 class Anomalies:
@@ -155,6 +182,15 @@ class Anomalies:
             self.open.reported = self.open.severity
             return self._event("update", index, None, features)
         return None
+
+    def state(self) -> AnomaliesState:
+        """What has been seen so far."""
+        return AnomaliesState(self.count, None if self.open is None else replace(self.open))
+
+    def restore(self, state: AnomaliesState) -> None:
+        """Continue from a ``state``."""
+        self.count = state.count
+        self.open = None if state.open is None else replace(state.open)
 
     def _event(
         self,

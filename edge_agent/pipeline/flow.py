@@ -6,88 +6,27 @@ block -> window -> features -> gate -> denoise -> scaler -> model -> scorer -> t
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec, Anomalies, Detector, Event
-from edge_agent.pipeline.block import Conformer, InputSpec
-from edge_agent.pipeline.denoise import Denoiser, DenoiseSpec
-from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec
-from edge_agent.pipeline.gate import Gate, GateSpec
-from edge_agent.pipeline.level import LevelDetector, LevelSpec
-from edge_agent.pipeline.model import Model, ModelSpec, predictor
-from edge_agent.pipeline.scaler import Scaler, ScalerSpec
-from edge_agent.pipeline.scorer import Scorer, ScorerSpec
-from edge_agent.pipeline.smoothing import Ewma, SmoothingSpec
-from edge_agent.pipeline.state import FlowState, restore_flow, snapshot_flow
-from edge_agent.pipeline.threshold import ThresholdSpec
+from edge_agent.pipeline.alarm import AlarmRule, Anomalies, Detector, Event
+from edge_agent.pipeline.block import Conformer
+from edge_agent.pipeline.denoise import Denoiser
+from edge_agent.pipeline.features import FeatureExtractor
+from edge_agent.pipeline.gate import Gate
+from edge_agent.pipeline.level import LevelDetector
+from edge_agent.pipeline.model import Model, predictor
+from edge_agent.pipeline.result import Reason, WindowResult
+from edge_agent.pipeline.scaler import Scaler
+from edge_agent.pipeline.scorer import Scorer
+from edge_agent.pipeline.smoothing import Ewma
+from edge_agent.pipeline.spec import FlowSpec
+from edge_agent.pipeline.state import FlowState, pack, unpack
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import Block, FeatureError
 
-Reason = Literal["idle", "gap", "washout", "invalid"]
-
 _NAMED = 3  # features an event names
-
-
-class FlowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All parameters of the arrow, in its order; the heart of a bundle's manifest."""
-
-    input: InputSpec
-    features: tuple[FeatureSpec, ...]
-    feature_names: tuple[str, ...]
-    gate: GateSpec | None
-    denoise: DenoiseSpec | None
-    scaler: ScalerSpec
-    model: ModelSpec
-    scorer: ScorerSpec
-    smoothing: SmoothingSpec
-    threshold: ThresholdSpec
-    alarm: AlarmSpec
-    level: LevelSpec | None
-
-
-@dataclass(frozen=True, slots=True)
-class WindowResult:
-    """What became of one window.
-
-    Attributes:
-        index: counts the asset's windows from 0.
-        start_ns: time of the first sample, UTC nanoseconds since the Unix epoch.
-        end_ns: time just after the last sample.
-        vector: features, float32 (F,); None where they could not be computed.
-        bias: removed mean of each channel, float32 (channels,); None for feature input.
-        score: the network's smoothed score; None with a reason where the window was not scored.
-        threshold: of ``score``.
-        level_score: the level detector's score; None where it was not scored or there is none.
-        level_threshold: of ``level_score``.
-        anomaly: True exactly while an alarm is open.
-        reason: why ``score`` is None.
-        detail: more on the reason, for a person.
-        shares: each feature's share of ``score``, float32 (F,), sum 1.
-        gap: windows are missing before this one.
-        clipped: the input range was touched.
-        event: what this window changed, if anything.
-    """
-
-    index: int
-    start_ns: int
-    end_ns: int
-    vector: NDArray[np.float32] | None
-    bias: NDArray[np.float32] | None
-    score: float | None
-    threshold: float
-    level_score: float | None
-    level_threshold: float | None
-    anomaly: bool
-    reason: Reason | None
-    detail: str | None
-    shares: NDArray[np.float32] | None
-    gap: bool
-    clipped: bool
-    event: Event | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +123,19 @@ class Flow:
 
     def state(self) -> FlowState:
         """Everything that ``restore`` needs for scores that are bit-equal from here on."""
-        return snapshot_flow(self)
+        return FlowState(
+            index=self.index,
+            washout_left=self.washout_left,
+            broken=self.broken,
+            idle_since_ns=self.gate.idle_since_ns,
+            denoiser=None if self.denoiser is None else pack(self.denoiser.state()),
+            predictor={name: pack(a) for name, a in self.predictor.state().items()},
+            smoothed=self.smoothing.value,
+            level=None if self.level is None else pack(self.level.smoothed),
+            rules={name: rule.state() for name, rule in self.rules.items()},
+            anomalies=self.anomalies.state(),
+            recent=tuple(pack(v) for v in self.recent),
+        )
 
     def restore(self, state: FlowState) -> None:
         """Continue from the ``state`` of a flow of the same bundle.
@@ -192,7 +143,28 @@ class Flow:
         Raises:
             ValueError: the state is another bundle's; this flow is of no use then.
         """
-        restore_flow(self, state)
+        recent = [unpack(a) for a in state.recent]
+        n_features = len(self.feature_names)
+        if any(v.shape != (n_features,) for v in recent) or set(state.rules) != set(self.rules):
+            raise ValueError(f"state of another bundle, allowed: vectors of {n_features} features")
+        if (self.denoiser is None) != (state.denoiser is None):
+            raise ValueError("state of another bundle: only one of the two denoises")
+        if (self.level is None) != (state.level is None):
+            raise ValueError("state of another bundle: only one of the two has a level detector")
+        if self.denoiser is not None and state.denoiser is not None:
+            self.denoiser.restore(unpack(state.denoiser))
+        if self.level is not None and state.level is not None:
+            self.level.restore(unpack(state.level))
+        self.predictor.restore({name: unpack(a) for name, a in state.predictor.items()})
+        self.index, self.washout_left = state.index, state.washout_left
+        self.broken = state.broken
+        self.gate.idle_since_ns = state.idle_since_ns
+        self.smoothing.value = state.smoothed
+        for name, rule in state.rules.items():
+            self.rules[name].restore(rule)
+        self.anomalies.restore(state.anomalies)
+        self.recent.clear()
+        self.recent.extend(recent)
 
     def _push(
         self, vector: NDArray[np.float32], bias: NDArray[np.float32] | None, window: Window

@@ -4,6 +4,8 @@ Much of what fails gets loud. The score is the largest over the channels of
 smoothed (ln level - healthy location) / healthy scale; only a rise counts.
 """
 
+from typing import Any
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +71,16 @@ class LevelDetector:
         self.smoothed = self.smoothed + self._spec.alpha * (z - self.smoothed)
         loudest = int(np.argmax(self.smoothed))
         return float(self.smoothed[loudest]), self._spec.features[loudest]
+
+    def restore(self, smoothed: NDArray[np.floating[Any]]) -> None:
+        """Continue from ``smoothed`` of a detector of the same channels.
+
+        Raises:
+            ValueError: other channels.
+        """
+        if smoothed.shape != self.smoothed.shape:
+            raise ValueError("state of another bundle, whose level detector has other channels")
+        self.smoothed = smoothed.astype(np.float64)
 
 
 def levels(values: NDArray[np.float32], *, logarithmic: bool) -> NDArray[np.float64]:

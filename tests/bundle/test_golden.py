@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from edge_agent.bundle import Bundle, Golden
 from edge_agent.bundle.golden import GoldenError, check_golden, decode_golden
-from edge_agent.pipeline.flow import Flow, FlowSpec
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.spec import FlowSpec
 
 T = TypeVar("T", bound=np.floating[Any])
 

@@ -5,8 +5,9 @@ import pytest
 
 from edge_agent.daemon.keep import StateDirectory, replace_file
 from edge_agent.daemon.keeper import Keeper
-from edge_agent.pipeline.flow import Flow, FlowSpec
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowState
 
 SHA = "a" * 64

@@ -6,8 +6,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.block import InputError
-from edge_agent.pipeline.flow import Flow, FlowSpec, WindowResult
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.plugin import Block, FeatureError
 

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.denoise import DenoiseSpec
-from edge_agent.pipeline.flow import Flow, FlowSpec, WindowResult
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowState, pack, unpack
 
 N = 60

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from edge_agent.pipeline.flow import WindowResult
+from edge_agent.pipeline.result import WindowResult
 from trainer.data import Series
 from trainer.evaluate import Evaluation, Verdicts
 from trainer.networks import FittedNetwork

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.flow import WindowResult
+from edge_agent.pipeline.result import WindowResult
 from trainer.data import Series
 from trainer.evaluate import Evaluation
 

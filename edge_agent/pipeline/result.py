@@ -1,0 +1,52 @@
+"""What comes out of the arrow: the result of one window."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.alarm import Event
+
+Reason = Literal["idle", "gap", "washout", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """What became of one window.
+
+    Attributes:
+        index: counts the asset's windows from 0.
+        start_ns: time of the first sample, UTC nanoseconds since the Unix epoch.
+        end_ns: time just after the last sample.
+        vector: features, float32 (F,); None where they could not be computed.
+        bias: removed mean of each channel, float32 (channels,); None for feature input.
+        score: the network's smoothed score; None with a reason where the window was not scored.
+        threshold: of ``score``.
+        level_score: the level detector's score; None where it was not scored or there is none.
+        level_threshold: of ``level_score``.
+        anomaly: True exactly while an alarm is open.
+        reason: why ``score`` is None.
+        detail: more on the reason, for a person.
+        shares: each feature's share of ``score``, float32 (F,), sum 1.
+        gap: windows are missing before this one.
+        clipped: the input range was touched.
+        event: what this window changed, if anything.
+    """
+
+    index: int
+    start_ns: int
+    end_ns: int
+    vector: NDArray[np.float32] | None
+    bias: NDArray[np.float32] | None
+    score: float | None
+    threshold: float
+    level_score: float | None
+    level_threshold: float | None
+    anomaly: bool
+    reason: Reason | None
+    detail: str | None
+    shares: NDArray[np.float32] | None
+    gap: bool
+    clipped: bool
+    event: Event | None
