@@ -51,7 +51,8 @@ class Sensor(Protocol):
     version: ClassVar[str]
     options: ClassVar[type[msgspec.Struct]]
 
-    def __init__(self, options: msgspec.Struct) -> None: ...
+    def __init__(self, options: msgspec.Struct) -> None:
+        """Keep ``options``, an instance of the class attribute of that name."""
 
     @property
     def info(self) -> SensorInfo:
