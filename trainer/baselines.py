@@ -22,12 +22,20 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def baseline_verdicts(
-    series: Series, columns: tuple[int, ...], healthy: tuple[int, int]
+    series: Series, columns: tuple[int, ...], healthy: tuple[int, int], rows: NDArray[np.intp]
 ) -> dict[str, Verdicts]:
-    """Return the verdicts of each baseline over the level features ``columns``."""
+    """Return the verdicts of each baseline over the level features ``columns``.
+
+    Args:
+        series: the whole recording.
+        columns: at least one.
+        healthy: the healthy part, to count its alarms.
+        rows: the windows of it that the network was given, neither idle nor invalid: a machine
+            that rested would make the plain methods deaf.
+    """
     values = levels(series.vectors[:, columns], logarithmic=False)
-    part = values[healthy[0] : healthy[1]]
-    z = (values - np.nanmean(part, axis=0)) / np.maximum(np.nanstd(part, axis=0), 1e-12)
+    part = values[rows]
+    z = (values - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-12)
     z = np.nan_to_num(z)
     statistics: dict[str, Statistic] = {
         "level mean + 3 sigma": lambda z: z / 3.0,

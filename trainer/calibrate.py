@@ -36,8 +36,9 @@ class Prepared:
 
     Attributes:
         rows: positions in the series of the windows used (not idle, all finite), int (n,).
-        vectors: their feature vectors after denoising, float32 (n, F).
-        scaled: float32 (n, F).
+        after_gap: windows are missing before this one, as at the first, bool (n,).
+        vectors: their feature vectors as computed, float32 (n, F).
+        scaled: denoised and scaled, float32 (n, F).
         seen: what the network sees of them, float32 (n, F).
         fitted: how many of them, the earliest, the network may be fitted on.
         gate: idle levels.
@@ -46,6 +47,7 @@ class Prepared:
     """
 
     rows: NDArray[np.intp]
+    after_gap: NDArray[np.bool_]
     vectors: NDArray[np.float32]
     scaled: NDArray[np.float32]
     seen: NDArray[np.float32]
@@ -54,14 +56,10 @@ class Prepared:
     scaler: ScalerSpec
     targets: tuple[int, ...]
 
-    def segments(self, series: Series) -> list[slice]:
+    def segments(self) -> list[slice]:
         """Return the runs of the fitted windows without a gap between them."""
-        breaks = [
-            i
-            for i in range(1, self.fitted)
-            if series.gap[self.rows[i]] or self.rows[i] != self.rows[i - 1] + 1
-        ]
-        edges = [0, *breaks, self.fitted]
+        breaks = np.flatnonzero(self.after_gap[1 : self.fitted]) + 1
+        edges = [0, *breaks.tolist(), self.fitted]
         return [slice(a, b) for a, b in pairwise(edges)]
 
 
@@ -77,16 +75,11 @@ def prepare(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> Prepare
             f"healthy is {first}:{last}, allowed: within 0:{len(series.vectors)}, the first before"
             " the last"
         )
-    gate = _fit_gate(recipe, series, healthy)
-    idle = Gate(gate)
+    finite = np.flatnonzero(np.isfinite(series.vectors[first:last]).all(axis=1)) + first
+    gate = _fit_gate(recipe, series.names, series.vectors[finite])
+    # one window at a time: however long the machine rests, that is not how it runs
     rows = np.array(
-        [
-            i
-            for i in range(first, last)
-            if np.isfinite(series.vectors[i]).all()
-            and not idle.is_idle(series.vectors[i], int(series.start_ns[i]))
-        ],
-        dtype=np.intp,
+        [i for i in finite if not Gate(gate).is_idle(series.vectors[i], 0)], dtype=np.intp
     )
     if len(rows) < _LEAST_WINDOWS:
         raise DataError(
@@ -95,11 +88,12 @@ def prepare(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> Prepare
         )
     raw = series.vectors[rows]
     vectors = raw if recipe.denoise is None else _denoised(recipe.denoise, raw)
-    plain = unscaled(recipe, series.names, raw)
+    plain = unscaled(recipe, series.names, vectors)
     scaler = fit_scaler(vectors, plain, widen=1.0 + recipe.scaler.widen_windows / len(rows))
     scaled = Scaler(scaler).scale(vectors)
     return Prepared(
         rows=rows,
+        after_gap=series.gap[rows] | (np.diff(rows, prepend=-2) != 1),
         vectors=raw,
         scaled=scaled,
         seen=Scaler(scaler).clip(scaled),
@@ -111,12 +105,17 @@ def prepare(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> Prepare
 
 
 def calibrate(recipe: Recipe, series: Series, ready: Prepared, model: Model) -> FlowSpec:
-    """Choose scorer, threshold and level from the exported network's own residuals."""
-    residuals = _residuals(model, ready)
+    """Choose scorer, threshold and level from the exported network's own residuals.
+
+    Raises:
+        DataError: no threshold can be chosen from the healthy scores.
+    """
+    rows, residuals = _residuals(model, ready)
     washout = min(model.spec.washout, len(residuals) // 4)
     scorer = _fit_scorer(recipe, np.concatenate(residuals[washout:]))
     scores = _smoothed(recipe, Scorer(scorer), residuals)
-    threshold = _threshold(recipe, scores, washout, ready)
+    held_out = scores[max(washout, int(np.searchsorted(rows, ready.fitted))) :]
+    threshold = _threshold(recipe, scores[washout:], held_out, len(ready.rows))
     return FlowSpec(
         input=series.input,
         features=series.features,
@@ -133,15 +132,16 @@ def calibrate(recipe: Recipe, series: Series, ready: Prepared, model: Model) -> 
     )
 
 
-def _fit_gate(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> GateSpec | None:
-    columns = level_columns(series.names)
-    if recipe.gate is None or not columns:
+def _fit_gate(
+    recipe: Recipe, names: tuple[str, ...], vectors: NDArray[np.float32]
+) -> GateSpec | None:
+    columns = level_columns(names)
+    if recipe.gate is None or not columns or not len(vectors):
         return None
-    part = np.abs(series.vectors[slice(*healthy)][:, columns])
-    idle = recipe.gate.idle_share * np.nanmedian(part, axis=0)
+    idle = recipe.gate.idle_share * np.median(np.abs(vectors[:, columns]), axis=0)
     return GateSpec(
         features=columns,
-        idle_levels=tuple(float(v) for v in np.nan_to_num(idle)),
+        idle_levels=tuple(float(v) for v in idle),
         limit_s=recipe.gate.limit_s,
     )
 
@@ -151,12 +151,23 @@ def _denoised(spec: DenoiseSpec, vectors: NDArray[np.float32]) -> NDArray[np.flo
     return np.array([denoiser.push(v) for v in vectors], dtype=np.float32)
 
 
-def _residuals(model: Model, ready: Prepared) -> list[NDArray[np.float32]]:
-    """Run the network over the healthy windows from zero state."""
+def _residuals(model: Model, ready: Prepared) -> tuple[NDArray[np.intp], list[NDArray[np.float32]]]:
+    """Run the network over the healthy windows from zero state.
+
+    Returns:
+        Positions in ``ready`` and their residuals; those of windows after a gap are left out, as
+        the gateway does not score them.
+    """
     runner = predictor(model, ready.scaled.shape[1])
-    pairs = zip(ready.scaled, ready.seen, strict=True)
-    found = [runner.push(scaled, seen) for scaled, seen in pairs]
-    return [r for r in found if r is not None]
+    positions, residuals = [], []
+    for i, (scaled, seen) in enumerate(zip(ready.scaled, ready.seen, strict=True)):
+        residual = runner.push(scaled, seen)
+        if residual is not None and not ready.after_gap[i]:
+            positions.append(i)
+            residuals.append(residual)
+    if not residuals:
+        raise DataError(f"none of {len(ready.rows)} healthy windows could be scored")
+    return np.array(positions, dtype=np.intp), residuals
 
 
 def _fit_scorer(recipe: Recipe, residuals: NDArray[np.float32]) -> ScorerSpec:
@@ -190,19 +201,20 @@ def _smoothed(
 
 
 def _threshold(
-    recipe: Recipe, scores: NDArray[np.float64], washout: int, ready: Prepared
+    recipe: Recipe, scores: NDArray[np.float64], held_out: NDArray[np.float64], windows: int
 ) -> ThresholdSpec:
     choice = recipe.threshold
-    held_out = scores[max(washout, len(scores) - (len(ready.rows) - ready.fitted)) :]
-    use = held_out if choice.scores == "held_out" and len(held_out) else scores[washout:]
-    return choose_threshold(
-        use,
-        choice.method,
-        choice.parameter,
-        latest=held_out,
-        least_margin=choice.least_margin,
-        widen=1.0 + choice.widen_windows / len(ready.rows),
-    )
+    try:
+        return choose_threshold(
+            held_out if choice.scores == "held_out" and len(held_out) else scores,
+            choice.method,
+            choice.parameter,
+            latest=held_out,
+            least_margin=choice.least_margin,
+            widen=1.0 + choice.widen_windows / windows,
+        )
+    except ValueError as error:
+        raise DataError(f"no threshold can be chosen from the healthy scores: {error}") from error
 
 
 def _alarm(recipe: Recipe, healthy: NDArray[np.float64], threshold: ThresholdSpec) -> AlarmSpec:

@@ -77,8 +77,8 @@ def unscaled(recipe: Recipe, names: tuple[str, ...], vectors: NDArray[np.float32
         if proportional and channel in level_of and level_of[channel] != i:
             reference[i] = level_of[channel]
             power[i] = 2.0 if feature.startswith(_BAND) else 1.0
-    if any(p and transform[r] != "log" for p, r in zip(power, reference, strict=True)):
-        power = [0.0] * n  # a level that was 0 has no logarithm to be relative to
+    # a level that was 0 has no logarithm to be relative to
+    power = [p if transform[r] == "log" else 0.0 for p, r in zip(power, reference, strict=True)]
     return msgspec.structs.replace(
         plain,
         transform=tuple(transform),

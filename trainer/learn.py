@@ -70,7 +70,7 @@ def learn(
         msgspec.structs.replace(recipe.fit, seed=seed),
         ready.seen[: ready.fitted],
         ready.scaled[: ready.fitted, list(ready.targets)],
-        ready.segments(series),
+        ready.segments(),
         progress,
     )
     wanted: list[Quantization] = list(dict.fromkeys((recipe.quantization, "float32")))

@@ -14,6 +14,7 @@ _CUTS = 5  # restarts tried for the washout tolerance
 _AFTER = 10  # windows compared after each
 _QUIET = 24  # scored golden windows before the machine gets worse
 _WORSE = 40  # golden windows in which it is worse, enough for any alarm rule here
+_LEAST_SCORE = 1e-6  # a perfect forecast scores 0, to which nothing is relative
 _RAW_BYTES = 1 << 20  # raw windows make golden vectors large
 
 
@@ -30,18 +31,19 @@ def washout_tolerance(spec: FlowSpec, model: Model, healthy: NDArray[np.float32]
         healthy: vectors, float32 (n, F), all finite.
 
     Returns:
-        The largest relative difference over several restarts, 0 where there is too little to try.
+        The largest relative difference over several restarts; a healthy part that is too short
+        for them is gone through again.
     """
-    vectors = spec.model.washout_vectors
+    vectors = max(spec.model.washout_vectors, spec.model.washout + 1)
+    times = -(-(vectors + _CUTS * _AFTER) // len(healthy))
+    healthy = np.tile(healthy, (times, 1))
     undisturbed = _scores(Flow(spec, model), healthy)
     worst = 0.0
     for cut in np.linspace(vectors, len(healthy) - _AFTER, _CUTS).astype(int):
-        if cut < vectors or cut <= spec.model.washout:
-            continue
         flow = Flow(spec, model)
         flow.warm_up(healthy[cut - vectors : cut])
         pairs = zip(_scores(flow, healthy[cut : cut + _AFTER]), undisturbed[cut:], strict=False)
-        worst = max([worst, *(abs(a - b) / b for a, b in pairs if a is not None and b is not None)])
+        worst = max([worst, *(_apart(a, b) for a, b in pairs if a is not None and b is not None)])
     return worst
 
 
@@ -74,6 +76,10 @@ def golden_history(
 def golden_raw_count(length: int, channels: int) -> int:
     """Return how many raw windows of that size golden vectors should hold."""
     return int(np.clip(_RAW_BYTES // (4 * length * channels), 1, 4))
+
+
+def _apart(score: float, expected: float) -> float:
+    return abs(score - expected) / max(expected, _LEAST_SCORE)
 
 
 def _scores(flow: Flow, vectors: NDArray[np.float32]) -> list[float | None]:

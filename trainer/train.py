@@ -1,14 +1,16 @@
 """The whole way from a recording to a bundle."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
 from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
 from edge_agent.pipeline.features import feature_hash
 from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.runtime import RUNTIMES
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
@@ -31,7 +33,7 @@ from trainer.quantize import check_model
 from trainer.recipe import Recipe
 from trainer.report import Findings, render
 
-_VERSIONED = ("edge-agent", "tensorflow-cpu", "keras", "numpy")
+_VERSIONED = ("edge-agent", "tensorflow-cpu", "tensorflow", "keras", "numpy", *RUNTIMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def train(
     gate = check_model(shipped.exported, learned.network, ready.seen)
     results = run(shipped.spec, shipped.model, series)
     in_float = run(learned.in_float.spec, learned.in_float.model, series)
-    evaluation = _evaluate(shipped, series, healthy, results, in_float)
+    evaluation = _evaluate(shipped, series, order, ready, (results, in_float))
     spec = _with_tolerance(shipped, ready)
     manifest = _manifest(order, series, ready, spec, evaluation)
     report = render(
@@ -110,11 +112,13 @@ def _with_tolerance(shipped: Detector, ready: Prepared) -> FlowSpec:
 def _evaluate(
     shipped: Detector,
     series: Series,
-    healthy: tuple[int, int],
-    results: list[WindowResult],
-    in_float: list[WindowResult],
+    order: Order,
+    ready: Prepared,
+    runs: tuple[list[WindowResult], list[WindowResult]],
 ) -> Evaluation:
-    spec, columns = shipped.spec, level_columns(series.names)
+    """Judge the runs, of the shipped network and of the one in float."""
+    spec, columns, healthy = shipped.spec, level_columns(series.names), order.healthy
+    results, in_float = runs
     found = {"all": judge(results, series, healthy)}
     if spec.level is not None:
         for name, alone in (("network", network_only(spec)), ("level", level_only(spec))):
@@ -122,7 +126,7 @@ def _evaluate(
     else:
         found["network"] = found["all"]
     if columns:
-        found |= baseline_verdicts(series, columns, healthy)
+        found |= baseline_verdicts(series, columns, healthy, ready.rows)
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
@@ -158,7 +162,7 @@ def _manifest(
             healthy=order.healthy,
             windows=len(ready.rows),
             seed=order.seed,
-            versions={name: version(name) for name in _VERSIONED},
+            versions=_versions(),
         ),
         metrics={
             "first_alarm": evaluation.verdicts["all"].first_alarm,
@@ -177,3 +181,11 @@ def _manifest(
         },
         members={},
     )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONED:
+        with suppress(PackageNotFoundError):  # TensorFlow has two names, and one runtime will do
+            found[name] = version(name)
+    return found
