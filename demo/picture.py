@@ -57,12 +57,13 @@ def _scores(axes: "Axes", journal: Journal, windows: NDArray[np.int64], unit: fl
             axes.plot(windows * unit, ratio, color=colour, lw=1.2, label=label)
     axes.axhline(1.0, color=_INK, lw=1.0, ls="--", label="threshold")
     # Linear up to the threshold, as a level below the healthy one is negative; then logarithmic.
-    axes.set_yscale("symlog", linthresh=1.0, linscale=1.0, subs=(2, 3, 4, 5, 6, 7, 8, 9))
+    axes.set_yscale("symlog", linthresh=1.0, linscale=1.0)
     axes.set_yticks(_TICKS)
+    axes.minorticks_off()
     axes.set_ylabel("score / threshold")
     axes.yaxis.set_major_formatter("{x:g}")
     highest = np.nanmax([*network, *level, 1.0])
-    axes.set_ylim(_LOWEST, 1.5 * highest)
+    axes.set_ylim(_LOWEST, 2.5 * highest)  # with room for the names of the marks
 
 
 def _levels(axes: "Axes", journal: Journal, unit: float) -> None:

@@ -83,7 +83,7 @@ def simulated(folder: Path, plan: Plan) -> Story:
     )
     stopped = (round(plan.stop_s[0] / plan.period_s), round(plan.stop_s[1] / plan.period_s))
     return Story(
-        title=f"a simulated bearing that fails within {duration(plan.watching_s)}",
+        title=f"A simulated bearing that fails within {duration(plan.watching_s)}",
         recording=recording,
         healthy=(0, learning),
         healthy_because=f"{duration(plan.learning_s)} before the watching begins",
