@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from demo.journal import Journal, Placed
 from demo.times import duration, span
+from edge_agent.daemon.messages import Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,20 @@ def summary(journal: Journal) -> list[tuple[str, str]]:
         healthy = span(story.onset - story.first, story.period_s)
         rows.append(("healthy", f"{len(result.false) or 'no'} false alarms in {healthy}"))
     rows.append(("alarm", _alarm(journal, result.found)))
-    worst = max((placed.event.severity for placed in journal.events), default=None)
+    # Not from the events: they are sent when an anomaly has become half as bad again.
+    worst = max((_ratio(score) for score in journal.scores.values() if score.anomaly), default=None)
     if worst is not None:
         rows.append(("severity", f"{worst:.1f} times the threshold at its worst"))
     rows.append(("speed", _speed(journal)))
     return rows
+
+
+def _ratio(score: Score) -> float:
+    """Return score / threshold of the detector that is further over its own."""
+    network = 0.0 if score.score is None else score.score / score.threshold
+    if score.level_score is None or not score.level_threshold:
+        return network
+    return max(network, score.level_score / score.level_threshold)
 
 
 def _windows(journal: Journal) -> str:

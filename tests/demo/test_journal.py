@@ -134,6 +134,17 @@ def test_the_first_alarm_from_the_damage_on_is_the_one_that_found_it() -> None:
     assert rows["healthy"] == "no false alarms in 3 h 20 min"
 
 
+def test_the_severity_is_that_of_the_worst_window_of_an_alarm_by_either_detector() -> None:
+    journal = Journal(story())
+    heard(
+        journal,
+        score(0, score=99.0),
+        score(1, score=6.0, anomaly=True),
+        score(2, score=None, level_score=10.0, level_threshold=2.0, anomaly=True),
+    )
+    assert dict(summary(journal))["severity"] == "5.0 times the threshold at its worst"
+
+
 def test_where_nobody_knows_the_onset_any_alarm_counts() -> None:
     journal = Journal(story(onset=None))
     heard(journal, event(1), score(1))
