@@ -1,6 +1,6 @@
 """The report: one self-contained page for the engineer who ships the bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -37,9 +37,10 @@ def render(findings: Findings) -> bytes:
     page = environment.from_string(source).render(
         f=findings,
         evaluation=findings.evaluation,
+        kept=kept_epoch(findings.network),
         verdict=verdict(findings.evaluation),
         score=plots.score_plot(findings.results, findings.evaluation),
-        trends=plots.trend_plot(findings.series, findings.evaluation),
+        trends=plots.trend_plot(findings.series, findings.results, findings.evaluation),
         distribution=plots.distribution_plot(findings.results, findings.evaluation),
         training=plots.training_plot(history.loss, history.val_loss),
     )
@@ -52,19 +53,40 @@ def verdict(evaluation: Evaluation) -> str:
     plain = {name: v for name, v in evaluation.verdicts.items() if name not in ("all", "network")}
     quiet = {n: v for n, v in plain.items() if v.alarms_in_healthy <= network.alarms_in_healthy}
     earlier = sorted(n for n, v in quiet.items() if _before(v, network))
-    if network.first_alarm is None and not any(v.first_alarm is not None for v in quiet.values()):
-        return "No detector alarms after the healthy part; nothing here tells them apart."
-    if not earlier:
+    noisy = sorted(n for n, v in plain.items() if n not in quiet and _before(v, network))
+    but = f" Earlier, but with more alarms there: {_listed(plain, noisy)}." if noisy else ""
+    if earlier:
+        when = "not at all" if network.first_alarm is None else f"at window {network.first_alarm}"
         return (
-            f"The network alarms first, at window {network.first_alarm};"
-            " no plain method with as few alarms in the healthy part is earlier."
+            f"The network alone alarms {when}; earlier, with no more alarms in the healthy part: "
+            f"{_listed(plain, earlier)}. On this recording the plain method would do."
         )
-    firsts = ", ".join(f"{name} at window {quiet[name].first_alarm}" for name in earlier)
-    when = "not at all" if network.first_alarm is None else f"at window {network.first_alarm}"
+    if network.first_alarm is None:
+        return (
+            "Neither the network nor a plain method with as few alarms in the healthy part alarms"
+            f" after it; nothing here tells them apart.{but}"
+        )
+    same = sorted(n for n, v in quiet.items() if v.first_alarm == network.first_alarm)
+    with_it = f", {', '.join(same)} in the same one" if same else ""
     return (
-        f"The network alone alarms {when}; earlier, with no more alarms in the healthy part: "
-        f"{firsts}. On this recording the plain method would do."
+        f"The network alone alarms at window {network.first_alarm}{with_it};"
+        f" no plain method with as few alarms in the healthy part is earlier.{but}"
     )
+
+
+def _listed(plain: Mapping[str, Verdicts], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} at window {plain[name].first_alarm}" for name in names)
+
+
+def kept_epoch(network: FittedNetwork) -> str:
+    """Say in one sentence which epoch's weights the network has."""
+    history = network.history
+    if history.best_epoch < 0:
+        return (
+            "No epoch forecast better than the slow memory alone, so the recurrent layers add"
+            " nothing here: deviations are taken from a running mean."
+        )
+    return f"The weights are those of epoch {history.best_epoch + 1} of {len(history.loss)}."
 
 
 def _before(one: Verdicts, other: Verdicts) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _INK, _SCORE, _LEVEL, _ALARM, _HEALTHY = "#1c2733", "#1769aa", "#8a6d00", "#c62828", "#2e7d32"
 _WIDTH_IN = 9.0
 _TRENDS = 6
+_AT_REST = ("idle", "invalid")  # tells nothing about how the running machine varies
 
 
 def score_plot(results: Sequence[WindowResult], evaluation: Evaluation) -> str:
@@ -56,15 +57,16 @@ def score_plot(results: Sequence[WindowResult], evaluation: Evaluation) -> str:
     return _encode(figure)
 
 
-def trend_plot(series: Series, evaluation: Evaluation) -> str:
+def trend_plot(series: Series, results: Sequence[WindowResult], evaluation: Evaluation) -> str:
     """Draw the features that opened the alarms, or the first ones, each over its own median."""
     named = [n for a in evaluation.verdicts["all"].alarms for n, _ in a.features]
     chosen = list(dict.fromkeys([*named, *series.names]))[:_TRENDS]
+    running = [i for i in range(*evaluation.healthy) if results[i].reason not in _AT_REST]
     figure, axes = _figure(3.4)
     for name in chosen:
         values = series.vectors[:, series.names.index(name)]
-        healthy = values[slice(*evaluation.healthy)]
-        centre, scale = np.nanmedian(healthy), max(float(np.nanstd(healthy)), 1e-12)
+        healthy = values[running]
+        centre, scale = np.median(healthy), max(float(np.std(healthy)), 1e-12)
         axes.plot((values - centre) / scale, lw=0.7, label=name)
     axes.set_yscale("symlog", linthresh=5)
     axes.axvspan(*evaluation.healthy, color=_HEALTHY, alpha=0.10, lw=0)
@@ -90,9 +92,10 @@ def distribution_plot(results: Sequence[WindowResult], evaluation: Evaluation) -
 def training_plot(loss: Sequence[float], val_loss: Sequence[float]) -> str:
     """Draw the loss of each epoch."""
     figure, axes = _figure(2.6)
-    axes.plot(np.arange(1, len(loss) + 1), loss, color=_SCORE, label="training")
+    # a marker, because one epoch makes no line
+    axes.plot(np.arange(1, len(loss) + 1), loss, ".-", color=_SCORE, label="training")
     if val_loss:
-        axes.plot(np.arange(1, len(val_loss) + 1), val_loss, color=_LEVEL, label="validation")
+        axes.plot(np.arange(1, len(val_loss) + 1), val_loss, ".-", color=_LEVEL, label="validation")
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     axes.set_yscale("log")
