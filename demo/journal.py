@@ -43,17 +43,16 @@ class Journal:
     latencies_s: list[float] = field(default_factory=list)
     began_ns: int = field(default_factory=time.time_ns)
     ended_ns: int = 0
-    _early: dict[tuple[str, str], AnomalyEvent] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
     _opened_us: int = 0
 
     def take(self, received: Received) -> Iterator[Status | Score | Placed]:
-        """Note a message; yield what there is to show, events after the score they belong to."""
+        """Note a message; yield what there is to show."""
         message: Message = received.message
         if isinstance(message, Status):
             yield message
         elif isinstance(message, AnomalyEvent):
-            # It names its window by time only. The score, sent after it, has the number.
-            self._early[message.start, message.end] = message
+            yield from self._event(message)
         elif isinstance(message, Features):
             values = message.values
             self.levels[self.story.first + message.index] = {
@@ -64,7 +63,7 @@ class Journal:
         elif isinstance(message, Score):
             yield from self._score(message, received.at_ns)
 
-    def _score(self, score: Score, at_ns: int) -> Iterator[Score | Placed]:
+    def _score(self, score: Score, at_ns: int) -> Iterator[Score]:
         window = self.story.first + score.index
         if window in self.scores:
             return  # the same once more, as QoS 1 allows
@@ -72,11 +71,14 @@ class Journal:
         self.ended_ns = at_ns
         self._time(score, at_ns)
         yield score
-        event = self._early.pop((score.start, score.end), None)
-        if event is not None:
-            placed = Placed(window, event)
-            self.events.append(placed)
-            yield placed
+
+    def _event(self, event: AnomalyEvent) -> Iterator[Placed]:
+        if event.id in self._told:
+            return  # likewise
+        self._told.add(event.id)
+        placed = Placed(self.story.first + event.index, event)
+        self.events.append(placed)
+        yield placed
 
     def _time(self, score: Score, at_ns: int) -> None:
         """Measure how long the window took from the sensor to here.

@@ -91,6 +91,7 @@ class Announcer:
         message = AnomalyEvent(
             asset=self._record.name,
             event=event.kind,
+            index=event.index,
             anomaly_id=self.alarm.anomaly_id(event.start_ns),
             number=event.number,
             detector=event.detector,

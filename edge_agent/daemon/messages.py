@@ -109,6 +109,7 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
 
     Attributes:
         event: what happened.
+        index: of the window that changed it, as in its score.
         anomaly_id: the same from open to close.
         number: counts the asset's anomalies from 1.
         detector: which detector opened it.
@@ -123,6 +124,7 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
 
     asset: str
     event: Literal["open", "update", "close"]
+    index: int
     anomaly_id: str
     number: int
     detector: Literal["network", "level"]

@@ -40,6 +40,7 @@ from edge_agent.daemon.topics import Topics
 _log = logging.getLogger(__name__)
 
 _STOP_S = 0.6  # SIGTERM ends within a second; the rest is for the interpreter
+_LAST_CALL_S = 30.0  # an agent that ends by itself waits that long for the broker to take all
 
 
 class AgentFailed(Exception):  # noqa: N818 - as ConnectionFailed
@@ -88,6 +89,7 @@ class Service:
             self._tick,
         )
         self._end_with_data = False
+        self._last_call_s: float | None = None
         self._save_due_s = time.monotonic() + config.state_save_s
         self._report_due_s = 0.0
 
@@ -95,7 +97,8 @@ class Service:
         """Score until SIGTERM or SIGINT.
 
         Args:
-            end_with_data: end also when no sensor will ever deliver another block.
+            end_with_data: end also when no sensor will ever deliver another block, and all has
+                been sent or could not be for half a minute.
 
         Raises:
             AgentFailed: no asset can be scored, or a sensor failed whose policy is ``error``.
@@ -183,7 +186,9 @@ class Service:
             self._save_due_s = now_s + self._config.state_save_s
             self._save()
         if self._end_with_data and self._loop.is_idle_for_good:
-            self._loop.stop()
+            self._last_call_s = self._last_call_s or now_s + _LAST_CALL_S
+            if self._outbox.is_settled or now_s >= self._last_call_s:
+                self._loop.stop()
 
     def _save(self) -> None:
         """Take every flow's state here, between two windows; write it elsewhere."""

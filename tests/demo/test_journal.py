@@ -71,6 +71,7 @@ def event(index: int, kind: str = "open", severity: float = 1.5) -> AnomalyEvent
     return AnomalyEvent(
         **envelope(index),
         event=kind,  # type: ignore[arg-type] # one of three words
+        index=index,
         anomaly_id="a",
         number=1,
         detector="network",
@@ -88,18 +89,17 @@ def heard(journal: Journal, *messages: Score | AnomalyEvent, late_s: float = 0.0
     return [entry for m in messages for entry in journal.take(Received(m, at_ns))]
 
 
-def test_an_event_is_told_with_the_number_of_its_window_once_its_score_is_there() -> None:
+def test_an_event_is_told_with_the_number_of_its_window_in_the_recording() -> None:
     journal = Journal(story())
-    assert heard(journal, event(3)) == []
-    assert heard(journal, score(2)) == [score(2)]
-    assert heard(journal, score(3)) == [score(3), Placed(FIRST + 3, event(3))]
+    assert heard(journal, event(3)) == [Placed(FIRST + 3, event(3))]
     assert journal.events == [Placed(FIRST + 3, event(3))]
 
 
 def test_a_message_that_comes_twice_counts_once() -> None:
     journal = Journal(story())
-    heard(journal, score(0), score(0), score(1))
+    heard(journal, score(0), score(0), score(1), event(1), event(1))
     assert len(journal.scores) == 2
+    assert len(journal.events) == 1
 
 
 def test_windows_that_never_came_are_counted() -> None:

@@ -332,6 +332,17 @@ def test_an_agent_may_end_with_its_data(
     assert wait_until(lambda: len(ears.of("/score")) == 30)
 
 
+def test_an_agent_that_ends_with_its_data_first_waits_for_a_broker_that_is_slow_to_answer(
+    old_broker: int, start_agent: StartAgent, subscribe: Subscribe, protocol_311: int
+) -> None:
+    ears = subscribe(old_broker, protocol_311)
+    agent = start_agent(
+        old_broker, {"pump-1": "interval_s = 0\nblocks = 30"}, arguments=("--end-with-data",)
+    )
+    assert agent.process.wait(45) == 0
+    assert wait_until(lambda: len(ears.of("/score")) == 30)
+
+
 def test_it_ends_in_a_second_while_the_broker_is_silent(start_agent: StartAgent) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
