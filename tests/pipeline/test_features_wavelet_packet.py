@@ -79,6 +79,13 @@ def test_a_flat_window_has_no_energy() -> None:
     assert not energies(CentredWindow(np.full((100, 2), 3.3, np.float32)), 100).any()
 
 
+@pytest.mark.parametrize("length", [8, 16, 24, 40, 128])
+def test_the_transform_is_that_of_pywavelets(length: int) -> None:
+    tree = pywt.WaveletPacket(np.eye(length), "db4", mode="periodization", maxlevel=3, axis=1)
+    expected = np.concatenate([leaf.data.T for leaf in tree.get_level(3, "freq")])
+    assert packet_matrix(length) == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("length", [8, 40, 128])
 def test_the_transform_is_orthogonal(length: int) -> None:
     matrix = packet_matrix(length)

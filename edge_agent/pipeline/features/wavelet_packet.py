@@ -4,7 +4,6 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
-import pywt
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -16,9 +15,23 @@ from edge_agent.plugin import (
     NoOptions,
 )
 
-WAVELET = "db4"
 LEVELS = 3
 BANDS = 2**LEVELS
+# Daubechies' wavelet with four vanishing moments, "Ten Lectures on Wavelets" (1992), table 6.1, in
+# the order and sign of PyWavelets' ``db4``: to import all that for eight numbers takes 2 MB more.
+LOW_PASS = np.array(
+    [
+        -0.010597401785069032,
+        0.0328830116668852,
+        0.030841381835560764,
+        -0.18703481171909309,
+        -0.027983769416859854,
+        0.6308807679298589,
+        0.7148465705529157,
+        0.2303778133088965,
+    ]
+)
+HIGH_PASS = LOW_PASS[::-1] * np.array([-1.0, 1.0] * 4)
 # Each leaf of the tree is one filter of (8 - 1) * (1 + 2 + 4) + 1 taps. Its coefficient k weighs
 # the samples from 8 k - 21 on.
 TAPS = 50
@@ -41,10 +54,22 @@ def packet_matrix(length: int) -> NDArray[np.float64]:
     Row ``band * (length / 8) + k`` gives coefficient k of the band, bands in the order of
     frequency. It is orthogonal.
     """
-    tree = pywt.WaveletPacket(
-        np.eye(length), WAVELET, mode="periodization", maxlevel=LEVELS, axis=1
-    )
-    return np.concatenate([leaf.data.T for leaf in tree.get_level(LEVELS, "freq")])
+    bands = [np.eye(length)]
+    for _ in range(LEVELS):
+        halves = []
+        for number, band in enumerate(bands):
+            low, high = _halved(band)
+            # Decimation turns a high band's frequencies around.
+            halves += [low, high] if number % 2 == 0 else [high, low]
+        bands = halves
+    return np.concatenate(bands)
+
+
+def _halved(band: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Filter the columns of ``band``, float64 (n, columns), and keep every second row of each."""
+    first = 2 * np.arange(len(band) // 2)[:, None]
+    taps = band[(first + 4 - np.arange(len(LOW_PASS))) % len(band)]
+    return np.einsum("krc,r->kc", taps, LOW_PASS), np.einsum("krc,r->kc", taps, HIGH_PASS)
 
 
 def banded_matrix() -> NDArray[np.float32]:

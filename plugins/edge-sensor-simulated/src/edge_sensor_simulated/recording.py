@@ -3,7 +3,6 @@
 import math
 from pathlib import Path
 
-from edge_agent.recordings import write_recording
 from edge_sensor_simulated.machine import Machine
 from edge_sensor_simulated.vibration import simulate, simulate_bursts
 
@@ -35,6 +34,9 @@ def record(
         ValueError: as for ``simulate``.
         RecordingError: the file cannot be written.
     """
+    # The sensor does without: reading every format takes a gateway a while to import.
+    from edge_agent.recordings import write_recording
+
     if burst is None:
         samples = simulate(
             machine,
