@@ -1,0 +1,1 @@
+"""What the agent costs, measured beside what it replaces: ``python -m benchmarks``."""
