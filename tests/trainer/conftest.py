@@ -4,15 +4,24 @@ TensorFlow and tflite-runtime cannot share a process, and other tests load model
 """
 
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from edge_sensor_simulated import Defect, Machine, record
 from numpy.typing import NDArray
 
+from edge_agent.pipeline.block import InputSpec
+from trainer.data import Series
+from trainer.evaluate import Evaluation
 from trainer.networks import FitHistory, FittedNetwork, LayerWeights, NetworkSpec
 from trainer.networks.fitted import expected_shapes
 
@@ -77,3 +86,87 @@ def elsewhere(tensorflow: None) -> Iterator[Callable[..., Any]]:
             return pool.submit(function, *arguments).result()
 
         yield call
+
+
+MakeSeries = Callable[..., Series]
+
+
+def _make_series(
+    vectors: Any,
+    names: tuple[str, ...],
+    *,
+    gaps: tuple[int, ...] = (),
+    period_s: float = 60.0,
+) -> Series:
+    rows = np.asarray(vectors, dtype=np.float32).reshape(-1, len(names))
+    starts = np.arange(len(rows), dtype=np.int64) * round(period_s * 1e9)
+    gap = np.zeros(len(rows), dtype=np.bool_)
+    gap[list(gaps)] = True
+    spec = InputSpec(
+        kind="features",
+        channels=names,
+        rate_hz=None,
+        unit=None,
+        length=1,
+        hop=1,
+        period_s=period_s,
+    )
+    return Series(spec, (), names, rows, starts, starts + 10**9, gap)
+
+
+@pytest.fixture(scope="session")
+def make_series() -> MakeSeries:
+    """``make_series(vectors, names, gaps=(), period_s=60.0)``: a feature table in memory."""
+    return _make_series
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one run of ``edge-trainer train`` left behind."""
+
+    recording: Path
+    bundle: Path
+    report: Path
+    evaluation: Evaluation
+    said: str
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bearing that rests in windows 40 to 44 and has a growing defect from window 110 on."""
+    path = tmp_path_factory.mktemp("simulated") / "bearing.npz"
+    machine = Machine(
+        seed=1,
+        gravity_g=1.0,
+        idle=((40 * 60.0, 45 * 60.0),),
+        defect=Defect(kind="outer", onset_s=110 * 60.0, start_g=0.05, doubling_s=600.0),
+    )
+    record(path, machine, rate_hz=4096.0, duration_s=170 * 60.0, burst=(2048, 60.0))
+    return path
+
+
+EdgeTrainer = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def edge_trainer() -> EdgeTrainer:
+    """``edge_trainer(*arguments)``: the command as a user runs it, with what it printed."""
+    program = Path(sys.executable).with_name("edge-trainer")
+
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        command = [str(program), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tensorflow: None, simulated: Path, edge_trainer: EdgeTrainer) -> Trained:
+    """The default recipe, by the command, on the healthy windows of ``simulated``."""
+    folder = simulated.parent
+    bundle, report = folder / "pump-7.edgemodel", folder / "report.html"
+    given = ("--data", simulated, "--healthy", "0:90", "--out", bundle, "--report", report)
+    ended = edge_trainer("train", *given, "--json")
+    assert ended.returncode == 0, ended.stderr
+    evaluation = msgspec.json.decode(ended.stdout, type=Evaluation)
+    return Trained(simulated, bundle, report, evaluation, ended.stderr)

@@ -70,6 +70,8 @@ def _run(
     def progress(epoch: int, epochs: int, loss: float, val_loss: float | None) -> None:
         out.send((epoch, epochs, loss, val_loss))
 
+    # Ctrl-C reaches the whole group: the parent ends this process, which has nothing to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     segments = [slice(start, stop) for start, stop in bounds]
     try:
         out.send(fit_network(spec, fit, inputs, targets, segments, progress))
@@ -79,5 +81,12 @@ def _run(
 
 def _ending(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
-        return f"was killed by {signal.Signals(-exit_code).name}"
+        return f"was killed by {_name(-exit_code)}"
     return f"ended with code {exit_code}"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have none
+        return f"signal {number}"

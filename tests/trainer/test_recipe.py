@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import pytest
+
+from trainer.recipe import RecipeError, load_recipe, recipe_names
+
+
+def test_three_recipes_come_with_the_trainer() -> None:
+    assert recipe_names() == ["baosight", "default", "larzalere"]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_says_where_it_comes_from(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.summary.endswith(".")
+    assert recipe.source
+
+
+def test_baosight_is_what_was_published() -> None:
+    recipe = load_recipe("baosight")
+    assert [p.plugin for p in recipe.features.plugins] == [
+        "rms",
+        "kurtosis",
+        "peak",
+        "band_energies",
+    ]
+    assert recipe.features.targets == ("rms",)
+    network = recipe.network
+    assert (network.family, network.units, network.window_length) == ("forecaster", (8, 32, 15), 50)
+    assert network.dropouts == (0.0, 0.0, 0.0)
+    assert recipe.scaler.kind == "standard"
+    assert recipe.denoise is not None
+    assert (recipe.fit.optimizer, recipe.fit.loss) == ("rmsprop", "mse")
+    assert (recipe.fit.batch_size, recipe.fit.epochs) == (1024, 20)
+    assert recipe.scorer.kind == "absolute_error"
+    assert (recipe.threshold.method, recipe.threshold.parameter) == ("top_percent", 10.0)
+
+
+def test_larzalere_is_what_was_published() -> None:
+    recipe = load_recipe("larzalere")
+    assert [p.plugin for p in recipe.features.plugins] == ["mean_abs"]
+    network = recipe.network
+    assert (network.family, network.layer_units) == ("autoencoder", (16, 4, 4, 16))
+    assert (network.window_length, network.activation) == (1, "relu")
+    assert recipe.scaler.kind == "min_max"
+    fit = recipe.fit
+    assert (fit.optimizer, fit.loss, fit.epochs, fit.batch_size) == ("adam", "mae", 100, 10)
+    assert (fit.validation_share, fit.seed) == (0.05, 10)
+    assert (recipe.threshold.method, recipe.threshold.parameter) == ("fixed", 0.275)
+
+
+def test_default_streams_washes_out_within_20_windows_and_cannot_follow_a_drift() -> None:
+    recipe = load_recipe("default")
+    assert recipe.network.form == "streaming"
+    assert recipe.fit.stateful
+    assert recipe.washout <= 20
+    assert recipe.network.output_bound is not None
+    assert recipe.scaler.input_clip is not None
+    assert recipe.level is not None
+    assert recipe.gate is not None
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(RecipeError, match="'bao' not found, allowed: baosight, default, larzalere"):
+        load_recipe("bao")
+
+
+def _with(tmp_path: Path, old: str, new: str) -> str:
+    text = (Path(__file__).parents[2] / "trainer/recipes/default.toml").read_text()
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1))
+    return str(path)
+
+
+def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    assert load_recipe(_with(tmp_path, "epochs = 60", "epochs = 7")).fit.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("epochs = 60", "epocs = 60", "unknown field `epocs` - at `\\$.fit`"),
+        ("epochs = 60", "epochs = 0", "epochs is 0; 1 or more is allowed - at `\\$.fit`"),
+        ("epochs = 60", 'epochs = "many"', "Expected `int`, got `str` - at `\\$.fit.epochs`"),
+        ("units = [16]", "units = []", "units is .* - at `\\$.network`"),
+        ("alpha = 0.35", "alpha = 0.0", "smoothing.alpha is 0.0"),
+        ("k = 2", "k = 4", "alarm.k is 4, allowed: 1 to alarm.n"),
+        ("held_out_share = 0.3\n", "", "missing required field `held_out_share`"),
+        ("held_out_share = 0.3", "held_out_share = ", "Invalid value"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_naming_file_and_key(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    with pytest.raises(RecipeError, match=f"mine.toml: .*{reason}"):
+        load_recipe(_with(tmp_path, old, new))
+
+
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bytes.toml"
+    path.write_bytes(b'name = "\xff"')
+    with pytest.raises(RecipeError, match=r"bytes\.toml: cannot be read"):
+        load_recipe(str(path))
