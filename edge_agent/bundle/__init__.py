@@ -1,6 +1,12 @@
 """The one file that goes from trainer to gateway."""
 
-from edge_agent.bundle.bundle import SUFFIX, Bundle, BundleError, encode_bundle
+from edge_agent.bundle.bundle import (
+    SUFFIX,
+    Bundle,
+    BundleError,
+    BundleUnavailableError,
+    encode_bundle,
+)
 from edge_agent.bundle.golden import Golden, make_golden
 from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import SCHEMA_VERSION, Manifest, Training, identity_problem
@@ -10,6 +16,7 @@ __all__ = [
     "SUFFIX",
     "Bundle",
     "BundleError",
+    "BundleUnavailableError",
     "Golden",
     "LoadedBundle",
     "Manifest",

@@ -11,7 +11,7 @@ from edge_agent.bundle.archive import ArchiveError, read_archive, write_archive
 from edge_agent.bundle.golden import Golden, GoldenError, check_golden, decode_golden
 from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import Manifest, Member, decode_manifest, encode_manifest
-from edge_agent.pipeline.features import feature_hash
+from edge_agent.pipeline.features import FeatureUnavailableError, feature_hash
 from edge_agent.pipeline.flow import feature_extractor
 from edge_agent.pipeline.model import Model, ModelError
 from edge_agent.plugin import FeatureError
@@ -29,6 +29,10 @@ REQUIRED = {"manifest.json", "model.tflite", "golden.npz"}
 
 class BundleError(ValueError):
     """The bundle is refused; the message names the file, what was found and what is allowed."""
+
+
+class BundleUnavailableError(BundleError):
+    """The bundle is sound, but a feature plugin it needs is missing here or of another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,8 @@ class Bundle:
         """Prepare network and features, once for all assets that follow the bundle.
 
         Raises:
-            BundleError: this runtime cannot run the network; or a feature plugin is missing, of
-                another version, or cannot work.
+            BundleUnavailableError: a feature plugin is missing or of another version.
+            BundleError: this runtime cannot run the network, or a feature plugin cannot work.
         """
         flow = self.manifest.flow
         try:
@@ -102,6 +106,8 @@ class Bundle:
             features = feature_extractor(flow)
         except ModelError as error:
             raise BundleError(f"{self.source}: model.tflite: {error}") from error
+        except FeatureUnavailableError as error:
+            raise BundleUnavailableError(f"{self.source}: {error}") from error
         except FeatureError as error:
             raise BundleError(f"{self.source}: {error}") from error
         return LoadedBundle(self.source, self.sha256, self.manifest, model, features)
@@ -115,10 +121,10 @@ class Bundle:
         Raises:
             BundleError: the bundle cannot run here or computes other numbers.
         """
-        flow = (loaded or self.load()).flow()
+        loaded = loaded or self.load()
         try:
-            check_golden(flow, self.golden)
-        except GoldenError as error:
+            check_golden(loaded.flow(), self.golden)
+        except ValueError as error:  # also numbers that are allowed each, but not together
             raise BundleError(f"{self.source}: {error}") from error
 
 

@@ -84,9 +84,12 @@ def expected_windows(needed: InputSpec, recording: Recording) -> int | None:
     """Return how many windows ``recording`` will give, about; None where nobody knows."""
     if recording.length is None:
         return None
-    if needed.period_s is not None or recording.kind == "features":
+    if recording.kind == "features":
         return recording.length
-    return max(0, (recording.length - needed.length) // needed.hop + 1)
+    bursts, length = 1, recording.length
+    if recording.burst_length is not None:
+        bursts, length = recording.length, recording.burst_length
+    return bursts * max(0, (length - needed.length) // needed.hop + 1)
 
 
 def replay_file(
@@ -111,7 +114,8 @@ def replay_file(
         progress: called after each window with how many are done, and of how many.
 
     Raises:
-        BundleError, RecordingError, ReplayError: see ``replay``.
+        BundleError, RecordingError, ReplayError: see ``replay``; BundleUnavailableError and
+            ExtraMissingError among them where only something has to be installed.
     """
     began_s = time.perf_counter()
     bundle = Bundle.read(bundle_path)

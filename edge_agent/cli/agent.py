@@ -22,6 +22,7 @@ _CONFIG = click.option(
     show_default=True,
     help="Main file; config.d/*.toml beside it is read too.",
 )
+_COUNT = click.IntRange(min=1)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -80,7 +81,7 @@ def plugins(*, as_json: bool) -> int:
 )
 @_CONFIG
 @click.option("--asset", required=True, help="Name of the asset whose sensor to read.")
-@click.option("--blocks", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--blocks", type=_COUNT, default=10, show_default=True, help="How many to read.")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -106,11 +107,21 @@ def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: 
 @click.option("--recording", type=_PATH, required=True, help="File or folder.")
 @click.option("--jsonl", type=_PATH, help="Where the rows go; - is standard output.")
 @click.option("--channels", multiple=True, help="Channel by name or number; repeatable.")
-@click.option("--rate-hz", type=float, help="Samples per second, where the format does not say.")
-@click.option("--window", type=int, help="Samples per window; must be the bundle's.")
-@click.option("--hop", type=int, help="Samples from window to window; must be the bundle's.")
+@click.option(
+    "--rate-hz",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Samples per second, where the format does not say.",
+)
+@click.option("--window", type=_COUNT, help="Samples per window; must be the bundle's.")
+@click.option("--hop", type=_COUNT, help="Samples from window to window; must be the bundle's.")
 @click.option("--unit", help="Unit of the samples, where the format does not say.")
-@click.option("--decimate", type=int, default=1, help="Keep every n-th sample, filtered.")
+@click.option(
+    "--decimate",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Keep every n-th sample, filtered.",
+)
 @_JSON
 def replay(  # noqa: PLR0913 - click passes one for each option
     *,

@@ -6,9 +6,9 @@ import click
 import msgspec
 
 
-def print_json(result: object) -> None:
-    """Print a struct or plain values as indented JSON."""
-    click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+def print_json(result: object, *, err: bool = False) -> None:
+    """Print a struct or plain values as indented JSON, to standard error where ``err`` is set."""
+    click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode(), err=err)
 
 
 def print_error(message: str) -> None:

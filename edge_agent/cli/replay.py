@@ -9,12 +9,12 @@ from typing import BinaryIO
 
 import click
 
-from edge_agent.bundle import BundleError
+from edge_agent.bundle import BundleError, BundleUnavailableError
 from edge_agent.bundle.replay import ReplayError, Summary, replay_file
 from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json
 from edge_agent.pipeline.runtime import RuntimeMissingError
-from edge_agent.recordings import RecordingError, RecordingOptions
+from edge_agent.recordings import ExtraMissingError, RecordingError, RecordingOptions
 
 _SHOW_AFTER_S = 2.0
 _SHOW_EVERY_S = 0.2
@@ -36,22 +36,22 @@ def replay_command(
             summary = replay_file(
                 bundle, recording, options, write, window=window, hop=hop, progress=progress
             )
+    except (RuntimeMissingError, BundleUnavailableError, ExtraMissingError) as error:
+        print_error(str(error))
+        return exit_codes.UNAVAILABLE
     except (BundleError, RecordingError, ReplayError) as error:
         print_error(str(error))
         return exit_codes.BAD_DATA
-    except RuntimeMissingError as error:
-        print_error(str(error))
-        return exit_codes.UNAVAILABLE
     except BrokenPipeError:
         raise
     except OSError as error:
         print_error(f"{jsonl}: cannot be written: {error.strerror}")
         return exit_codes.UNAVAILABLE
+    rows_are_printed = str(jsonl) == "-"  # then they have standard output to themselves
     if as_json:
-        print_json(summary)
+        print_json(summary, err=rows_are_printed)
     else:
-        # The rows have standard output to themselves.
-        click.echo(_sentence(summary), err=str(jsonl) == "-")
+        click.echo(_sentence(summary), err=rows_are_printed)
     return exit_codes.OK
 
 

@@ -2,9 +2,15 @@
 
 from edge_agent.recordings.numpy_archive import write_recording
 from edge_agent.recordings.open import open_recording
-from edge_agent.recordings.recording import Recording, RecordingError, RecordingOptions
+from edge_agent.recordings.recording import (
+    ExtraMissingError,
+    Recording,
+    RecordingError,
+    RecordingOptions,
+)
 
 __all__ = [
+    "ExtraMissingError",
     "Recording",
     "RecordingError",
     "RecordingOptions",

@@ -49,7 +49,11 @@ def open_recording(path: Path, options: RecordingOptions = _NO_OPTIONS) -> Recor
     """
     path = Path(path)
     options.check(path)
-    recording = _reader(path)(path, options)
+    try:
+        reader = _reader(path)
+    except OSError as error:  # a folder above it may not be entered, or the name is too long
+        raise RecordingError(path, f"cannot be read: {error.strerror or error}") from error
+    recording = reader(path, options)
     return decimated(with_channels(recording, options.channels), options.decimate)
 
 

@@ -29,6 +29,10 @@ class RecordingError(Exception):
         self.problem = problem
 
 
+class ExtraMissingError(RecordingError):
+    """The file may be sound, but an extra that is needed to read it is not installed."""
+
+
 class RecordingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the user says about a recording because its format does not.
 

@@ -11,8 +11,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_agent.bundle import Bundle, BundleError, Manifest, encode_bundle
+from edge_agent.bundle import (
+    Bundle,
+    BundleError,
+    BundleUnavailableError,
+    Manifest,
+    encode_bundle,
+)
 from edge_agent.bundle.archive import write_archive
+from edge_agent.pipeline.denoise import DenoiseSpec
 
 Plain = dict[str, Any]
 
@@ -221,17 +228,30 @@ def test_a_feature_plugin_that_is_missing_or_another_version_is_refused(
 
     bundle = Bundle.decode(samples_bundle)
     first, *rest = manifest.flow.features
-    for spec, said in (
-        (msgspec.structs.replace(first, version="99"), "version 99"),
-        (msgspec.structs.replace(first, plugin="no_such"), "no_such"),
-        (msgspec.structs.replace(first, options={"x": 1}), "rms"),
+    for spec, said, error in (
+        (msgspec.structs.replace(first, version="99"), "version 99", BundleUnavailableError),
+        (msgspec.structs.replace(first, plugin="no_such"), "no_such", BundleUnavailableError),
+        (msgspec.structs.replace(first, options={"x": 1}), "rms", BundleError),
     ):
         flow = msgspec.structs.replace(manifest.flow, features=(spec, *rest))
         digest = feature_hash(flow.features, flow.feature_names)
         changed = msgspec.structs.replace(manifest, flow=flow, feature_hash=digest)
         content = encode_bundle(changed, bundle.model, bundle.golden)
-        with pytest.raises(BundleError, match=f"^p: .*{said}"):
+        with pytest.raises(BundleError, match=f"^p: .*{said}") as caught:
             Bundle.decode(content, "p").verify_golden()
+        assert type(caught.value) is error
+
+
+def test_numbers_that_do_not_go_together_are_refused(
+    manifest: Manifest, samples_bundle: bytes
+) -> None:
+    bundle = Bundle.decode(samples_bundle)
+    denoise = DenoiseSpec(length=32, level=9)
+    flow = msgspec.structs.replace(manifest.flow, denoise=denoise)
+    changed = msgspec.structs.replace(manifest, flow=flow)
+    content = encode_bundle(changed, bundle.model, bundle.golden)
+    with pytest.raises(BundleError, match=r"^d: denoise\.length 32 allows 2 levels"):
+        Bundle.decode(content, "d").verify_golden()
 
 
 def test_what_is_no_model_is_refused_with_a_reason(samples_bundle: bytes) -> None:

@@ -48,6 +48,9 @@ def test_the_commands_are_those_of_the_design() -> None:
         ("check", "--fast"),
         ("replay",),
         ("replay", "--bundle", "b", "--recording", "r", "--rate-hz", "fast"),
+        ("replay", "--bundle", "b", "--recording", "r", "--rate-hz", "0"),
+        ("replay", "--bundle", "b", "--recording", "r", "--window", "0"),
+        ("replay", "--bundle", "b", "--recording", "r", "--decimate", "1001"),
         ("sample", "--asset", "pump-1", "--blocks", "0"),
     ],
 )

@@ -1,13 +1,16 @@
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from edge_agent.bundle import Bundle
+from edge_agent.bundle import Bundle, encode_bundle
+from edge_agent.pipeline.features import FeatureSpec, feature_hash
 from edge_agent.recordings import RecordingOptions
 
 EdgeAgent = Callable[..., Any]
@@ -77,6 +80,41 @@ def test_the_summary_is_json_on_request(
     assert summary["not_scored"] == {"washout": 10}
     assert summary["alarms"] >= 1
     assert summary["sha256"] == Bundle.read(bundle_file).sha256
+
+
+def test_rows_on_standard_output_are_not_mixed_with_the_summary(
+    edge_agent: EdgeAgent, bundle_file: Path, recording: Path
+) -> None:
+    arguments = ("--jsonl", "-", "--json", *OPTIONS)
+    ran = edge_agent("replay", "--bundle", bundle_file, "--recording", recording, *arguments)
+    assert len(rows_of(ran.out)[0]) == 85
+    assert json.loads(ran.err[ran.err.index("{") :])["windows"] == 85
+
+
+def test_a_feature_plugin_that_is_not_installed_is_unavailable(
+    edge_agent: EdgeAgent, bundle_file: Path, recording: Path, manifest: Any
+) -> None:
+    bundle = Bundle.read(bundle_file)
+    features = (FeatureSpec("no_such", "1"), *manifest.flow.features[1:])
+    flow = msgspec.structs.replace(manifest.flow, features=features)
+    digest = feature_hash(features, flow.feature_names)
+    changed = msgspec.structs.replace(manifest, flow=flow, feature_hash=digest)
+    bundle_file.write_bytes(encode_bundle(changed, bundle.model, bundle.golden))
+    ran = edge_agent("replay", "--bundle", bundle_file, "--recording", recording, *OPTIONS)
+    assert ran.code == 69
+    assert "no feature plugin 'no_such' is installed" in ran.err
+
+
+def test_an_extra_that_is_not_installed_is_unavailable_and_named(
+    edge_agent: EdgeAgent, bundle_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = edge_agent(
+        "replay", "--bundle", bundle_file, "--recording", tmp_path / "run.parquet", *OPTIONS
+    )
+    assert ran.code == 69
+    assert "pip install 'edge-agent[formats]'" in ran.err
 
 
 def test_a_feature_table_enters_after_the_features(

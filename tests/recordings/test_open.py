@@ -64,6 +64,10 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path, refusal_of: Refusal
     assert "does not exist" in refusal_of(tmp_path / "pump.npz")
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, refusal_of: Refusal) -> None:
+    assert "cannot be read: File name too long" in refusal_of(tmp_path / f"{'x' * 300}.npz")
+
+
 def test_an_unknown_ending_is_refused_with_those_that_are_known(
     tmp_path: Path, refusal_of: Refusal
 ) -> None:

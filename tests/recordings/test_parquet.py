@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.recordings import RecordingOptions, open_recording
+from edge_agent.recordings import ExtraMissingError, RecordingOptions, open_recording
 
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra 'formats'")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -104,3 +104,5 @@ def test_a_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     needed = "reading Parquet files needs the extra 'formats': pip install 'edge-agent[formats]'"
     assert needed in refusal_of(path, rate_hz=1.0)
+    with pytest.raises(ExtraMissingError):
+        open_recording(path)

@@ -3,8 +3,15 @@
 from edge_agent.pipeline.features.extract import (
     FeatureExtractor,
     FeatureSpec,
+    FeatureUnavailableError,
     feature_hash,
     installed_spec,
 )
 
-__all__ = ["FeatureExtractor", "FeatureSpec", "feature_hash", "installed_spec"]
+__all__ = [
+    "FeatureExtractor",
+    "FeatureSpec",
+    "FeatureUnavailableError",
+    "feature_hash",
+    "installed_spec",
+]

@@ -22,6 +22,10 @@ from edge_agent.plugin import (
 )
 
 
+class FeatureUnavailableError(FeatureError):
+    """A feature plugin is not installed here, does not load, or is of another version."""
+
+
 class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One selected feature plugin, as a bundle's manifest lists it.
 
@@ -70,8 +74,9 @@ class FeatureExtractor:
         """Load and configure the plugins for windows of the given kind.
 
         Raises:
-            FeatureError: a plugin is missing, of another version, has wrong options, or cannot
-                work on such windows; or two features give a number of the same name.
+            FeatureUnavailableError: a plugin is missing or of another version.
+            FeatureError: it has wrong options, or cannot work on such windows; or two features
+                give a number of the same name.
         """
         self._given = given
         features = [(spec.plugin, _feature(spec, given)) for spec in specs]
@@ -159,11 +164,14 @@ def _feature(spec: FeatureSpec, given: FeatureInput) -> Feature:
     """Return the configured plugin, or raise FeatureError."""
     try:
         plugin = load("features", spec.plugin)
-        if plugin.version != spec.version:
-            raise FeatureError(
-                f"feature plugin {spec.plugin!r} must be of version {spec.version}: "
-                f"installed is {plugin.version}"
-            )
+    except PluginError as error:
+        raise FeatureUnavailableError(str(error)) from error
+    if plugin.version != spec.version:
+        raise FeatureUnavailableError(
+            f"feature plugin {spec.plugin!r} must be of version {spec.version}: "
+            f"installed is {plugin.version}"
+        )
+    try:
         options = configure("features", spec.plugin, spec.options)
     except PluginError as error:
         raise FeatureError(str(error)) from error
