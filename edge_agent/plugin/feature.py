@@ -98,9 +98,10 @@ class CentredWindow:
             # Pairwise summation: an offset of many times the vibration leaves no residue.
             bias = np.add.reduce(rows, axis=1) / np.float32(length)
             # The mean of equal samples might be off by a rounding, and noise be made of it.
-            for channel in np.flatnonzero(rows[:, 0] == rows[:, -1]):
-                if rows[channel].min() == rows[channel].max():
-                    bias[channel] = rows[channel, 0]
+            ends = zip(rows[:, 0].tolist(), rows[:, -1].tolist(), strict=True)
+            for channel, (first, last) in enumerate(ends):
+                if first == last and rows[channel].min() == rows[channel].max():
+                    bias[channel] = first
             np.subtract(rows, bias[:, None], out=rows)
         self.bias: NDArray[np.float32] = bias
         self.samples: NDArray[np.float32] = rows

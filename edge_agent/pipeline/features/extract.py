@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -117,7 +118,7 @@ class FeatureExtractor:
                 f"found {samples.shape}"
             )
         window = CentredWindow(samples, self._workspace)
-        if not np.isfinite(window.bias).all():
+        if not all(map(math.isfinite, window.bias.tolist())):
             channels = itertools.compress(self._given.channels, ~np.isfinite(window.bias))
             raise FeatureError(f"samples are not finite in channel {', '.join(channels)}")
         values = np.empty((len(self._given.channels), self._width), np.float32)
