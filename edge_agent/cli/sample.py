@@ -14,7 +14,6 @@ def sample_command(
     """Sample one asset's sensor; return the exit code."""
     from edge_agent.daemon.problems import ConfigError
     from edge_agent.daemon.sample import SampleError, sample_asset
-    from edge_agent.pipeline.runtime import RuntimeMissingError
 
     try:
         result = sample_asset(config, asset, blocks, timeout_s)
@@ -22,7 +21,7 @@ def sample_command(
         for problem in error.problems:
             print_error(str(problem))
         return exit_codes.CONFIGURATION
-    except (SampleError, RuntimeMissingError) as error:
+    except SampleError as error:
         print_error(str(error))
         return exit_codes.UNAVAILABLE
     if as_json:
@@ -41,6 +40,8 @@ def sample_command(
             for c in result.channels
         ],
     )
+    if result.not_compared is not None:
+        click.echo(f"not held against a bundle: {result.not_compared}", err=True)
     for misfit in result.misfits:
         click.echo(f"does not fit the bundle: {misfit}", err=True)
     return exit_codes.OK

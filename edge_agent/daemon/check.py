@@ -3,22 +3,26 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.daemon.adapt import Adapter
-from edge_agent.daemon.config import Draft, read_draft, rows_of
+from edge_agent.daemon.config import Draft, config_folder, is_file, read_draft, rows_of
 from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.problems import Problem, is_secret
 from edge_agent.daemon.sensors import open_sensor
 from edge_agent.daemon.settings import Asset
+from edge_agent.pipeline.runtime import RuntimeMissingError
 from edge_agent.plugin import SensorError, SensorInfo
 from edge_agent.plugin.discovery import PluginError, configure, load
 
 _FORGIVING = ("ignore", "probe")
 _USABLE = "an installed sensor plugin that works"
+_SEE_README = "see the plugin's README"
+_WORKING_BUNDLE = "a bundle that works here"
 _OPTION = re.compile(r"option '([^']*)'")
 _FOUND = re.compile(r": found .*$", re.DOTALL)
 
@@ -64,16 +68,22 @@ def check_config(path: Path, *, offline: bool = False) -> Findings:
         offline: leave the sensors alone, as while the agent runs.
 
     Raises:
-        RuntimeMissingError: there is no interpreter to run a bundle with.
+        RuntimeMissingError: the configuration is sound as far as that can be said without an
+            interpreter to run its bundles with.
     """
     draft = read_draft(path)
     findings = Findings(draft.problems, [], [])
-    models = Models(None)
+    try:
+        models = Models(None)
+    except RuntimeMissingError:
+        if draft.problems:
+            return findings
+        raise
     for index, asset in draft.assets.items():
         _AssetCheck(draft, findings, index, asset, offline=offline).run(models)
     for index, row in enumerate(rows_of(draft.sources.table)):
-        if index not in draft.assets:
-            _check_plugin_of(row, f"asset[{index}]", draft)
+        if index not in draft.assets and isinstance(row, dict):
+            _check_parts(row, f"asset[{index}]", draft, models)
     if draft.config is not None:
         for read in (read_password, check_certificates):
             try:
@@ -123,32 +133,28 @@ class _AssetCheck:
             )
 
     def _check_bundle(self, models: Models) -> LoadedBundle | None:
-        if not Path(self._asset.bundle).is_file():
+        if not is_file(Path(self._asset.bundle)):
             return None  # said already
         try:
             return models.load(self._asset.bundle)
         except BundleError as error:
-            self._problem("bundle", str(error), "a bundle that works here")
+            self._problem("bundle", str(error), _WORKING_BUNDLE)
             return None
 
     def _check_plugin(self) -> bool:
         settings = self._asset.sensor
-        try:
-            load("sensors", settings.plugin)
-        except PluginError as error:
-            self._found("sensor.plugin", str(error), _USABLE)
-            return False
-        try:
-            configure("sensors", settings.plugin, settings.options)
-        except PluginError as error:
-            for sentence in error.problems:
-                self._problem("sensor.options", _discreet(sentence), "see the plugin's README")
-            return False
-        return True
+        problems = _plugin_problems(settings.plugin, settings.options)
+        for key, found, allowed in problems:
+            (self._found if key == "sensor.plugin" else self._problem)(key, found, allowed)
+        return not problems
 
     def _open(self) -> SensorInfo | None:
         try:
             sensor = open_sensor(self._asset)
+            try:
+                info: object = sensor.info
+            finally:
+                sensor.close()
         except SensorError as error:
             self._found("sensor", f"a sensor that cannot be opened: {error}", "one that can")
             return None
@@ -156,10 +162,10 @@ class _AssetCheck:
             found = f"a plugin that raises {type(error).__name__} when opened: {error}"
             self._found("sensor", found, "one that works")
             return None
-        try:
-            return sensor.info
-        finally:
-            sensor.close()
+        if not isinstance(info, SensorInfo):
+            self._found("sensor", f"a plugin whose info is {info!r}", "one that works")
+            return None
+        return info
 
     def _compare_unit(self, bundle: LoadedBundle) -> None:
         stated, needed = self._asset.sensor.unit, bundle.manifest.flow.input.unit
@@ -184,16 +190,35 @@ class _AssetCheck:
             self._problem(key, found, allowed)
 
 
-def _check_plugin_of(row: object, where: str, draft: Draft) -> None:
-    """Look at the plugin's name also where the asset is wrong otherwise."""
-    sensor = row.get("sensor") if isinstance(row, dict) else None
+def _check_parts(row: dict[str, Any], where: str, draft: Draft, models: Models) -> None:
+    """Look at bundle and plugin also where the asset is wrong otherwise."""
+    bundle, sensor = row.get("bundle"), row.get("sensor")
+    if isinstance(bundle, str) and bundle:
+        path = config_folder(draft.sources.file_of(where)) / bundle
+        try:
+            if is_file(path):
+                models.load(str(path))
+        except BundleError as error:
+            draft.report(f"{where}.bundle", str(error), _WORKING_BUNDLE)
     name = sensor.get("plugin") if isinstance(sensor, dict) else None
-    if not isinstance(name, str) or not name:
+    if not isinstance(sensor, dict) or not isinstance(name, str) or not name:
         return
+    options = sensor.get("options", {})
+    for key, found, allowed in _plugin_problems(name, options if isinstance(options, dict) else {}):
+        draft.report(f"{where}.{key}", found, allowed)
+
+
+def _plugin_problems(name: str, options: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return key below the asset, found and allowed of all that is wrong with a sensor's plugin."""
     try:
         load("sensors", name)
     except PluginError as error:
-        draft.report(f"{where}.sensor.plugin", str(error), _USABLE)
+        return [("sensor.plugin", str(error), _USABLE)]
+    try:
+        configure("sensors", name, options)
+    except PluginError as error:
+        return [("sensor.options", _discreet(said), _SEE_README) for said in error.problems]
+    return []
 
 
 def _discreet(sentence: str) -> str:

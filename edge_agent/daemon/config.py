@@ -58,7 +58,7 @@ def read_draft(path: Path) -> Draft:
     draft = Draft(None, {}, sources, list(sources.problems))
     if draft.problems and not sources.table:
         return draft  # the file itself is wrong: that keys are missing from it is no news
-    _refuse_infinities(sources.table, "", draft.report)
+    _refuse_impossible(sources.table, "", draft.report)
     config = convert(sources.table, Config, "", draft.report)
     _check_table(sources.table, draft.report)
     for index, row in enumerate(rows_of(sources.table)):
@@ -144,7 +144,7 @@ def _check_bundle(row: object, sources: Sources, where: str, report: Report) -> 
     if not isinstance(bundle, str) or not bundle:
         return
     path = config_folder(sources.file_of(where)) / bundle
-    if not path.is_file():
+    if not is_file(path):
         report(f"{where}.bundle", f"{path}, where there is no file", "an .edgemodel file")
 
 
@@ -158,16 +158,27 @@ def _check_asset(asset: Asset, where: str, report: Report) -> None:
 def _check_files(mqtt: Mqtt, report: Report) -> None:
     for key in _FILE_KEYS:
         path = getattr(mqtt, key)
-        if path is not None and not Path(path).is_file():
+        if path is not None and not is_file(Path(path)):
             report(f"mqtt.{key}", f"{path}, where there is no file", "a file")
 
 
-def _refuse_infinities(value: object, where: str, report: Report) -> None:
+def is_file(path: Path) -> bool:
+    """Say whether there is a file; nothing that a path may be makes this fail."""
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, or a folder that may not be entered
+        return False
+
+
+def _refuse_impossible(value: object, where: str, report: Report) -> None:
+    """Refuse what TOML allows but no number or path can be."""
     if isinstance(value, float) and not isfinite(value):
         report(where, str(value), "a finite number")
+    elif isinstance(value, str) and "\0" in value:
+        report(where, "a text with the character U+0000", "a text without it")
     elif isinstance(value, dict):
         for key, item in value.items():
-            _refuse_infinities(item, f"{where}.{key}" if where else key, report)
+            _refuse_impossible(item, f"{where}.{key}" if where else key, report)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _refuse_infinities(item, f"{where}[{index}]", report)
+            _refuse_impossible(item, f"{where}[{index}]", report)

@@ -6,24 +6,31 @@ from pathlib import Path
 
 from edge_agent.daemon.settings import Mqtt
 
+_ALLOWED = {
+    "mqtt.password_env": "a variable that holds the password",
+    "mqtt.password_credential": "a credential of the unit whose first line is the password",
+    "mqtt.password_file": "a file whose first line is the password",
+    "mqtt.ca_file": "a PEM file of certificates",
+    "mqtt.cert_file": "a PEM certificate, its private key in mqtt.key_file",
+}
+
 
 class CredentialError(Exception):
     """There is no password or certificate where the configuration says; no message shows one.
 
     Attributes:
         key: of the configuration.
-        allowed: for people.
-        found: what is there instead.
+        found: what is there.
+        allowed: what may be there.
         only_at_run_time: the place exists only while systemd runs the agent.
     """
-
-    allowed = "a place with what the broker asks for"
 
     def __init__(self, key: str, found: str, *, only_at_run_time: bool = False) -> None:
         """``found`` is for people."""
         super().__init__(f"{key}: {found}")
         self.key = key
         self.found = found
+        self.allowed = _ALLOWED[key]
         self.only_at_run_time = only_at_run_time
 
 

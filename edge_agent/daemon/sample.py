@@ -5,16 +5,17 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edge_agent.bundle import BundleError
+from edge_agent.bundle import Bundle, BundleError
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.config import read_draft
-from edge_agent.daemon.models import Models
 from edge_agent.daemon.problems import ConfigError
 from edge_agent.daemon.sensors import open_sensor
 from edge_agent.daemon.settings import Asset
-from edge_agent.plugin import Block, EndOfData, Sensor, SensorError
+from edge_agent.pipeline.block import InputSpec
+from edge_agent.plugin import Block, EndOfData, Sensor, SensorError, SensorInfo
 from edge_agent.plugin.discovery import PluginError
 
 _READ_TIMEOUT_S = 1.0
@@ -60,6 +61,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         unit: after the configured sensitivity.
         channels: each by itself.
         misfits: what of it does not fit the asset's bundle.
+        not_compared: why it was not held against the bundle, None where it was.
     """
 
     asset: str
@@ -73,10 +75,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None
     channels: tuple[ChannelSample, ...]
     misfits: tuple[str, ...]
+    not_compared: str | None
 
 
 def sample_asset(config: Path, asset_name: str, blocks: int, timeout_s: float) -> Sample:
     """Read ``blocks`` blocks from an asset's sensor.
+
+    A sensor is tried before anything is trained on it: the bundle need not be there yet.
 
     Args:
         config: the main file; only this asset has to be sound in it.
@@ -96,22 +101,20 @@ def sample_asset(config: Path, asset_name: str, blocks: int, timeout_s: float) -
         raise ConfigError([*draft.problems, problem])
     asset = assets[asset_name]
     try:
-        needed = Models(None).load(asset.bundle).manifest.flow.input
         sensor = open_sensor(asset)
-    except (BundleError, PluginError, SensorError) as error:
+        try:
+            return _sample(asset, sensor, blocks, timeout_s)
+        finally:
+            sensor.close()
+    except (SampleError, PluginError, SensorError) as error:
         raise SampleError(f"asset {asset_name}: {error}") from error
-    adapter = Adapter(asset, needed)
-    try:
-        return _sample(asset, sensor, adapter, blocks, timeout_s)
-    except SensorError as error:
-        raise SampleError(f"asset {asset_name}: {error}") from error
-    finally:
-        sensor.close()
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
+        raised = f"the plugin raised {type(error).__name__}: {error}"
+        raise SampleError(f"asset {asset_name}: {raised}") from error
 
 
-def _sample(
-    asset: Asset, sensor: Sensor, adapter: Adapter, blocks: int, timeout_s: float
-) -> Sample:
+def _sample(asset: Asset, sensor: Sensor, blocks: int, timeout_s: float) -> Sample:
+    adapter, not_compared = _adapter(asset, sensor.info)
     began_s = time.monotonic()
     came: list[Block] = []
     while len(came) < blocks and time.monotonic() - began_s < timeout_s:
@@ -122,9 +125,12 @@ def _sample(
         if block is not None:
             came.append(adapter.adapt(block))
     if not came:
-        raise SampleError(f"asset {asset.name}: no block within {timeout_s:g} s")
+        raise SampleError(f"no block within {timeout_s:g} s")
     samples = np.concatenate([block.samples for block in came])
+    if not len(samples):
+        raise SampleError(f"{len(came)} blocks without a sample")
     names = came[0].channels
+    misfits = () if not_compared else tuple(said for _, said in adapter.problems(sensor.info))
     return Sample(
         asset=asset.name,
         sensor=asset.sensor.plugin,
@@ -136,8 +142,26 @@ def _sample(
         measured_rate_hz=_measured_rate_hz(came),
         unit=came[0].unit,
         channels=tuple(_channel(name, samples[:, i]) for i, name in enumerate(names)),
-        misfits=tuple(sentence for _, sentence in adapter.problems(sensor.info)),
+        misfits=misfits,
+        not_compared=not_compared,
     )
+
+
+def _adapter(asset: Asset, given: SensorInfo) -> tuple[Adapter, str | None]:
+    """Return the adapter to the asset's bundle; without one to what the sensor itself delivers."""
+    try:
+        return Adapter(asset, Bundle.read(Path(asset.bundle)).manifest.flow.input), None
+    except BundleError as error:
+        own = InputSpec(
+            kind="samples",
+            channels=given.channels,
+            rate_hz=given.rate_hz,
+            unit=None,
+            length=1,
+            hop=1,
+            period_s=given.period_s,
+        )
+        return Adapter(replace(asset, channels=()), own), str(error)
 
 
 def _measured_rate_hz(blocks: list[Block]) -> float | None:

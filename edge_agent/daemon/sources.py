@@ -34,7 +34,17 @@ class Sources:
     def read(cls, main: Path) -> "Sources":
         """Read ``main`` and the ``*.toml`` files of ``config.d`` beside it, in order of names."""
         sources = cls(main)
-        for file in (main, *sorted((main.parent / "config.d").glob("*.toml"))):
+        sources._add(main)
+        folder = main.parent / "config.d"
+        try:
+            parts = sorted(file for file in folder.iterdir() if file.suffix == ".toml")
+        except FileNotFoundError:
+            parts = []
+        except OSError as error:  # to go on without the assets in there would be no kindness
+            reason = error.strerror or str(error)
+            sources._refuse(folder, "folder", reason, "a folder that can be listed, or none")
+            parts = []
+        for file in parts:
             sources._add(file)
         return sources
 

@@ -94,11 +94,27 @@ def test_sample_prints_for_people(edge_agent: EdgeAgent, config: Path) -> None:
     assert re.search(r"channel +bias +rms +peak", ran.out)
 
 
+def test_a_sensor_is_sampled_before_there_is_a_bundle(edge_agent: EdgeAgent, config: Path) -> None:
+    config.with_name("samples.edgemodel").unlink()
+    config.write_text(CONFIG + 'channels = ["y", "x"]\n')
+    command = ("sample", "--config", config, "--asset", "pump-1", "--blocks", 2)
+    sample = json.loads(edge_agent(*command, "--json").out)
+    assert [channel["name"] for channel in sample["channels"]] == ["y", "x"]
+    assert sample["misfits"] == []
+    assert "samples.edgemodel: cannot be read" in sample["not_compared"]
+    assert "not held against a bundle" in edge_agent(*command).err
+
+
 @pytest.mark.parametrize(
     ("options", "asset", "code", "word"),
     [
         ("refuse_open = true", "pump-1", 69, "no such device"),
+        ("crash_open = true", "pump-1", 69, "ZeroDivisionError: the driver divides"),
         ("fail_at = 0", "pump-1", 69, "unplugged"),
+        ("crash_at = 0", "pump-1", 69, "ZeroDivisionError: the plugin divides"),
+        ("exit_at = 0", "pump-1", 69, "SystemExit: 3"),
+        ("wrong_dtype_at = 0", "pump-1", 69, "float64"),
+        ("length = 0\nblocks = 1\nperiod_s = 1.0", "pump-1", 69, "1 blocks without a sample"),
         ("silent_from = 0", "pump-1", 69, "no block within 0.2 s"),
         ("", "pump-2", 78, "pump-1"),
         ("speed = 3", "pump-1", 69, "speed"),

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.daemon.check import Findings, check_config
+from edge_agent.pipeline import runtime
+from edge_agent.plugin import load
 
 WriteConfig = Callable[..., Path]
 
@@ -89,6 +91,38 @@ def test_a_plugin_that_raises_when_opened_is_named(check: CheckText) -> None:
     assert "ZeroDivisionError" in findings.problems[0].found
 
 
+@pytest.mark.parametrize("info", ["raises", "is no SensorInfo"])
+def test_a_plugin_that_does_not_say_what_it_delivers_is_named(
+    check: CheckText, monkeypatch: pytest.MonkeyPatch, info: str
+) -> None:
+    def answer(_self: object) -> object:
+        return 1 / 0 if info == "raises" else 3
+
+    monkeypatch.setattr(load("sensors", "bench"), "info", property(answer))
+    (problem,) = check('on_failure = "error"\n').problems
+    assert ("ZeroDivisionError" if info == "raises" else "info is 3") in problem.found
+
+
+def test_without_a_runtime_the_configurations_own_problems_are_still_said(
+    check: CheckText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "RUNTIMES", {})
+    (problem,) = check("[mqtt]\nport = 0\n").problems
+    assert "mqtt.port" in problem.where
+    with pytest.raises(runtime.RuntimeMissingError, match="extra 'tflite'"):
+        check()
+
+
+def test_bundle_and_plugin_of_an_asset_that_is_wrong_otherwise_are_looked_at(
+    write_config: WriteConfig,
+) -> None:
+    text = SOUND.replace('"pump-1"', '"pump 1"') + "[asset.sensor.options]\nratehz = 1\n"
+    path = write_config(text)
+    (path.parent / "samples.edgemodel").write_bytes(b"PK")
+    said = [problem.where.rpartition("asset[0].")[2] for problem in check_config(path).problems]
+    assert said == ["name", "bundle", "sensor.options"]
+
+
 def test_an_option_that_may_be_a_secret_is_not_shown(check: CheckText) -> None:
     (problem,) = check("[asset.sensor.options]\ntoken = 271828\n").problems
     assert "token" in problem.found
@@ -106,7 +140,9 @@ def test_a_password_that_is_not_there_is_a_problem(
 ) -> None:
     monkeypatch.delenv("NO_SUCH_PASSWORD", raising=False)
     text = '[mqtt]\nusername = "u"\npassword_env = "NO_SUCH_PASSWORD"\n'
-    assert check(text).problems[0].where.endswith("mqtt.password_env")
+    (problem,) = check(text).problems
+    assert problem.where.endswith("mqtt.password_env")
+    assert problem.allowed == "a variable that holds the password"
 
 
 def test_a_systemd_credential_can_only_be_warned_of(

@@ -210,6 +210,29 @@ def test_a_file_that_may_not_be_read_is_named(write_config: WriteConfig) -> None
     assert only(path).found == "Permission denied"
 
 
+def test_a_config_d_that_cannot_be_listed_is_named(write_config: WriteConfig) -> None:
+    path = write_config()
+    path.with_name("config.d").write_text("")
+    assert only(path).file.endswith("config.d")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where", "word"),
+    [
+        ("samples.edgemodel", "x" * 300, "asset[0].bundle", "no file"),
+        ('"state"', r'"a\u0000b"', "state_dir", "U+0000"),
+    ],
+)
+def test_a_path_that_none_can_be_is_a_problem_and_no_failure(
+    write_config: WriteConfig, before: str, after: str, where: str, word: str
+) -> None:
+    path = write_config()
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    assert where in only(path).where
+    assert word in only(path).found
+
+
 _LEAVES = st.one_of(
     st.booleans(), st.integers(-10, 10), st.floats(), st.text(max_size=5), st.dates(), st.none()
 )
