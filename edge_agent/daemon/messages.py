@@ -206,7 +206,7 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
 
     Attributes:
         state: ``offline``: by the Last Will for reason ``connection lost``, else ``stopped``.
-        versions: of the agent, Python, numpy and the interpreter.
+        versions: of the agent and what it computes with; ``machine`` is the processor's kind.
         plugins: sensors and features in use.
         assets: every configured asset, also those that failed.
         mqtt_protocol: 5 or 3.1.1, as the broker allowed.

@@ -16,12 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what computes the scores."""
+    """Return the versions of what computes the scores, and the kind of machine it computes on."""
     runtime = installed_runtime()
     return {
         "edge-agent": version("edge-agent"),
+        "machine": platform.machine(),
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "PyWavelets": version("PyWavelets"),
         runtime: version(runtime),
     }
 

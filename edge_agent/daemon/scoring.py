@@ -102,6 +102,11 @@ class ScoringLoop:
                 self._on_tick(now_s)
 
     @property
+    def is_stopping(self) -> bool:
+        """``stop`` was called."""
+        return self._stopping
+
+    @property
     def is_idle_for_good(self) -> bool:
         """No asset will ever deliver another block."""
         return all(

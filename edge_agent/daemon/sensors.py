@@ -127,8 +127,9 @@ class SensorThread:
         self._free.release()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the end; return whether it came."""
-        self._thread.join(timeout_s)
+        """Wait for the end; return whether it came, or there was no beginning."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     @property

@@ -130,6 +130,8 @@ class Service:
         for position, (asset, record) in enumerate(
             zip(self._config.asset, self._records, strict=True)
         ):
+            if self._loop.is_stopping:  # verifying many bundles takes longer than ending may
+                return
             self._watches.append(self._watch(position, asset, record, models))
         if not any(self._watches):
             reasons = dict.fromkeys(str(record.reason) for record in self._records)

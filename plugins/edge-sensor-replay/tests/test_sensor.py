@@ -1,6 +1,7 @@
 """A recording comes back as blocks: whole or in part, once or for ever, in its own time."""
 
 import time
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -73,6 +74,15 @@ def test_it_conforms(name: str, options: dict[str, object], request: pytest.Fixt
     if name == "table" and "speed" in options:
         options = {"speed": 10_000}
     check_sensor(ReplaySensor, {"path": str(path), "speed": 0, **options})
+
+
+def test_the_sample_reads_a_recording_of_the_kind_that_it_names(tmp_path: Path) -> None:
+    sample = tomllib.loads((Path(__file__).parents[1] / "sample.toml").read_text())
+    options = sample["asset"][0]["sensor"]["options"]
+    femto = tmp_path / Path(options.pop("path")).name
+    np.savez(femto, acc_milli_g=np.zeros((902, 16, 2), np.int32))
+    blocks = rest(opened(femto, **{**options, "speed": 0}))
+    assert [block.channels for block in blocks] == [("horizontal",)] * 2
 
 
 def test_a_continuous_recording_comes_in_blocks_of_a_second(continuous: Path) -> None:
