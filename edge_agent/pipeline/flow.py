@@ -180,7 +180,7 @@ class Flow:
         scored = self._score(vector)
         ratios: dict[Detector, float] = {}
         if scored.score is not None:
-            ratios["network"] = scored.score / self.spec.threshold.value
+            ratios["network"] = self.spec.threshold.ratio(scored.score)
         return self._judge(window, vector, bias, scored, ratios)
 
     def _score(self, vector: NDArray[np.float32]) -> _Scored:

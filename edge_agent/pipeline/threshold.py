@@ -1,4 +1,4 @@
-"""Where normal ends: how healthy scores become the one number a score is held against."""
+"""Where normal ends: the number a score is held against, and how healthy scores become it."""
 
 from typing import Literal
 
@@ -36,6 +36,10 @@ class ThresholdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Refuse thresholds no score can be divided by. Raises ValueError."""
         if not (np.isfinite(self.value) and self.value > 0.0):
             raise ValueError(f"threshold.value is {self.value}, allowed: a finite number above 0")
+
+    def ratio(self, score: float) -> float:
+        """Return ``score`` in thresholds: above 1 is abnormal, and what alarm rules count."""
+        return score / self.value
 
 
 def choose_threshold(

@@ -62,6 +62,7 @@ def test_a_fixed_threshold_needs_no_scores() -> None:
     found = choose_threshold(np.zeros(0), "fixed", 2.5)
 
     assert (found.value, found.calibration, found.calibration_windows) == (2.5, (), 0)
+    assert [found.ratio(score) for score in (0.0, 2.5, 5.0)] == [0.0, 1.0, 2.0]
 
 
 @given(scores=score_lists)
