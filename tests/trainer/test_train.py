@@ -69,6 +69,7 @@ def _names(channels: str) -> tuple[str, ...]:
     return tuple(f"{channel}_{part}" for channel in channels for part in parts)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "fit", "used"),
     [
@@ -131,6 +132,7 @@ def _bands(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.concatenate((0.1 * rng.standard_normal((n, 1)), bands), axis=1)
 
 
+@pytest.mark.system
 def test_default_takes_a_series_that_has_no_level(tmp_path: Path, make_series: Any) -> None:
     rng = np.random.default_rng(4)
     day = np.sin(2.0 * np.pi * np.arange(400) / 48.0)
