@@ -11,6 +11,9 @@ BIN := .venv/bin
 TFLITE := .venv-tflite
 LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
+# System tests hold real daemons to seconds: they run one by one.
+QUICK := -m "not system" -n auto --dist loadfile
+SYSTEM := -m system
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo test test-agent bench lint lock
@@ -31,12 +34,14 @@ demo: setup broker ## Train, run and watch a bearing fail; RECORDING=PATH takes 
 	$(BIN)/python -m demo $(if $(RECORDING),--recording "$(RECORDING)")
 
 test: setup broker ## Run all tests, the quick ones first
-	$(BIN)/python -m pytest -m "not system"
-	$(BIN)/python -m pytest -m system
+	$(BIN)/python -m pytest $(QUICK)
+	$(BIN)/python -m pytest $(SYSTEM)
 
 test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
-	$(TFLITE)/bin/python -m pytest $(AGENT_TESTS)
-	$(LITERT)/bin/python -m pytest $(AGENT_TESTS)
+	$(TFLITE)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
+	$(TFLITE)/bin/python -m pytest $(SYSTEM) $(AGENT_TESTS)
+	$(LITERT)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
+	$(LITERT)/bin/python -m pytest $(SYSTEM) $(AGENT_TESTS)
 
 bench: setup broker ## Measure features, model step, whole path, memory and latency
 	$(BIN)/python -m benchmarks
