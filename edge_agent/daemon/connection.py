@@ -109,7 +109,8 @@ class Connection:
             raise ConnectionFailed(f"{_where(self._settings)}: {error}") from error
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         with selectors.DefaultSelector() as selector:
-            selector.register(self._socket(), selectors.EVENT_READ)
+            if (sock := self._client.socket()) is not None:  # else it was reset at once
+                selector.register(sock, selectors.EVENT_READ)
             while self._answer is None and self._ended is None:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0.0:
@@ -143,6 +144,7 @@ class Connection:
             ConnectionFailed: the connection ended.
         """
         with selectors.DefaultSelector() as selector:
+            self._raise_where_ended()
             sock = self._socket()
             selector.register(sock, selectors.EVENT_READ)
             selector.register(wake_fd, selectors.EVENT_READ)

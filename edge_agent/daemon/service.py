@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -101,11 +102,13 @@ class Service:
                 been sent or could not be for half a minute.
 
         Raises:
-            AgentFailed: no asset can be scored, or a sensor failed whose policy is ``error``.
+            AgentFailed: no asset can be scored, a sensor failed whose policy is ``error``, or a
+                thread ended that should not.
         """
         self._end_with_data = end_with_data
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        inherited_hook, threading.excepthook = threading.excepthook, self._on_thread_failure
         self._link.start()
         self._keeper.start()
         try:
@@ -114,6 +117,7 @@ class Service:
             self._loop.run()
         finally:
             self._end()
+            threading.excepthook = inherited_hook
         if self._failure is not None:
             raise AgentFailed(self._failure)
 
@@ -121,6 +125,15 @@ class Service:
         """End the agent for ``reason``; from any thread."""
         self._failure = reason
         self._loop.stop()
+
+    def _on_thread_failure(self, failure: threading.ExceptHookArgs) -> None:
+        """An agent that has lost a thread and goes on looks healthy and says nothing."""
+        name = "unknown" if failure.thread is None else failure.thread.name
+        kind, value = failure.exc_type, failure.exc_value
+        _log.error(
+            "thread %s failed", name, exc_info=(kind, value or kind(), failure.exc_traceback)
+        )
+        self.give_up(f"thread {name} failed: {kind.__name__}: {value}")
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._loop.stop()

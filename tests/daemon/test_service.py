@@ -8,7 +8,8 @@ import pytest
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.config import load_config
 from edge_agent.daemon.models import Models
-from edge_agent.daemon.service import run_agent
+from edge_agent.daemon.mqtt import MqttLink
+from edge_agent.daemon.service import AgentFailed, run_agent
 
 WriteConfig = Callable[..., Path]
 
@@ -46,3 +47,14 @@ def test_it_ends_in_a_second_while_it_still_verifies_its_bundles(
     run_agent(load_config(path), None)
     assert time.monotonic() - began_s < 1.5
     assert len(loaded) == 2
+
+
+def test_an_agent_that_lost_a_thread_ends_with_a_reason(
+    write_config: WriteConfig, monkeypatch: pytest.MonkeyPatch, signals: None
+) -> None:
+    def fail(_self: MqttLink, _protocol: str) -> None:
+        raise RuntimeError("out of file descriptors")
+
+    monkeypatch.setattr(MqttLink, "_connect_and_serve", fail)
+    with pytest.raises(AgentFailed, match="thread mqtt failed: RuntimeError: out of file"):
+        run_agent(load_config(write_config()), None)
