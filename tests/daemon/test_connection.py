@@ -1,10 +1,12 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from edge_agent.daemon import connection
 from edge_agent.daemon.connection import Connection, ConnectionFailed, LastWill
 from edge_agent.daemon.settings import Mqtt
 
@@ -18,9 +20,9 @@ def resetting_port() -> Iterator[int]:
 
     def serve() -> None:
         while not stopping.is_set():
-            connection, _ = server.accept()
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-            connection.close()
+            peer, _ = server.accept()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            peer.close()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve)
@@ -31,10 +33,14 @@ def resetting_port() -> Iterator[int]:
         thread.join(10.0)
 
 
-def test_a_connection_that_is_reset_at_any_moment_is_one_that_failed(resetting_port: int) -> None:
+@pytest.mark.parametrize("delay_s", [0.0, 0.02], ids=["after CONNECT", "before CONNECT"])
+def test_a_connection_that_is_reset_at_once_is_one_that_failed(
+    resetting_port: int, monkeypatch: pytest.MonkeyPatch, delay_s: float
+) -> None:
+    monkeypatch.setattr(connection, "_send_at_once", lambda *_: time.sleep(delay_s))
     settings = Mqtt(port=resetting_port, client_id="edge-agent-gw-1")
     will = LastWill("edge/v1/gw-1/status", b"{}")
-    for _ in range(200):  # the reset comes before, while or after CONNECT is sent
-        connection = Connection(settings, "5", None, will, lambda _refusal: None)
+    for _ in range(20):
+        opened = Connection(settings, "5", None, will, lambda _refusal: None)
         with pytest.raises(ConnectionFailed, match=f"broker 127.0.0.1:{resetting_port}: "):
-            connection.open()
+            opened.open()
