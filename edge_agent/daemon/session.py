@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.clock import TimeQuality, time_quality
+from edge_agent.daemon.messages import message_id
 from edge_agent.daemon.topics import Topics
 
 _QUALITY_INTERVAL_S = 10.0
@@ -38,14 +39,14 @@ class Session:
         self._quality_due_s = time.monotonic() + _QUALITY_INTERVAL_S
 
     def envelope(
-        self, topic: str, message_id: str | None, start_ns: int, end_ns: int
+        self, topic: str, own_id: str | None, start_ns: int, end_ns: int
     ) -> EnvelopeFields:
         """Return what every message carries.
 
         Args:
             topic: the message's own count goes by it.
-            message_id: None for a statement that is never made twice: the session and its
-                number then make the id.
+            own_id: None for a statement that is never made twice: session, topic and number then
+                make the id.
             start_ns: of the window, or of what is stated.
             end_ns: of the window, or when it is stated.
         """
@@ -53,7 +54,7 @@ class Session:
             seq = self._counts.get(topic, 0)
             self._counts[topic] = seq + 1
         return {
-            "id": message_id or f"{self.id}-{topic.rpartition('/')[2]}-{seq}",
+            "id": own_id or message_id(self.id, topic, seq),
             "seq": seq,
             "session": self.id,
             "gateway": self.topics.gateway,

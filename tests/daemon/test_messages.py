@@ -50,6 +50,12 @@ def test_each_topic_is_counted_by_itself() -> None:
     assert seqs == [0, 0, 1, 2]
 
 
+def test_no_two_statements_share_an_id() -> None:
+    session = Session(Topics("edge/v1", "gw-1"))
+    topics = [session.topics.of(asset, "alarm") for asset in ("pump-1", "pump-2") for _ in range(2)]
+    assert len({session.envelope(topic, None, 0, 0)["id"] for topic in topics}) == 4
+
+
 def test_two_runs_have_two_sessions() -> None:
     topics = Topics("edge/v1", "gw-1")
     assert Session(topics).id != Session(topics).id
