@@ -145,7 +145,6 @@ def _calibrated(
         alarm=AlarmSpec(k=2, n=3, close_ratio=0.6, close_after=15),
         level=LevelSpec(
             features=levels,
-            logarithmic=True,
             location=tuple(float(v) for v in np.log(rms).mean(axis=0)),
             scale=tuple(float(v) for v in np.log(rms).std(axis=0) + 0.02),
             cap=8.0,

@@ -110,7 +110,6 @@ def flow_spec() -> FlowSpec:
         alarm=AlarmSpec(k=2, n=3, close_ratio=0.9, close_after=3),
         level=LevelSpec(
             features=(0,),
-            logarithmic=True,
             location=(float(level.mean()),),
             scale=(float(level.std()),),
             cap=None,

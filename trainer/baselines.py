@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec
-from edge_agent.pipeline.level import levels
 from trainer.data import Series
 from trainer.evaluate import Alarm, Verdicts, verdicts
 
@@ -33,7 +32,7 @@ def baseline_verdicts(
         rows: the windows of it that the network was given, neither idle nor invalid: a machine
             that rested would make the plain methods deaf.
     """
-    values = levels(series.vectors[:, columns], logarithmic=False)
+    values = series.vectors[:, columns].astype(np.float64)
     part = values[rows]
     z = (values - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-12)
     z = np.nan_to_num(z)

@@ -135,8 +135,8 @@ def calibrate(recipe: Recipe, series: Series, ready: Prepared, model: Model) -> 
 def _fit_gate(
     recipe: Recipe, names: tuple[str, ...], vectors: NDArray[np.float32]
 ) -> GateSpec | None:
-    columns = level_columns(names)
-    if recipe.gate is None or not columns or not len(vectors):
+    columns = _alive(level_columns(names), vectors)
+    if recipe.gate is None or not columns:
         return None
     idle = recipe.gate.idle_share * np.median(np.abs(vectors[:, columns]), axis=0)
     return GateSpec(
@@ -144,6 +144,14 @@ def _fit_gate(
         idle_levels=tuple(float(v) for v in idle),
         limit_s=recipe.gate.limit_s,
     )
+
+
+def _alive(columns: tuple[int, ...], vectors: NDArray[np.float32]) -> tuple[int, ...]:
+    """Return the level columns of channels that are not dead.
+
+    A dead channel is never below its level of 0, which would keep the machine from ever resting.
+    """
+    return tuple(i for i in columns if len(vectors) and np.median(np.abs(vectors[:, i])) > 0.0)
 
 
 def _denoised(spec: DenoiseSpec, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -227,17 +235,14 @@ def _alarm(recipe: Recipe, healthy: NDArray[np.float64], threshold: ThresholdSpe
 
 
 def _fit_level(recipe: Recipe, names: tuple[str, ...], ready: Prepared) -> LevelSpec | None:
-    columns = level_columns(names)
+    columns = _alive(level_columns(names), ready.vectors)
     choice = recipe.level
     if choice is None or not columns:
         return None
-    healthy = ready.vectors[:, columns]
-    logarithmic = bool((healthy > 0.0).all())
-    location, scale = robust_location_scale(levels(healthy, logarithmic=logarithmic))
+    location, scale = robust_location_scale(levels(ready.vectors[:, columns]))
     scale = np.maximum(scale, LEAST_LOG_SCALE) * (1.0 + choice.widen_windows / len(ready.rows))
     spec = LevelSpec(
         features=columns,
-        logarithmic=logarithmic,
         location=tuple(float(v) for v in location),
         scale=tuple(float(v) for v in scale),
         cap=choice.cap,

@@ -18,7 +18,6 @@ class LevelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         features: indices of the level features in the vector, one per channel.
-        logarithmic: the level is ln |x|, as for vibration; False for series that may be negative.
         location: healthy location of each level.
         scale: healthy scale of each level, above 0.
         cap: one window counts at most this many scales up or down, so that a single knock
@@ -29,7 +28,6 @@ class LevelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     features: tuple[int, ...]
-    logarithmic: bool
     location: tuple[float, ...]
     scale: tuple[float, ...]
     cap: float | None
@@ -64,7 +62,7 @@ class LevelDetector:
 
     def push(self, vector: NDArray[np.float32]) -> tuple[float, int]:
         """Take a vector, float32 (F,); return (score, index of the loudest level feature)."""
-        level = levels(vector[self._columns], logarithmic=self._spec.logarithmic)
+        level = levels(vector[self._columns])
         z = (level - self._location) / self._scale
         if self._spec.cap is not None:
             z = np.clip(z, -self._spec.cap, self._spec.cap)
@@ -83,7 +81,7 @@ class LevelDetector:
         self.smoothed = smoothed.astype(np.float64)
 
 
-def levels(values: NDArray[np.float32], *, logarithmic: bool) -> NDArray[np.float64]:
-    """Return the levels, float64, of ``values`` of any shape."""
-    wide = values.astype(np.float64)
-    return np.log(np.maximum(np.abs(wide), 1e-12)) if logarithmic else wide
+def levels(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return ln |x|, float64, of ``values`` of any shape; finite also where x is 0."""
+    found: NDArray[np.float64] = np.log(np.maximum(np.abs(values.astype(np.float64)), 1e-12))
+    return found

@@ -9,7 +9,6 @@ from edge_agent.pipeline.level import LevelDetector, LevelSpec, levels
 
 SPEC = LevelSpec(
     features=(1, 3),
-    logarithmic=True,
     location=(0.0, 1.0),
     scale=(0.5, 0.25),
     cap=None,
@@ -52,13 +51,7 @@ def test_only_a_rise_counts() -> None:
 
 
 def test_a_dead_channel_gives_a_finite_level() -> None:
-    assert np.isfinite(levels(np.zeros(2, np.float32), logarithmic=True)).all()
-
-
-def test_a_series_that_may_be_negative_is_its_own_level() -> None:
-    detector = LevelDetector(msgspec.structs.replace(SPEC, logarithmic=False, alpha=1.0))
-
-    assert detector.push(vector(-1.0, 3.0)) == (8.0, 3)
+    assert np.isfinite(levels(np.zeros(2, np.float32))).all()
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,16 @@ def test_a_machine_without_a_level_is_never_at_rest(make_series: Any) -> None:
     assert len(ready.rows) == 60
 
 
+def test_a_dead_channel_does_not_keep_the_machine_from_resting(make_series: Any) -> None:
+    alive, dead = _vectors(), np.zeros_like(_vectors())
+    alive[40:43] *= 0.01
+    names = tuple(f"{channel}_{name.partition('_')[2]}" for channel in "ab" for name in NAMES)
+    ready = prepare(DEFAULT, make_series(np.hstack((alive, dead)), names), (0, 100))
+    assert ready.gate is not None
+    assert ready.gate.features == (0,)
+    assert len(ready.rows) == 97
+
+
 def test_the_latest_share_is_held_out_of_the_fit(make_series: Any) -> None:
     ready = prepare(DEFAULT, make_series(_vectors(), NAMES), (0, 100))
     assert ready.fitted == 70

@@ -86,7 +86,9 @@ def test_a_published_recipe_goes_all_the_way(
     flow = bundle.manifest.flow
     assert flow.feature_names == used
     assert {used[i].rpartition("_")[2] for i in flow.model.targets} <= {"rms", "abs"}
-    assert flow.level is None
+    assert flow.level is not None
+    assert flow.gate is not None
+    assert flow.level.features == flow.gate.features
     assert flow.model.quantization == "float16"
     first = trained.evaluation.verdicts["all"].first_alarm
     assert first is not None
