@@ -31,6 +31,9 @@ def replay_command(
     as_json: bool,
 ) -> int:
     """Replay a recording; return the exit code."""
+    if jsonl is not None and (_is_same(jsonl, bundle) or _is_same(jsonl, recording)):
+        print_error(f"--jsonl is {jsonl}, which is to be read, allowed: another file")
+        return exit_codes.USAGE
     try:
         with _rows_to(jsonl) as write, _progress() as progress:
             summary = replay_file(
@@ -53,6 +56,13 @@ def replay_command(
     else:
         click.echo(_sentence(summary), err=rows_are_printed)
     return exit_codes.OK
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one of them is not there
 
 
 @contextlib.contextmanager

@@ -283,6 +283,17 @@ def test_a_recording_that_does_not_fit_names_both_sides(
     assert all(word in ran.err for word in words), ran.err
 
 
+@pytest.mark.parametrize("read", ["bundle", "recording"])
+def test_what_is_read_is_not_overwritten(
+    edge_agent: EdgeAgent, bundle_file: Path, recording: Path, read: str
+) -> None:
+    path = {"bundle": bundle_file, "recording": recording}[read]
+    before = path.read_bytes()
+    arguments = ("--bundle", bundle_file, "--recording", recording, "--jsonl", path, *OPTIONS)
+    assert edge_agent("replay", *arguments).code == 64
+    assert path.read_bytes() == before
+
+
 def test_a_place_that_cannot_be_written_is_named(
     edge_agent: EdgeAgent, bundle_file: Path, recording: Path, tmp_path: Path
 ) -> None:
