@@ -12,7 +12,8 @@ TFLITE := .venv-tflite
 LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
 # System tests hold real daemons to seconds: they run one by one.
-QUICK := -m "not system" -n auto --dist loadfile
+QUICK := -m "not system and not training" -n auto --dist loadfile
+TRAINING := -m training -n auto
 SYSTEM := -m system
 
 .DEFAULT_GOAL := help
@@ -36,6 +37,7 @@ demo: setup broker ## Train, run and watch a bearing fail; RECORDING=PATH takes 
 test: setup broker ## Run all tests, the quick ones first
 	$(BIN)/python -m pytest $(QUICK)
 	$(BIN)/python -m pytest $(SYSTEM)
+	$(BIN)/python -m pytest $(TRAINING)
 
 test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
 	$(TFLITE)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)

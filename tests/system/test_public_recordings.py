@@ -19,7 +19,7 @@ from trainer.learn import learn
 from trainer.recipe import load_recipe
 
 # training takes its time on a busy machine
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.training, pytest.mark.timeout(400)]
 
 PROGRAMS = Path(sys.executable).parent
 IMS = "ims_2nd_test/ims_2nd_test_features.csv"

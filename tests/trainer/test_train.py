@@ -69,7 +69,7 @@ def _names(channels: str) -> tuple[str, ...]:
     return tuple(f"{channel}_{part}" for channel in channels for part in parts)
 
 
-@pytest.mark.system
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("name", "fit", "used"),
     [
@@ -134,7 +134,7 @@ def _bands(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.concatenate((0.1 * rng.standard_normal((n, 1)), bands), axis=1)
 
 
-@pytest.mark.system
+@pytest.mark.training
 def test_default_takes_a_series_that_has_no_level(tmp_path: Path, make_series: Any) -> None:
     rng = np.random.default_rng(4)
     day = np.sin(2.0 * np.pi * np.arange(400) / 48.0)
