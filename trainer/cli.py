@@ -27,15 +27,10 @@ def cli() -> None:
     """Make bundles from recordings of healthy machines."""
 
 
-@cli.command()
+@cli.command(epilog="\b\nExample:\n  edge-trainer recipes")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recipes(*, as_json: bool) -> None:
-    r"""List the recipes.
-
-    \b
-    Example:
-        edge-trainer recipes
-    """
+    """List the recipes."""
     found = [load_recipe(name) for name in recipe_names()]
     if as_json:
         _print_json(found)
@@ -45,7 +40,9 @@ def recipes(*, as_json: bool) -> None:
         click.echo(f"{'':<12} {recipe.source}")
 
 
-@cli.command()
+@cli.command(
+    epilog="\b\nExample:\n  edge-trainer features --data recordings/pump-1 --out pump-1.csv"
+)
 @recording_options
 @click.option(
     "--out",
@@ -54,12 +51,7 @@ def recipes(*, as_json: bool) -> None:
     help="Feature table to write, CSV.",
 )
 def features(out: Path, **given: Any) -> None:
-    r"""Compute the features of every window and write them as a table.
-
-    \b
-    Example:
-        edge-trainer features --data recordings/pump-1 --out pump-1.csv
-    """
+    """Compute the features of every window and write them as a table."""
     _require_folder(out)
     with failures():
         _, _, series = _read(**given)
@@ -67,7 +59,10 @@ def features(out: Path, **given: Any) -> None:
     click.echo(f"{out}: {len(series.vectors)} windows of {len(series.names)} features", err=True)
 
 
-@cli.command()
+@cli.command(
+    epilog="\b\nExample:\n"
+    "  edge-trainer train --data recordings/pump-1 --healthy 0:400 --out pump-1.edgemodel"
+)
 @recording_options
 @click.option(
     "--healthy",
@@ -102,12 +97,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> None:
-    r"""Train on the healthy part of a recording and write a bundle.
-
-    \b
-    Example:
-        edge-trainer train --data recordings/pump-1 --healthy 0:400 --out pump-1.edgemodel
-    """
+    """Train on the healthy part of a recording and write a bundle."""
     _require_trainer()
     from trainer.fit import FitError
     from trainer.measure import GoldenHistoryError
@@ -120,6 +110,11 @@ def train(
     _require_folder(out, report)
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
         recipe, recording, series = _read(**given)
+        if healthy[1] > len(series.vectors):
+            raise DataError(
+                f"{recording.path}: --healthy is {healthy[0]}:{healthy[1]},"
+                f" allowed: within 0:{len(series.vectors)}, its windows"
+            )
         seed = recipe.fit.seed if seed is None else seed
         order = Order(recipe, healthy, name, bundle_version, seed)
         with epoch_progress() as progress:
@@ -137,7 +132,7 @@ def train(
     click.echo(f"first alarm after it: {first}, of {trained.evaluation.windows} windows")
 
 
-@cli.command()
+@cli.command(epilog="\b\nExample:\n  edge-trainer inspect pump-1.edgemodel")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option(
     "--report",
@@ -146,12 +141,7 @@ def train(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
-    r"""Show what is in a bundle.
-
-    \b
-    Example:
-        edge-trainer inspect pump-1.edgemodel
-    """
+    """Show what is in a bundle."""
     with failures():
         read = Bundle.read(bundle)
         if report is not None:
@@ -237,7 +227,7 @@ def _require_folder(*paths: Path | None) -> None:
     """Refuse before minutes of training what could not be written after them."""
     for path in paths:
         if path is not None and not path.parent.is_dir():
-            raise Failure(f"{path}: there is no folder {path.parent}", os.EX_CANTCREAT)
+            raise Failure(f"{path}: there is no folder {path.parent}", os.EX_UNAVAILABLE)
 
 
 def _print_json(value: object) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from edge_agent.bundle import BundleError
 from edge_agent.pipeline.runtime import RuntimeMissingError
 from edge_agent.plugin import FeatureError, PluginError
-from edge_agent.recordings import RecordingError
+from edge_agent.recordings import ExtraMissingError, RecordingError
 from trainer.data import DataError
 from trainer.recipe import RecipeError
 
@@ -31,10 +31,10 @@ def failures(*more: type[Exception]) -> Iterator[None]:
         yield
     except RecipeError as error:
         raise Failure(str(error), os.EX_USAGE) from error
-    except (PluginError, RuntimeMissingError) as error:
+    except (PluginError, RuntimeMissingError, ExtraMissingError) as error:
         raise Failure(str(error), os.EX_UNAVAILABLE) from error
     except bad_data as error:
         raise Failure(str(error), os.EX_DATAERR) from error
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
-        raise Failure(f"{where}{error.strerror or error}", os.EX_CANTCREAT) from error
+        raise Failure(f"{where}{error.strerror or error}", os.EX_UNAVAILABLE) from error

@@ -40,7 +40,11 @@ def recording_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--unit", help="Unit of the samples, such as g or m/s2."),
         click.option("--hop", type=click.IntRange(1), help="Samples from window to window."),
         click.option("--window", type=click.IntRange(1), help="Samples per window."),
-        click.option("--rate-hz", type=float, help="Samples per second and channel."),
+        click.option(
+            "--rate-hz",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Samples per second and channel.",
+        ),
         click.option(
             "--channels",
             multiple=True,

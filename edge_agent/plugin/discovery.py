@@ -148,7 +148,7 @@ def _record(kind: Kind, name: str) -> PluginRecord:
     else:
         try:
             plugin = points[0].load()
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the others go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             reason = f"importing {points[0].value} raised {type(error).__name__}: {error}"
         else:
             status, reason = _judge(kind, plugin)

@@ -73,6 +73,7 @@ def test_a_record_says_who_provides_the_plugin(install: Install) -> None:
     [
         ("raise RuntimeError('no such chip')", "failed", "raised RuntimeError: no such chip"),
         ("import no_such_module", "failed", "No module named 'no_such_module'"),
+        ("raise SystemExit(3)", "failed", "raised SystemExit: 3"),
         ("Bad = 3", "failed", "no class but 3"),
         ("Other = 3", "failed", "AttributeError"),
         (GOOD + "class Bad: pass", "failed", "class Bad has no api_version, version, options"),

@@ -1,6 +1,7 @@
 """``edge-trainer`` as a user meets it: from a recording to a bundle that a gateway takes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -138,6 +139,8 @@ def test_every_command_helps_with_an_example(edge_trainer: EdgeTrainer, command:
     ended = edge_trainer(*command.split(), "--help")
     assert ended.returncode == 0
     assert f"edge-trainer {command}".strip() in ended.stdout
+    if command:
+        assert re.search(rf"Example:\n +edge-trainer {command}", ended.stdout)
 
 
 # --- what is refused, and how
@@ -165,10 +168,10 @@ def test_a_healthy_part_is_two_whole_numbers(
         (["--rate-hz", "nan"], os.EX_DATAERR, ["rate_hz is nan"]),
         (["--unit", "furlong"], os.EX_DATAERR, ["bearing.npz", "furlong"]),
         (["--healthy", "0:9"], os.EX_DATAERR, ["9 windows", "at least 20"]),
-        (["--healthy", "0:999"], os.EX_DATAERR, ["0:999, allowed: within 0:170"]),
+        (["--healthy", "0:999"], os.EX_DATAERR, ["bearing.npz", "0:999, allowed: within 0:170"]),
         (["--data", "nope.npz"], os.EX_DATAERR, ["nope.npz: does not exist"]),
-        (["--out", "nowhere/b.edgemodel"], os.EX_CANTCREAT, ["nowhere"]),
-        (["--report", "nowhere/r.html"], os.EX_CANTCREAT, ["nowhere"]),
+        (["--out", "nowhere/b.edgemodel"], os.EX_UNAVAILABLE, ["nowhere"]),
+        (["--report", "nowhere/r.html"], os.EX_UNAVAILABLE, ["nowhere"]),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_training(
@@ -213,7 +216,9 @@ def test_a_table_goes_to_a_folder_that_is_there(
     edge_trainer: EdgeTrainer, simulated: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "nowhere" / "t.csv"
-    _refused(edge_trainer("features", "--data", simulated, "--out", out), os.EX_CANTCREAT, str(out))
+    _refused(
+        edge_trainer("features", "--data", simulated, "--out", out), os.EX_UNAVAILABLE, str(out)
+    )
 
 
 def _without(*modules: str) -> list[str]:
