@@ -97,9 +97,13 @@ class Announcer:
             detector=event.detector,
             opened=rfc3339(event.start_ns),
             closed=None if event.end_ns is None else rfc3339(event.end_ns),
-            severity=event.severity,
-            score=result.score,
-            threshold=result.threshold,
+            severity=short(event.severity),
+            score=None if result.score is None else short(result.score),
+            threshold=short(result.threshold),
+            level_score=None if result.level_score is None else short(result.level_score),
+            level_threshold=(
+                None if result.level_threshold is None else short(result.level_threshold)
+            ),
             features=responsible,
             model_sha256=self._sha256,
             **self._session.envelope(

@@ -115,10 +115,14 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
         detector: which detector opened it.
         opened: start of the window in which it opened.
         closed: end of the window in which it closed; null while it is open.
-        severity: largest score / threshold so far.
-        score: of the window of this event.
+        severity: the largest share of its threshold that either detector has reached so far; 1 is
+            just abnormal.
+        score: of the network in the window of this event.
         threshold: of the network's score.
-        features: the most responsible features, largest share first.
+        level_score: of the level detector in this window.
+        level_threshold: of the level detector's score.
+        features: the most responsible features of the detector that is further over its
+            threshold, largest share first.
         model_sha256: the bundle that judged.
     """
 
@@ -133,6 +137,8 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
     severity: float
     score: float | None
     threshold: float
+    level_score: float | None
+    level_threshold: float | None
     features: tuple[Share, ...]
     model_sha256: str
 

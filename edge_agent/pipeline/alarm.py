@@ -101,7 +101,7 @@ class Event:
         end_ns: end of the window in which it closed, None while open.
         opened_index: index of the window in which it opened.
         index: index of the window of this event.
-        severity: largest score / threshold since it opened.
+        severity: largest score / threshold of either detector since it opened.
         features: most responsible features with their share of the score, largest first.
     """
 

@@ -80,6 +80,8 @@ def event(index: int, kind: str = "open", severity: float = 1.5) -> AnomalyEvent
         severity=severity,
         score=3.0,
         threshold=2.0,
+        level_score=None,
+        level_threshold=None,
         features=tuple(Share(f"a_feature_with_a_long_name_{n}", 0.2) for n in range(5)),
     )
 
