@@ -1,9 +1,15 @@
-"""What is known of each asset while the agent runs: written where it happens, read for status."""
+"""What is known of each asset while the agent runs: written where it happens, read for status.
 
+Every change of an asset's state is one line in the log, said here and nowhere else.
+"""
+
+import logging
 from dataclasses import dataclass
 
 from edge_agent.daemon.messages import AssetState
 from edge_agent.plugin import SensorInfo
+
+_log = logging.getLogger(__name__)
 
 _QUIET_PERIODS = 3.0
 _QUIET_AT_LEAST_S = 5.0
@@ -64,15 +70,40 @@ class AssetRecord:
         self.last_block_s = now_s
         self.blocks += 1
         if self.state == "no_data":
-            self.state, self.reason = "running", None
+            self._become("running", None)
 
     def enter(self, state: AssetState, reason: str | None, now_s: float) -> None:
         """Note a change of state; a sensor that runs has from now on to deliver."""
-        self.state, self.reason, self.last_block_s = state, reason, now_s
+        self.last_block_s = now_s
+        self._become(state, reason)
 
     def notice_silence(self, now_s: float) -> None:
         """A sensor that works but delivers nothing is not failed, and not running either."""
         allowed_s = max(_QUIET_AT_LEAST_S, _QUIET_PERIODS * (self.block_interval_s or 0.0))
         quiet_s = now_s - self.last_block_s
         if self.state == "running" and quiet_s > allowed_s:
-            self.state, self.reason = "no_data", f"no block for more than {allowed_s:.0f} s"
+            self._become("no_data", f"no block for more than {allowed_s:.0f} s")
+
+    def _become(self, state: AssetState, reason: str | None) -> None:
+        if (state, reason) == (self.state, self.reason):
+            return  # a device that is tried again every minute is no news every minute
+        self.state, self.reason = state, reason
+        said = self._delivers() if state == "running" else reason
+        level = logging.WARNING if state == "failed" else logging.INFO
+        _log.log(
+            level,
+            "asset %s: sensor %s %s: %s",
+            self.name,
+            self.sensor,
+            state.replace("_", " "),
+            said,
+        )
+
+    def _delivers(self) -> str:
+        """Say what comes from the sensor, and what judges it."""
+        bundle = f"bundle {self.model or 'unknown'}"
+        if self.info is None:
+            return bundle
+        rate = "no rate" if self.info.rate_hz is None else f"{self.info.rate_hz:g} Hz"
+        channels = ", ".join(self.info.channels)
+        return f"channels {channels}; {rate}; unit {self.info.unit or 'unknown'}; {bundle}"

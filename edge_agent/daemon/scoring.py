@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from edge_agent.bundle import LoadedBundle
+from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
+from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.plugin import Block
@@ -19,6 +21,8 @@ _log = logging.getLogger(__name__)
 TICK_S = 1.0
 _LATE = 1.5  # a burst that starts this many periods after the one before is not the next one
 _FINAL = ("ended", "failed", "left_out")
+_DONE = {"open": "opened", "update": "grew worse", "close": "closed"}
+_NAMED = 3  # of the most responsible features, in the log
 
 
 @dataclass(slots=True)
@@ -125,7 +129,6 @@ class ScoringLoop:
         try:
             self._score(watch, delivery.content)
         except Exception as error:  # noqa: BLE001 - one asset's features or model must not stop the others
-            _log.warning("asset %s: scoring: %s", watch.record.name, error)
             watch.sensor.ask_to_stop()
             reason = f"scoring: {type(error).__name__}: {error}"
             watch.record.enter("failed", reason, time.monotonic())
@@ -157,3 +160,21 @@ class ScoringLoop:
         record.anomaly = result.anomaly
         record.last_end_ns = result.end_ns
         watch.last_start_ns = result.start_ns
+        if result.event is not None:
+            _tell(record.name, result, result.event)
+
+
+def _tell(asset: str, result: WindowResult, event: Event) -> None:
+    """Put into the log what a window changed of an anomaly."""
+    responsible = ", ".join(f"{name} {share:.0%}" for name, share in event.features[:_NAMED])
+    _log.log(
+        logging.WARNING if event.kind == "open" else logging.INFO,
+        "asset %s: anomaly %d %s in the window of %s: detector %s, severity %.2f, mostly %s",
+        asset,
+        event.number,
+        _DONE[event.kind],
+        rfc3339(result.start_ns),
+        event.detector,
+        event.severity,
+        responsible or "unknown",
+    )

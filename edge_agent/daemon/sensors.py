@@ -4,7 +4,6 @@ The hand-over is bounded: a sensor that is faster than the scoring waits, and it
 buffer with it. What a device loses then, its plugin marks as a gap.
 """
 
-import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -17,8 +16,6 @@ from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.settings import Asset
 from edge_agent.plugin import Block, EndOfData, Sensor
 from edge_agent.plugin.discovery import PluginError, configure, load
-
-_log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.25  # so soon does a sensor's thread notice that the agent stops
 HANDED_OVER_MAX = 4
@@ -198,7 +195,6 @@ class SensorThread:
         if policy == "probe" and not self._was_open:
             self._enter("left_out", reason)
             return False
-        _log.warning("asset %s: sensor %s: %s", self._asset.name, self._asset.sensor.plugin, reason)
         self._enter("failed", reason)
         if policy == "error":
             self._give_up(f"asset {self._asset.name}: {reason}")

@@ -161,7 +161,6 @@ class Service:
             bundle = models.load(asset.bundle)
             flow = bundle.flow(asset.sensor.range_max)
         except BundleError as error:
-            _log.error("asset %s: %s", asset.name, error)
             record.enter("failed", str(error), time.monotonic())
             AlarmStatement(record, self._session, self._outbox).state()
             return None
@@ -245,12 +244,17 @@ class Service:
         self._save()
         self._keeper.do(lambda: status_file(Path(self._config.state_dir)).unlink(missing_ok=True))
         self._herald.stopped()
-        if not self._link.stop(max(0.1, deadline_s - time.monotonic())):
-            _log.info("%d messages were not sent", len(self._outbox))
+        self._link.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))
         for sensor in sensors:
             sensor.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()
+        _log.info(
+            "stopped after %d windows; messages not sent: %d waiting, %d dropped before",
+            sum(record.windows for record in self._records),
+            len(self._outbox),
+            sum(self._outbox.dropped.values()),
+        )
 
 
 def run_agent(config: Config, password: str | None, *, end_with_data: bool = False) -> None:

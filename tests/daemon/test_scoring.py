@@ -1,3 +1,4 @@
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -134,6 +135,24 @@ def test_an_anomaly_opens_and_closes_with_one_id_and_its_features(bench_of: Benc
     assert first[0].features[0].share == max(share.share for share in first[0].features)
 
 
+def test_the_log_says_when_an_anomaly_opens_grows_worse_and_closes(
+    bench_of: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench_of.add("pump-1", interval_s=0.0, blocks=60, loud_from=20, quiet_from=30)
+    bench_of.run_out()
+    events = bench_of.said(AnomalyEvent)
+    told = [entry for entry in caplog.records if ": anomaly " in entry.getMessage()]
+    assert [entry.levelname == "WARNING" for entry in told] == [e.event == "open" for e in events]
+    for entry, event in zip(told, events, strict=True):
+        done = {"open": "opened", "update": "grew worse", "close": "closed"}[event.event]
+        message = entry.getMessage()
+        assert message.startswith(f"asset pump-1: anomaly {event.number} {done} in the window of ")
+        assert f"detector {event.detector}, severity {event.severity:.2f}, mostly" in message
+    assert f"{events[0].opened}: detector" in told[0].getMessage()
+    assert f"mostly {events[0].features[0].name} " in told[0].getMessage()
+
+
 def test_the_alarm_state_says_what_it_rests_on(bench_of: Bench) -> None:
     watch = bench_of.add("pump-1", interval_s=0.0, blocks=30, loud_from=20)
     bench_of.run_out()
@@ -176,7 +195,7 @@ def test_the_daemon_computes_what_a_replay_computes(bench_of: Bench, tmp_path: P
 
 
 def test_one_assets_broken_flow_does_not_stop_the_others(
-    bench_of: Bench, monkeypatch: pytest.MonkeyPatch
+    bench_of: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = bench_of.add("pump-1", interval_s=0.0, blocks=20)
     sound = bench_of.add("pump-2", interval_s=0.0, blocks=20)
@@ -189,6 +208,7 @@ def test_one_assets_broken_flow_does_not_stop_the_others(
     assert (broken.record.state, sound.record.state) == ("failed", "ended")
     assert "overflowed" in (broken.record.reason or "")
     assert (broken.record.windows, sound.record.windows) == (0, 20)
+    assert caplog.text.count("overflowed") == 1
 
 
 def test_assets_on_one_bundle_share_its_model_but_not_its_state(bench_of: Bench) -> None:

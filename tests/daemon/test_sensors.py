@@ -1,3 +1,4 @@
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import HANDED_OVER_MAX, Change, Handover, SensorThread
 from edge_agent.daemon.settings import Asset, OnFailure, SensorSettings
 from edge_agent.pipeline.block import InputSpec
-from edge_agent.plugin import Block
+from edge_agent.plugin import Block, SensorInfo
 
 NEEDED = InputSpec(
     kind="samples",
@@ -165,6 +166,32 @@ def test_silence_is_told_from_failure() -> None:
     assert (record.state, record.reason) == ("no_data", "no block for more than 30 s")
     record.block_came(140.0)
     assert (record.state, record.reason) == ("running", None)
+
+
+def test_the_log_says_once_what_becomes_of_a_sensor(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    record = AssetRecord("pump-1", "bench", model="samples 1.0.0")
+    record.info = SensorInfo(channels=("x", "y"), rate_hz=1024.0, unit="g")
+    record.enter("running", None, 0.0)
+    record.block_came(1.0)
+    record.notice_silence(100.0)
+    record.notice_silence(101.0)
+    record.block_came(102.0)
+    for now_s in (103.0, 104.0):
+        record.enter("failed", "SensorError: unplugged", now_s)
+    record.enter("ended", "the source has delivered everything", 105.0)
+    said = [
+        (entry.levelname, entry.getMessage().removeprefix("asset pump-1: sensor bench "))
+        for entry in caplog.records
+    ]
+    running = ("INFO", "running: channels x, y; 1024 Hz; unit g; bundle samples 1.0.0")
+    assert said == [
+        running,
+        ("INFO", "no data: no block for more than 5 s"),
+        running,
+        ("WARNING", "failed: SensorError: unplugged"),
+        ("INFO", "ended: the source has delivered everything"),
+    ]
 
 
 def test_a_failed_sensor_is_not_silent_but_failed() -> None:

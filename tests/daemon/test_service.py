@@ -1,3 +1,4 @@
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -58,3 +59,19 @@ def test_an_agent_that_lost_a_thread_ends_with_a_reason(
     monkeypatch.setattr(MqttLink, "_connect_and_serve", fail)
     with pytest.raises(AgentFailed, match="thread mqtt failed: RuntimeError: out of file"):
         run_agent(load_config(write_config()), None)
+
+
+def test_the_log_ends_with_what_was_done_and_what_was_not_sent(
+    write_config: WriteConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    signals: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("edge_agent.daemon.service._LAST_CALL_S", 0.0)
+    caplog.set_level(logging.INFO)
+    path = write_config()
+    options = "[asset.sensor.options]\ninterval_s = 0.0\nblocks = 120\n"
+    path.write_text(f"{path.read_text()}{options}[mqtt]\nport = 1\nqueue_max = 100\n")
+    run_agent(load_config(path), None, end_with_data=True)
+    (last,) = [m for m in caplog.messages if m.startswith("stopped")]
+    assert last == "stopped after 120 windows; messages not sent: 100 waiting, 20 dropped before"
