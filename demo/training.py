@@ -13,7 +13,7 @@ from demo.screen import Screen
 from demo.story import Story
 from edge_agent.bundle import SUFFIX, Bundle, BundleError
 
-_PROGRESS = ("features:", "epoch ")
+_PROGRESS = ("features:", "epoch ", "converting", "checking", "evaluating")
 _TICK_S = 0.5
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import settings
 from numpy.typing import NDArray
 
 from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle, make_golden
@@ -28,10 +27,6 @@ from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 from edge_agent.pipeline.window import Window
-
-# How long an example takes says more about the machine's other work than about the code.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 GOLDEN = Path(__file__).parent / "golden"
 RATE_HZ = 1024.0

@@ -15,7 +15,7 @@ from edge_agent.recordings import Recording, RecordingOptions, open_recording
 from trainer.data import DataError, Series, input_spec, read_series
 from trainer.failures import Failure, failures
 from trainer.options import HealthyRange, recording_options
-from trainer.progress import epoch_progress, window_progress
+from trainer.progress import epoch_progress, show_stage, window_progress
 from trainer.recipe import Recipe, load_recipe, recipe_names
 from trainer.table import write_table
 from trainer.whole_file import write_whole
@@ -118,7 +118,7 @@ def train(
         seed = recipe.fit.seed if seed is None else seed
         order = Order(recipe, healthy, name, bundle_version, seed)
         with epoch_progress() as progress:
-            trained = run_training(order, recording, series, progress)
+            trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)
         if report is not None:
             write_whole(report, trained.report)

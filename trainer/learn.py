@@ -15,6 +15,7 @@ from trainer.quantize import ExportedModel, Quantization, export_variants
 from trainer.recipe import Recipe
 
 Progress = Callable[[int, int, float, float | None], None]
+Stage = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def learn(
     healthy: tuple[int, int],
     seed: int = 0,
     progress: Progress | None = None,
+    stage: Stage = lambda _: None,
 ) -> Learned:
     """Fit, export and calibrate.
 
@@ -58,6 +60,7 @@ def learn(
         healthy: the windows [first, last) that are known to be healthy.
         seed: of all random numbers.
         progress: called after each epoch of the fit.
+        stage: told what begins after the fit.
 
     Raises:
         DataError: the healthy part does not do.
@@ -73,6 +76,7 @@ def learn(
         ready.segments(),
         progress,
     )
+    stage("converting and calibrating")
     wanted: list[Quantization] = list(dict.fromkeys((recipe.quantization, "float32")))
     exported = export_variants(network, wanted, ready.seen)
     return Learned(

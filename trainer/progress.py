@@ -25,6 +25,12 @@ def window_progress(label: str) -> Iterator[Callable[[int, int | None], None]]:
         click.echo(err=True)
 
 
+def show_stage(name: str) -> None:
+    """Show what a long command does now."""
+    if sys.stderr.isatty():
+        click.echo(f"\n{name} ...", nl=False, err=True)
+
+
 @contextmanager
 def epoch_progress() -> Iterator[Callable[[int, int, float, float | None], None]]:
     """Yield what shows how the fit goes."""

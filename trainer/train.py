@@ -27,7 +27,7 @@ from trainer.evaluate import (
     run,
 )
 from trainer.kinds import level_columns
-from trainer.learn import Detector, Progress, learn
+from trainer.learn import Detector, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
 from trainer.quantize import check_model
 from trainer.recipe import Recipe
@@ -58,7 +58,11 @@ class Trained:
 
 
 def train(
-    order: Order, recording: Recording, series: Series, progress: Progress | None = None
+    order: Order,
+    recording: Recording,
+    series: Series,
+    progress: Progress | None = None,
+    stage: Stage = lambda _: None,
 ) -> Trained:
     """Fit, quantize, calibrate, evaluate and pack.
 
@@ -67,6 +71,7 @@ def train(
         recording: read again for the raw golden windows.
         series: its feature vectors.
         progress: called after each epoch of the fit.
+        stage: told what begins after the fit.
 
     Raises:
         DataError: the healthy part does not do.
@@ -76,9 +81,11 @@ def train(
         BundleError: the finished bundle does not behave as it was recorded to.
     """
     recipe, healthy = order.recipe, order.healthy
-    learned = learn(recipe, series, healthy, order.seed, progress)
+    learned = learn(recipe, series, healthy, order.seed, progress, stage)
     ready, shipped = learned.ready, learned.shipped
+    stage("checking the model in every runtime")
     gate = check_model(shipped.exported, learned.network, ready.seen)
+    stage("evaluating the whole recording")
     results = run(shipped.spec, shipped.model, series)
     in_float = run(learned.in_float.spec, learned.in_float.model, series)
     evaluation = _evaluate(shipped, series, order, ready, (results, in_float))
