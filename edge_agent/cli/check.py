@@ -26,11 +26,13 @@ def check_command(config: Path, *, offline: bool, as_json: bool) -> int:
     for problem in findings.problems:
         click.echo(f"error: {problem}", err=True)
     if findings.problems:
-        click.echo(f"{config}: {len(findings.problems)} problem(s)", err=True)
+        n = len(findings.problems)
+        click.echo(f"{config}: {n} problem{'' if n == 1 else 's'}", err=True)
         return exit_codes.CONFIGURATION
     print_table(
         ("asset", "sensor", "bundle", "sensor opened"),
         [(a.name, a.sensor, a.bundle, "yes" if a.opened else "no") for a in findings.assets],
     )
-    click.echo(f"{config}: ok")
+    limit = ", but only under systemd: started otherwise, run refuses it"
+    click.echo(f"{config}: ok{limit if findings.needs_systemd else ''}")
     return exit_codes.OK

@@ -31,6 +31,7 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
         print_error(f"{config}: {error.key}: found {error.found}; allowed: {error.allowed}")
         return exit_codes.CONFIGURATION
 
+    from edge_agent.daemon.keep import USABLE_FOLDER
     from edge_agent.daemon.service import AgentFailed, AlreadyRunningError, run_agent
     from edge_agent.pipeline.runtime import RuntimeMissingError
 
@@ -38,7 +39,7 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
         run_agent(settings, password, end_with_data=end_with_data)
     except OSError as error:
         where = f"{error.filename or settings.state_dir}: {error.strerror}"
-        print_error(f"{config}: state_dir: found {where}; allowed: a folder that can be written")
+        print_error(f"{config}: state_dir: found {where}; allowed: {USABLE_FOLDER}")
         return exit_codes.CONFIGURATION
     except AlreadyRunningError as error:
         print_error(str(error))

@@ -11,10 +11,11 @@ from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.config import Draft, config_folder, is_file, read_draft, rows_of
 from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
+from edge_agent.daemon.keep import USABLE_FOLDER, why_unusable
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.problems import Problem, is_secret
 from edge_agent.daemon.sensors import open_sensor
-from edge_agent.daemon.settings import Asset
+from edge_agent.daemon.settings import Asset, Config
 from edge_agent.pipeline.runtime import RuntimeMissingError
 from edge_agent.plugin import SensorError, SensorInfo
 from edge_agent.plugin.discovery import PluginError, configure, load
@@ -45,7 +46,7 @@ class CheckedAsset(msgspec.Struct, frozen=True, kw_only=True):
     opened: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Findings:
     """What a check found.
 
@@ -53,11 +54,13 @@ class Findings:
         problems: the agent would not start, or not watch an asset.
         warnings: it would start, and go on trying.
         assets: those without a problem.
+        needs_systemd: outside systemd the agent would not start.
     """
 
     problems: list[Problem]
     warnings: list[Problem]
     assets: list[CheckedAsset]
+    needs_systemd: bool = False
 
 
 def check_config(path: Path, *, offline: bool = False) -> Findings:
@@ -85,13 +88,25 @@ def check_config(path: Path, *, offline: bool = False) -> Findings:
         if index not in draft.assets and isinstance(row, dict):
             _check_parts(row, f"asset[{index}]", draft, models)
     if draft.config is not None:
-        for read in (read_password, check_certificates):
-            try:
-                read(draft.config.mqtt)
-            except CredentialError as error:
-                problem = draft.sources.problem(error.key, error.found, error.allowed)
-                (findings.warnings if error.only_at_run_time else draft.problems).append(problem)
+        _check_surroundings(draft, draft.config, findings)
     return findings
+
+
+def _check_surroundings(draft: Draft, config: Config, findings: Findings) -> None:
+    """Look at what ``run`` needs besides the assets."""
+    unusable = why_unusable(Path(config.state_dir))
+    if unusable is not None:
+        draft.report("state_dir", unusable, USABLE_FOLDER)
+    for read in (read_password, check_certificates):
+        try:
+            read(config.mqtt)
+        except CredentialError as error:
+            problem = draft.sources.problem(error.key, error.found, error.allowed)
+            if error.only_at_run_time:
+                findings.needs_systemd = True
+                findings.warnings.append(problem)
+            else:
+                draft.problems.append(problem)
 
 
 class _AssetCheck:

@@ -51,7 +51,7 @@ def read_password(mqtt: Mqtt, environment: Mapping[str, str] = os.environ) -> st
         if folder is None:
             raise CredentialError(
                 "mqtt.password_credential",
-                "no credentials directory; systemd provides it (LoadCredential=)",
+                "no credentials directory, which only systemd provides (LoadCredential=)",
                 only_at_run_time=True,
             )
         return _first_line("mqtt.password_credential", Path(folder) / mqtt.password_credential)

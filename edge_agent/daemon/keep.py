@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ from edge_agent.pipeline.state import FlowState
 _log = logging.getLogger(__name__)
 
 FORMAT = 1
+USABLE_FOLDER = "a folder that can be written"
 
 
 class SavedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +92,39 @@ class StateDirectory:
     def _file(self, asset: str) -> Path:
         # "." and ".." are valid names of assets, but not of files.
         return self.path / "assets" / f"{asset}.state"
+
+
+def why_unusable(path: Path) -> str | None:
+    """Say what would keep an agent from using ``path`` as its folder; None where nothing would.
+
+    Tries it, as no permission tells of a file system that is read-only or full, and leaves
+    nothing behind.
+    """
+    for folder in (path, path / "assets"):
+        try:
+            with tempfile.TemporaryDirectory(dir=_nearest(folder)):
+                pass
+        except OSError as error:
+            return f"{folder}: {error.strerror}"
+    lock = path / "lock"
+    try:
+        lock.open("r+b").close()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{lock}: {error.strerror}"
+    return None
+
+
+def _nearest(folder: Path) -> Path:
+    """Return ``folder``, or what it would be created in. Raises OSError."""
+    while True:
+        try:
+            folder.lstat()
+        except FileNotFoundError:
+            folder = folder.parent
+        else:
+            return folder
 
 
 def replace_file(file: Path, content: bytes, *, durable: bool) -> None:

@@ -9,6 +9,7 @@ EdgeAgent = Callable[..., Any]
 
 SOUND = """\
 gateway = "gw-1"
+state_dir = "state"
 [mqtt]
 host = "127.0.0.1"
 [[asset]]
@@ -42,12 +43,12 @@ def test_a_sound_configuration_is_ok(edge_agent: EdgeAgent, config: Path) -> Non
         ('"gw-1"', '"gw 1"', "line 1, gateway", '"gw 1"', "[A-Za-z0-9_.-]{1,64}"),
         ('"gw-1"', '"rollouts"', "line 1, gateway", '"rollouts"', "not reserved"),
         ('"gw-1"', '"gw-1', "line 1", "illegal character", "TOML"),
-        ('host = "127.0.0.1"', "port = 99999", "line 3, mqtt.port", "99999", "1 to 65535"),
-        ('host = "127.0.0.1"', 'tls = "yes"', "line 3, mqtt.tls", '"yes"', "true or false"),
-        ('"samples.edge', '"none.edge', "line 6, asset[0].bundle", "no file", "an .edgemodel"),
-        ('"bench"', '"bnch"', "line 8, asset[0].sensor.plugin", "'bnch'", "installed"),
-        ("1024", '"fast"', "line 9, asset[0].sensor.options", "'fast'", "README"),
-        ("1024", "4096", "line 7, asset[0].sensor", "4096", "fits samples.edgemodel"),
+        ('host = "127.0.0.1"', "port = 99999", "line 4, mqtt.port", "99999", "1 to 65535"),
+        ('host = "127.0.0.1"', 'tls = "yes"', "line 4, mqtt.tls", '"yes"', "true or false"),
+        ('"samples.edge', '"none.edge', "line 7, asset[0].bundle", "no file", "an .edgemodel"),
+        ('"bench"', '"bnch"', "line 9, asset[0].sensor.plugin", "'bnch'", "installed"),
+        ("1024", '"fast"', "line 10, asset[0].sensor.options", "'fast'", "README"),
+        ("1024", "4096", "line 8, asset[0].sensor", "4096", "fits samples.edgemodel"),
     ],
 )
 def test_ten_wrong_configurations_say_where_what_was_found_and_what_is_allowed(
@@ -74,6 +75,7 @@ def test_all_mistakes_are_said_in_one_go(edge_agent: EdgeAgent, config: Path) ->
         """\
 gatway = "gw-1"
 gateway = "desired"
+state_dir = "state"
 [mqtt]
 port = 0
 user = "u"
@@ -95,7 +97,7 @@ sensor = { plugin = "bench", options = { rate_hz = 1 } }
     ran = edge_agent("check", "--config", config)
     assert ran.code == 78
     assert ran.err.count("error: ") == 11
-    assert ran.err.endswith("11 problem(s)\n")
+    assert ran.err.endswith("11 problems\n")
 
 
 def test_the_findings_are_json_on_request(edge_agent: EdgeAgent, config: Path) -> None:
@@ -114,12 +116,16 @@ def test_run_refuses_what_check_refuses(edge_agent: EdgeAgent, config: Path) -> 
     assert "did you mean gateway?" in ran.err
 
 
-def test_run_without_a_state_directory_says_so(edge_agent: EdgeAgent, config: Path) -> None:
+@pytest.mark.parametrize(("command", "end"), [("run", "\n"), ("check", ": 1 problem\n")])
+def test_a_state_directory_that_cannot_be_is_refused(
+    edge_agent: EdgeAgent, config: Path, command: str, end: str
+) -> None:
     config.with_name("state").write_text("a file")
-    config.write_text('state_dir = "state"\n' + SOUND)
-    ran = edge_agent("run", "--config", config)
+    ran = edge_agent(command, "--config", config)
     assert ran.code == 78
-    assert "state_dir" in ran.err
+    assert "state_dir: found " in ran.err
+    assert "; allowed: a folder that can be written\n" in ran.err
+    assert ran.err.endswith(end)
 
 
 def test_run_without_its_password_says_where_it_should_be(
@@ -131,3 +137,16 @@ def test_run_without_its_password_says_where_it_should_be(
     ran = edge_agent("run", "--config", config)
     assert ran.code == 78
     assert "mqtt.password_env" in ran.err
+
+
+def test_a_credential_of_systemd_is_ok_with_a_clear_word_on_what_run_does_without(
+    edge_agent: EdgeAgent, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    added = '[mqtt]\nusername = "u"\npassword_credential = "mqtt"\n'
+    config.write_text(SOUND.replace("[mqtt]\n", added))
+    checked, ran = (edge_agent(command, "--config", config) for command in ("check", "run"))
+    assert (checked.code, ran.code) == (0, 78)
+    assert "only systemd provides" in checked.err
+    assert "only systemd provides" in ran.err
+    assert checked.out.endswith("ok, but only under systemd: started otherwise, run refuses it\n")

@@ -11,6 +11,7 @@ WriteConfig = Callable[..., Path]
 
 SOUND = """\
 gateway = "gw-1"
+state_dir = "state"
 [[asset]]
 name = "pump-1"
 bundle = "samples.edgemodel"
@@ -43,7 +44,7 @@ def test_offline_the_sensor_is_left_alone(check: CheckText) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "found", "allowed"),
     [
-        ('unit = "m/s2"\n', "line 7, asset[0].sensor.unit", "'g'", "samples.edgemodel"),
+        ('unit = "m/s2"\n', "line 8, asset[0].sensor.unit", "'g'", "samples.edgemodel"),
         ("[asset.sensor.options]\nrate_hz = 2048\n", "asset[0].sensor", "2048", "edgemodel"),
         ('[asset.sensor.options]\nunit = "V"\n', "asset[0].sensor", "'V'", "edgemodel"),
         ('[asset.sensor.options]\nchannels = ["y","z"]\n', "asset[0].sensor", "'x'", "edgemodel"),
@@ -132,7 +133,7 @@ def test_an_option_that_may_be_a_secret_is_not_shown(check: CheckText) -> None:
 def test_problems_of_the_file_and_of_what_it_names_come_together(check: CheckText) -> None:
     findings = check("[asset.sensor.options]\nratehz = 1\n[mqtt]\nport = 0\n")
     where = [problem.where for problem in findings.problems]
-    assert where == ["line 10, mqtt.port", "line 7, asset[0].sensor.options"]
+    assert where == ["line 11, mqtt.port", "line 8, asset[0].sensor.options"]
 
 
 def test_a_password_that_is_not_there_is_a_problem(
@@ -152,6 +153,22 @@ def test_a_systemd_credential_can_only_be_warned_of(
     findings = check('[mqtt]\nusername = "u"\npassword_credential = "mqtt"\n')
     assert findings.problems == []
     assert len(findings.warnings) == 1
+    assert findings.needs_systemd
+
+
+def test_a_state_directory_that_cannot_be_created_is_a_problem(write_config: WriteConfig) -> None:
+    path = write_config(SOUND.replace('"state"', '"file/state"'))
+    path.with_name("file").write_text("")
+    (problem,) = check_config(path).problems
+    assert problem.where == "line 2, state_dir"
+    assert "Not a directory" in problem.found
+
+
+def test_a_check_leaves_nothing_behind(write_config: WriteConfig) -> None:
+    path = write_config(SOUND.replace('"state"', '"new/state"'))
+    before = sorted(path.parent.rglob("*"))
+    assert check_config(path).problems == []
+    assert sorted(path.parent.rglob("*")) == before
 
 
 def test_a_damaged_bundle_is_named(write_config: WriteConfig) -> None:

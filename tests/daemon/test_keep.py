@@ -1,9 +1,11 @@
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from edge_agent.daemon.keep import StateDirectory, replace_file
+from edge_agent.daemon.keep import StateDirectory, replace_file, why_unusable
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
@@ -107,3 +109,33 @@ def test_a_state_of_another_format_is_not_loaded(tmp_path: Path, state: FlowStat
     raw = msgspec.msgpack.decode(file.read_bytes())
     file.write_bytes(msgspec.msgpack.encode({**raw, "format": 2}))
     assert directory.load("pump-1", SHA) is None
+
+
+@pytest.mark.parametrize("name", ["", "assets", "lock"])
+def test_a_folder_is_unusable_as_the_agent_would_find_it(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "state"
+    directory = StateDirectory(folder)
+    assert directory.lock()
+    assert why_unusable(folder) is None  # also while an agent works there
+    directory.close()
+    shutil.rmtree(folder)
+    if name == "lock":
+        (folder / name).mkdir(parents=True)
+    else:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("in the way")
+    assert str(folder) in (why_unusable(folder) or "")
+    with pytest.raises(OSError, match="state"):
+        StateDirectory(folder).lock()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "link"])
+def test_a_folder_that_cannot_be_created_is_unusable(tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    assert why_unusable(tmp_path / name) is not None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_unusable(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "Permission denied" in (why_unusable(tmp_path / "state") or "")
