@@ -1,6 +1,5 @@
 """``edge-agent check``: everything that can be known to be wrong before the agent runs."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,15 @@ from edge_agent.daemon.config import Draft, config_folder, is_file, read_draft, 
 from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
 from edge_agent.daemon.keep import USABLE_FOLDER, why_unusable
 from edge_agent.daemon.models import Models
-from edge_agent.daemon.problems import Problem, is_secret
+from edge_agent.daemon.plugin_problems import plugin_problems
+from edge_agent.daemon.problems import Problem
 from edge_agent.daemon.sensors import open_sensor
 from edge_agent.daemon.settings import Asset, Config
 from edge_agent.pipeline.runtime import RuntimeMissingError
 from edge_agent.plugin import SensorError, SensorInfo
-from edge_agent.plugin.discovery import PluginError, configure, load
 
 _FORGIVING = ("ignore", "probe")
-_USABLE = "an installed sensor plugin that works"
-_SEE_README = "see the plugin's README"
 _WORKING_BUNDLE = "a bundle that works here"
-_OPTION = re.compile(r"option '([^']*)'")
-_FOUND = re.compile(r": found .*$", re.DOTALL)
 
 
 class CheckedAsset(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +153,7 @@ class _AssetCheck:
 
     def _check_plugin(self) -> bool:
         settings = self._asset.sensor
-        problems = _plugin_problems(settings.plugin, settings.options)
+        problems = plugin_problems(settings.plugin, settings.options)
         for key, found, allowed in problems:
             (self._found if key == "sensor.plugin" else self._problem)(key, found, allowed)
         return not problems
@@ -219,26 +214,5 @@ def _check_parts(row: dict[str, Any], where: str, draft: Draft, models: Models) 
     if not isinstance(sensor, dict) or not isinstance(name, str) or not name:
         return
     options = sensor.get("options", {})
-    for key, found, allowed in _plugin_problems(name, options if isinstance(options, dict) else {}):
+    for key, found, allowed in plugin_problems(name, options if isinstance(options, dict) else {}):
         draft.report(f"{where}.{key}", found, allowed)
-
-
-def _plugin_problems(name: str, options: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return key below the asset, found and allowed of all that is wrong with a sensor's plugin."""
-    try:
-        load("sensors", name)
-    except PluginError as error:
-        return [("sensor.plugin", str(error), _USABLE)]
-    try:
-        configure("sensors", name, options)
-    except PluginError as error:
-        return [("sensor.options", _discreet(said), _SEE_README) for said in error.problems]
-    return []
-
-
-def _discreet(sentence: str) -> str:
-    """Cut the value out of a sentence about an option that may be a secret."""
-    option = _OPTION.search(sentence)
-    if option is not None and is_secret(option[1]):
-        return _FOUND.sub(": found a value (not shown)", sentence)
-    return sentence

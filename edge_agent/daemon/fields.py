@@ -24,7 +24,7 @@ def convert(table: Mapping[str, Any], struct: type[S], path: str, report: Report
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     sound = True
     for key in sorted(table.keys() - fields.keys()):
-        report(_join(path, key), "an unknown key", _nearest(key, list(fields)))
+        report(_join(path, key), "an unknown key", nearest(key, list(fields)))
         sound = False
     values: dict[str, Any] = {}
     for key, field in fields.items():
@@ -90,7 +90,8 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _nearest(key: str, allowed: list[str]) -> str:
+def nearest(key: str, allowed: list[str]) -> str:
+    """Name all that is ``allowed``, first what was probably meant by ``key``."""
     import difflib
 
     near = difflib.get_close_matches(key, allowed, n=3, cutoff=0.6)

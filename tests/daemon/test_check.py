@@ -48,8 +48,13 @@ def test_offline_the_sensor_is_left_alone(check: CheckText) -> None:
         ("[asset.sensor.options]\nrate_hz = 2048\n", "asset[0].sensor", "2048", "edgemodel"),
         ('[asset.sensor.options]\nunit = "V"\n', "asset[0].sensor", "'V'", "edgemodel"),
         ('[asset.sensor.options]\nchannels = ["y","z"]\n', "asset[0].sensor", "'x'", "edgemodel"),
-        ("[asset.sensor.options]\nratehz = 1\n", "asset[0].sensor.options", "ratehz", "README"),
-        ("[asset.sensor.options]\nrate_hz = true\n", "asset[0].sensor.options", "rate_hz", ""),
+        (
+            "[asset.sensor.options]\nratehz = 1\n",
+            "asset[0].sensor.options",
+            "'ratehz'",
+            "mean rate_hz? ",
+        ),
+        ("[asset.sensor.options]\nrate_hz = true\n", "asset[0].sensor.options", "rate_hz", "float"),
     ],
 )
 def test_a_sensor_that_does_not_fit_is_named(
@@ -63,7 +68,11 @@ def test_a_sensor_that_does_not_fit_is_named(
 
 @pytest.mark.parametrize(
     ("plugin", "word"),
-    [("none", "available are"), ("broken", "the driver is missing"), ("outdated", "API")],
+    [
+        ("none", "which is not installed"),
+        ("broken", "the driver is missing"),
+        ("outdated", "API"),
+    ],
 )
 def test_a_plugin_that_cannot_be_used_is_named(
     write_config: WriteConfig, plugin: str, word: str
