@@ -5,17 +5,11 @@ from typing import Any
 
 from edge_agent.daemon.fields import nearest
 from edge_agent.daemon.problems import is_secret
-from edge_agent.plugin.discovery import PluginError, configure, load
+from edge_agent.plugin import PluginError, PluginProblem, configure, load
 
 _SEE_README = "see the plugin's README"
-_MISSING = re.compile(r"^no sensor plugin .* is installed: available are (?P<names>.*)$", re.DOTALL)
-_UNUSABLE = re.compile(
-    r"^sensor plugin '.*?' (?P<found>of .*) \(others installed: (?P<names>.*)\)$", re.DOTALL
-)
-_UNKNOWN = re.compile(r"^unknown option '(?P<key>.*)': allowed are (?P<names>.*)$", re.DOTALL)
-_WRONG = re.compile(r"^option '(?P<key>[^']*)': (?P<rule>.*?): found (?P<value>.*)$", re.DOTALL)
+# How msgspec says which type it wants; a plugin's own rules may be worded in any way.
 _EXPECTED = re.compile(r"^expected (?P<allowed>.*?)(, got `\w+`)?(?P<at> at .*)?$", re.DOTALL)
-_ABSENT = re.compile(r"^option '(?P<key>[^']*)' is missing$")
 
 
 def plugin_problems(name: str, options: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -26,45 +20,29 @@ def plugin_problems(name: str, options: dict[str, Any]) -> list[tuple[str, str, 
     try:
         load("sensors", name)
     except PluginError as error:
-        return [("sensor.plugin", *_of_plugin(name, str(error)))]
+        return [
+            ("sensor.plugin", problem.found, _choices(name, problem)) for problem in error.problems
+        ]
     try:
         configure("sensors", name, options)
     except PluginError as error:
-        prefix = f"sensor plugin {name!r}: "
-        return [
-            ("sensor.options", *_of_option(said.removeprefix(prefix))) for said in error.problems
-        ]
+        return [("sensor.options", *_of_option(problem, options)) for problem in error.problems]
     return []
 
 
-def _of_plugin(name: str, said: str) -> tuple[str, str]:
-    missing = _MISSING.match(said)
-    if missing is not None:
-        return f"{name!r}, which is not installed", nearest(name, missing["names"].split(", "))
-    unusable = _UNUSABLE.match(said)
-    if unusable is not None:
-        return (
-            f"{name!r} {unusable['found']}",
-            f"one that works; others installed: {unusable['names']}",
-        )
-    return said, "an installed sensor plugin that works"
+def _choices(meant: str, problem: PluginProblem) -> str:
+    if problem.choices:
+        return nearest(meant, list(problem.choices))
+    return problem.rule or _SEE_README
 
 
-def _of_option(said: str) -> tuple[str, str]:
-    unknown = _UNKNOWN.match(said)
-    if unknown is not None:
-        return f"unknown option {unknown['key']!r}", nearest(
-            unknown["key"], unknown["names"].split(", ")
-        )
-    absent = _ABSENT.match(said)
-    if absent is not None:
-        return f"nothing for option {absent['key']!r}", "a value; it is required"
-    wrong = _WRONG.match(said)
-    if wrong is None:
-        return said, _SEE_README
-    found = f"option {wrong['key']!r}: "
-    found += "a value (not shown)" if is_secret(wrong["key"]) else wrong["value"]
-    expected = _EXPECTED.match(wrong["rule"])
+def _of_option(problem: PluginProblem, options: dict[str, Any]) -> tuple[str, str]:
+    option = problem.option
+    if option is None or option not in options or problem.choices:
+        return problem.found, _choices(option or "", problem)
+    shown = "a value (not shown)" if is_secret(option) else repr(options[option])
+    found = f"{problem.found}: {shown}"
+    expected = _EXPECTED.match(problem.rule)
     if expected is None:  # a rule that may repeat the value
         return found, _SEE_README
     return found, f"{expected['allowed'].replace('`', '')}{expected['at'] or ''}; {_SEE_README}"

@@ -3,6 +3,7 @@
 from edge_agent.plugin.block import Block
 from edge_agent.plugin.discovery import (
     PluginError,
+    PluginProblem,
     PluginRecord,
     configure,
     discover,
@@ -36,6 +37,7 @@ __all__ = [
     "FeatureInput",
     "NoOptions",
     "PluginError",
+    "PluginProblem",
     "PluginRecord",
     "Sensor",
     "SensorError",

@@ -24,16 +24,35 @@ _METHODS: dict[Kind, tuple[str, ...]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PluginProblem:
+    """One thing that is wrong with a plugin or its options.
+
+    Attributes:
+        sentence: all of it, with the value of the option.
+        found: what was found, without that value.
+        option: name of the option that is wrong; None: it is the plugin.
+        choices: the names there are, where one of them was meant.
+        rule: what was expected instead; empty where ``choices`` say it.
+    """
+
+    sentence: str
+    found: str
+    option: str | None = None
+    choices: tuple[str, ...] = ()
+    rule: str = ""
+
+
 class PluginError(Exception):
     """A plugin is missing, cannot be used, or was given wrong options.
 
     Attributes:
-        problems: everything that is wrong, one sentence each; the message joins them.
+        problems: everything that is wrong; the message joins their sentences.
     """
 
-    def __init__(self, *problems: str) -> None:
-        """Say what is wrong in one or more sentences."""
-        super().__init__("; ".join(problems))
+    def __init__(self, *problems: PluginProblem) -> None:
+        """Say what is wrong."""
+        super().__init__("; ".join(problem.sentence for problem in problems))
         self.problems = problems
 
 
@@ -78,17 +97,28 @@ def load(kind: Kind, name: str) -> type[Sensor] | type[Feature]:
     """
     registered = _registered()[kind]
     if name not in registered:
+        names = tuple(sorted(registered))
         raise PluginError(
-            f"no {_singular(kind)} plugin {name!r} is installed: "
-            f"available are {', '.join(sorted(registered)) or 'none'}"
+            PluginProblem(
+                f"no {_singular(kind)} plugin {name!r} is installed: "
+                f"available are {', '.join(names) or 'none'}",
+                found=f"{name!r}, which is not installed",
+                choices=names,
+            )
         )
     record = _record(kind, name)
     if record.plugin is None:
         others = ", ".join(sorted(registered.keys() - {name})) or "none"
+        found = (
+            f"{name!r} of {record.distribution} {record.distribution_version} is "
+            f"{record.status}: {record.reason}"
+        )
         raise PluginError(
-            f"{_singular(kind)} plugin {name!r} of {record.distribution} "
-            f"{record.distribution_version} is {record.status}: {record.reason} "
-            f"(others installed: {others})"
+            PluginProblem(
+                f"{_singular(kind)} plugin {found} (others installed: {others})",
+                found=found,
+                rule=f"one that works; others installed: {others}",
+            )
         )
     return record.plugin
 
@@ -107,13 +137,13 @@ def configure(kind: Kind, name: str, options: Mapping[str, Any]) -> msgspec.Stru
     """
     struct = load(kind, name).options
     plugin = f"{_singular(kind)} plugin {name!r}"
-    problems = tuple(f"{plugin}: {problem}" for problem in _problems(struct, options))
+    problems = list(_problems(plugin, struct, options))
     if problems:
         raise PluginError(*problems)
     try:
         return msgspec.convert(dict(options), struct)
     except msgspec.ValidationError as error:  # what the struct itself says of the combination
-        raise PluginError(f"{plugin}: {error}") from error
+        raise PluginError(PluginProblem(f"{plugin}: {error}", found=str(error))) from error
 
 
 def rescan() -> None:
@@ -199,21 +229,39 @@ def _flaw(kind: Kind, plugin: type) -> str | None:
     return None
 
 
-def _problems(struct: type[msgspec.Struct], options: Mapping[str, Any]) -> Iterator[str]:
+def _problems(
+    plugin: str, struct: type[msgspec.Struct], options: Mapping[str, Any]
+) -> Iterator[PluginProblem]:
     """Check each option by itself, so that all wrong ones are named at once."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     allowed = ", ".join(fields) or "none"
     for key, value in options.items():
         if key not in fields:
-            yield f"unknown option {key!r}: allowed are {allowed}"
+            yield PluginProblem(
+                f"{plugin}: unknown option {key!r}: allowed are {allowed}",
+                found=f"unknown option {key!r}",
+                option=key,
+                choices=tuple(fields),
+            )
             continue
         try:
             msgspec.convert(value, fields[key].type)
         except msgspec.ValidationError as error:
-            yield f"option {key!r}: {_lowered(error)}: found {value!r}"
+            rule = _lowered(error)
+            yield PluginProblem(
+                f"{plugin}: option {key!r}: {rule}: found {value!r}",
+                found=f"option {key!r}",
+                option=key,
+                rule=rule,
+            )
     for key, field in fields.items():
         if field.required and key not in options:
-            yield f"option {key!r} is missing"
+            yield PluginProblem(
+                f"{plugin}: option {key!r} is missing",
+                found=f"nothing for option {key!r}",
+                option=key,
+                rule="a value; it is required",
+            )
 
 
 def _lowered(error: msgspec.ValidationError) -> str:

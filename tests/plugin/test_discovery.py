@@ -173,7 +173,8 @@ def test_a_wrong_option_is_refused_with_key_found_and_allowed(
     install("my-features", GOOD, good="Good")
     with pytest.raises(PluginError) as caught:
         configure("features", "good", options)
-    assert caught.value.problems == (f"feature plugin 'good': {problem}",)
+    sentences = [found.sentence for found in caught.value.problems]
+    assert sentences == [f"feature plugin 'good': {problem}"]
 
 
 def test_all_wrong_options_are_named_at_once(install: Install) -> None:
