@@ -86,10 +86,11 @@ class Herald:
         )
 
     def _assets(self) -> tuple[AssetStatus, ...]:
-        return tuple(_asset(record) for record in self._records)
+        return tuple(asset_status(record) for record in self._records)
 
 
-def _asset(record: AssetRecord) -> AssetStatus:
+def asset_status(record: AssetRecord) -> AssetStatus:
+    """Return what the gateway's status says of an asset now."""
     info = record.info
     return AssetStatus(
         name=record.name,

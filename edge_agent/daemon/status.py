@@ -9,8 +9,9 @@ from typing import Literal
 import msgspec
 
 from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.birth import asset_status
 from edge_agent.daemon.keep import replace_file
-from edge_agent.daemon.messages import AssetState
+from edge_agent.daemon.messages import AssetStatus
 from edge_agent.daemon.mqtt import LinkState
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
@@ -21,18 +22,9 @@ RUN_DIRECTORY = Path("/run/edge-agent")
 _NAME = "status.json"
 
 
-class AssetReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One asset; see AssetRecord."""
+class AssetReport(AssetStatus, frozen=True, kw_only=True):
+    """One asset, with what it has done so far; see AssetRecord."""
 
-    name: str
-    state: AssetState
-    reason: str | None
-    sensor: str
-    channels: tuple[str, ...]
-    rate_hz: float | None
-    unit: str | None
-    model: str | None
-    model_sha256: str | None
     blocks: int
     restarts: int
     windows: int
@@ -93,18 +85,9 @@ class NotRunningError(Exception):
 
 def asset_report(record: AssetRecord) -> AssetReport:
     """Return what ``record`` says now."""
-    info = record.info
     end_ns = record.last_end_ns
     return AssetReport(
-        name=record.name,
-        state=record.state,
-        reason=record.reason,
-        sensor=record.sensor,
-        channels=() if info is None else info.channels,
-        rate_hz=None if info is None else info.rate_hz,
-        unit=None if info is None else info.unit,
-        model=record.model,
-        model_sha256=record.model_sha256,
+        **msgspec.structs.asdict(asset_status(record)),
         blocks=record.blocks,
         restarts=record.restarts,
         windows=record.windows,
