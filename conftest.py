@@ -1,5 +1,6 @@
 """What holds for every test of the project and of its plugins."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,20 @@ settings.register_profile(
 settings.load_profile("shared-machine")
 
 _PATIENCE_S = 2.0  # for threads that were told to end and are about to
+
+
+@pytest.fixture(autouse=True)
+def the_environment_outlives_no_test() -> Iterator[None]:
+    """Take back what a test has set: a command sets how many threads its libraries may use.
+
+    Sums are rounded otherwise by another number of threads, and commands that later tests run
+    would give other last digits than the code under test in their own process.
+    """
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys() - {"PYTEST_CURRENT_TEST"}:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)
