@@ -58,7 +58,7 @@ lint: setup ## Check style, types and import directions
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --upgrade \
 	--python-version 3.11 --constraints requirements/constraints.txt pyproject.toml
 lock: | $(BIN)/uv ## Resolve the dependencies anew and write the lock files
-	$(LOCK) --extra tflite --extra trainer --extra dev -o requirements/dev-py311.txt
+	$(LOCK) --extra tflite --extra trainer --extra spark --extra dev -o requirements/dev-py311.txt
 	$(LOCK) --extra tflite --extra test -o requirements/agent-tflite.txt
 	$(LOCK) --extra litert --extra test --universal -o requirements/agent-litert.txt
 
