@@ -13,6 +13,7 @@ from edge_sensor_simulated import Machine, simulate_bursts
 from numpy.typing import NDArray
 
 from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle, make_golden
+from edge_agent.calibration.scaler import fit_scaler
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.pipeline.features import FeatureExtractor, feature_hash, installed_spec
@@ -20,7 +21,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import GateSpec
 from edge_agent.pipeline.level import LevelSpec
 from edge_agent.pipeline.model import Model, ModelSpec, predictor
-from edge_agent.pipeline.scaler import Scaler, ScalerSpec, fit_scaler
+from edge_agent.pipeline.scaler import Scaler, ScalerSpec
 from edge_agent.pipeline.scorer import ScorerSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from edge_agent.calibration.series import Series
 from edge_agent.recordings import RecordingOptions, open_recording
-from trainer.data import Series, input_spec, read_series
+from trainer.data import input_spec, read_series
 from trainer.evaluate import Alarm, Parity, compare, judge, run
 from trainer.learn import learn
 from trainer.recipe import Recipe, load_recipe

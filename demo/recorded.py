@@ -5,8 +5,9 @@ from pathlib import Path
 
 from demo.failure import DemoError
 from demo.story import Story
+from edge_agent.calibration.series import DataError
 from edge_agent.recordings import RecordingError, open_recording
-from trainer.data import DataError, input_spec, windows
+from trainer.data import input_spec, windows
 from trainer.recipe import load_recipe
 
 # Where nobody says which part is healthy: a new bearing runs in first, and what follows is healthy

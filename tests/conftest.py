@@ -7,6 +7,7 @@ Both are calibrated on the same simulated healthy vibration, ``vibration(...)``.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle, make_golden
+from edge_agent.calibration.scaler import fit_scaler, unit_scaler
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.pipeline.features import FeatureExtractor, feature_hash, installed_spec
@@ -21,7 +24,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import GateSpec
 from edge_agent.pipeline.level import LevelSpec
 from edge_agent.pipeline.model import Model, ModelSpec
-from edge_agent.pipeline.scaler import Transform, fit_scaler, unit_scaler
+from edge_agent.pipeline.scaler import Transform
 from edge_agent.pipeline.scorer import ScorerSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec
@@ -213,3 +216,35 @@ def _manifest(flow: FlowSpec) -> Manifest:
         baselines={},
         members={},
     )
+
+
+MakeSeries = Callable[..., Series]
+
+
+def _make_series(
+    vectors: Any,
+    names: tuple[str, ...],
+    *,
+    gaps: tuple[int, ...] = (),
+    period_s: float = 60.0,
+) -> Series:
+    rows = np.asarray(vectors, dtype=np.float32).reshape(-1, len(names))
+    starts = np.arange(len(rows), dtype=np.int64) * round(period_s * 1e9)
+    gap = np.zeros(len(rows), dtype=np.bool_)
+    gap[list(gaps)] = True
+    spec = InputSpec(
+        kind="features",
+        channels=names,
+        rate_hz=None,
+        unit=None,
+        length=1,
+        hop=1,
+        period_s=period_s,
+    )
+    return Series(spec, (), names, rows, starts, starts + 10**9, gap)
+
+
+@pytest.fixture(scope="session")
+def make_series() -> MakeSeries:
+    """``make_series(vectors, names, gaps=(), period_s=60.0)``: a feature table in memory."""
+    return _make_series

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec
-from trainer.data import Series
 from trainer.evaluate import Alarm, Verdicts, verdicts
 
 _RULE = AlarmSpec(k=3, n=3, close_after=3)

@@ -11,8 +11,9 @@ import msgspec
 
 from edge_agent import __version__
 from edge_agent.bundle import Bundle, identity_problem
+from edge_agent.calibration.series import DataError, Series
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
-from trainer.data import DataError, Series, input_spec, read_series
+from trainer.data import input_spec, read_series
 from trainer.failures import Failure, failures
 from trainer.options import HealthyRange, recording_options
 from trainer.progress import epoch_progress, show_stage, window_progress

@@ -1,54 +1,21 @@
 """A recording as the network sees it: one feature vector per window, with its times."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.calibration.kinds import split_name
+from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.block import Conformer, InputSpec
 from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec, installed_spec
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import FeatureError
 from edge_agent.recordings import Recording
-from trainer.kinds import split_name
 from trainer.recipe import Recipe
 
 Progress = Callable[[int, int | None], None]
-
-
-class DataError(ValueError):
-    """The recording does not do for training; the message says what was found and is allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The feature vectors of a whole recording.
-
-    Attributes:
-        input: how windows were cut.
-        features: the plugins that computed them; empty where they came from a table.
-        names: of the vector's numbers.
-        vectors: float32 (n, F); rows of NaN where a window could not be computed.
-        start_ns: int64 (n,), UTC nanoseconds.
-        end_ns: int64 (n,).
-        gap: bool (n,), windows are missing before this one.
-    """
-
-    input: InputSpec
-    features: tuple[FeatureSpec, ...]
-    names: tuple[str, ...]
-    vectors: NDArray[np.float32]
-    start_ns: NDArray[np.int64]
-    end_ns: NDArray[np.int64]
-    gap: NDArray[np.bool_]
-
-    def digest(self, first: int, last: int) -> str:
-        """Return the sha256 of names and vectors [first, last)."""
-        text = "\n".join(self.names).encode()
-        return hashlib.sha256(text + self.vectors[first:last].tobytes()).hexdigest()
 
 
 def input_spec(

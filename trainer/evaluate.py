@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
-from trainer.data import Series
 
 _NS_PER_DAY = 86_400 * 10**9
 

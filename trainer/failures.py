@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edge_agent.bundle import BundleError
+from edge_agent.calibration.series import DataError
 from edge_agent.pipeline.runtime import RuntimeMissingError
 from edge_agent.plugin import FeatureError, PluginError
 from edge_agent.recordings import ExtraMissingError, RecordingError
-from trainer.data import DataError
 from trainer.recipe import RecipeError
 
 _BAD_DATA = (RecordingError, DataError, FeatureError, BundleError)

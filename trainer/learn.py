@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edge_agent.calibration.calibrate import calibrate
+from edge_agent.calibration.prepare import Prepared, prepare
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.model import Model, ModelSpec
 from edge_agent.pipeline.spec import FlowSpec
-from trainer.calibrate import Prepared, calibrate, prepare
-from trainer.data import Series
 from trainer.fit import fit_in_child
 from trainer.networks import FittedNetwork
 from trainer.quantize import ExportedModel, Quantization, export_variants

@@ -7,10 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_agent.pipeline.alarm import AlarmSpec
-from edge_agent.pipeline.denoise import DenoiseSpec
-from edge_agent.pipeline.smoothing import SmoothingSpec
-from edge_agent.pipeline.threshold import Method
+from edge_agent.calibration.choices import Calibration
 from trainer.fit import FitSpec
 from trainer.networks import NetworkSpec
 
@@ -33,12 +30,10 @@ class FeatureChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         plugins: computed from samples, in this order.
         columns: features taken from a feature table, as the part of the column's name after the
             channel, where the table has them; a table with none of them goes in whole.
-        targets: features to predict, likewise; empty predicts all.
     """
 
     plugins: tuple[PluginChoice, ...]
     columns: tuple[str, ...]
-    targets: tuple[str, ...] = ()
 
 
 class WindowChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,129 +43,29 @@ class WindowChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hop: int = 4096
 
 
-class ScalerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How vectors are scaled.
-
-    Attributes:
-        kind: see pipeline.scaler.
-        transform: ``identity``, or ``shape``: logarithms, with what follows the level taken
-            relative to it.
-        input_clip: see pipeline.scaler.
-        widen_windows: the scale is widened by 1 + this / n for n healthy windows, because a short
-            healthy period shows less than the whole spread.
-    """
-
-    kind: Literal["standard", "min_max", "robust"]
-    transform: Literal["identity", "shape"] = "identity"
-    input_clip: float | None = None
-    widen_windows: float = 0.0
-
-
-class ScorerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How residuals are scored.
-
-    Attributes:
-        kind: see pipeline.scorer.
-        shrinkage: share of the identity in the correlation that is inverted; at least
-            d / (n + d) for d features and n windows is taken.
-        cap: see pipeline.scorer.
-        scale_floor: least scale of a residual, in scaled units.
-        offset: see pipeline.scorer.
-    """
-
-    kind: Literal["absolute_error", "squared_error", "mahalanobis"]
-    shrinkage: float = 0.0
-    cap: float | None = None
-    scale_floor: float = 0.0
-    offset: float = 0.0
-
-
-class ThresholdChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the threshold is chosen from healthy scores; see pipeline.threshold.
-
-    Attributes:
-        method: see there.
-        parameter: of the method.
-        scores: of the windows held out from the fit, or of all healthy windows.
-        least_margin: ``log_median_sigma`` only: least distance of ln threshold from the median.
-        widen_windows: likewise: the margin is widened by 1 + this / n for n healthy windows.
-        close_share: likewise: an alarm closes below this share of the margin; None takes
-            ``close_ratio`` of the alarm rule.
-    """
-
-    method: Method
-    parameter: float
-    scores: Literal["held_out", "healthy"] = "held_out"
-    least_margin: float = 0.0
-    widen_windows: float = 0.0
-    close_share: float | None = None
-
-
-class LevelChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The level detector beside the network.
-
-    Attributes:
-        alpha: weight of the newest level.
-        cap: see pipeline.level.
-        threshold: least threshold of the score.
-        sigmas: the threshold is at least median + this many robust scales of the healthy scores.
-        margin: the threshold is at least this many times their 99th percentile.
-        widen_windows: as for the scaler.
-        alarm: its alarm rule.
-    """
-
-    alpha: float
-    cap: float | None
-    threshold: float
-    sigmas: float
-    margin: float
-    widen_windows: float
-    alarm: AlarmSpec
-
-
-class GateChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Idle where every channel is below this share of its healthy median level.
-
-    ``limit_s``: see pipeline.gate.
-    """
-
-    idle_share: float
-    limit_s: float
-
-
-class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole way from recording to bundle.
+class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole way from recording to bundle: a calibration and the network it goes round.
 
     Attributes:
         name: of the recipe.
         summary: one line for a person.
         source: where the system was published.
-        held_out_share: share of the healthy windows, the latest ones, that the network is not
-            fitted on.
-        washout: windows not scored after a cold start.
-        warm_up: vectors kept to warm a state up after a swap.
         quantization: of the exported model.
     """
 
     name: str
     summary: str
     source: str
-    held_out_share: float
-    washout: int
-    warm_up: int
     quantization: Literal["float32", "float16", "dynamic", "int8"]
     window: WindowChoice
     features: FeatureChoice
-    gate: GateChoice | None = None
-    denoise: DenoiseSpec | None = None
-    scaler: ScalerChoice
     network: NetworkSpec
     fit: FitSpec
-    scorer: ScorerChoice
-    smoothing: SmoothingSpec
-    threshold: ThresholdChoice
-    alarm: AlarmSpec
-    level: LevelChoice | None = None
+
+    @property
+    def calibration(self) -> Calibration:
+        """The part that goes into the bundle, for whoever calibrates it again."""
+        return Calibration(**{n: getattr(self, n) for n in Calibration.__struct_fields__})
 
 
 def recipe_names() -> list[str]:

@@ -4,7 +4,7 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.data import Series
+from edge_agent.calibration.series import Series
 from trainer.whole_file import replacing
 
 

@@ -8,6 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 import msgspec
 
 from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
+from edge_agent.calibration.kinds import level_columns
+from edge_agent.calibration.prepare import Prepared
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.features import feature_hash
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.runtime import RUNTIMES
@@ -15,8 +18,7 @@ from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_verdicts
-from trainer.calibrate import Prepared
-from trainer.data import Series, raw_windows
+from trainer.data import raw_windows
 from trainer.evaluate import (
     Evaluation,
     compare,
@@ -26,7 +28,6 @@ from trainer.evaluate import (
     network_only,
     run,
 )
-from trainer.kinds import level_columns
 from trainer.learn import Detector, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
 from trainer.quantize import check_model

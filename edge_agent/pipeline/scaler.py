@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 Transform = Literal["identity", "log"]
 
 _TINY = np.float32(1e-12)  # far below a sensor's noise in any unit; keeps the logarithm finite
-LEAST_LOG_SCALE = 2e-3  # 0.2 % is less than any sensor repeats
 _FARTHEST = np.float32(1e6)  # farther is no more telling, and squares must not overflow
-_CONSTANT = 1e-6  # a healthy feature that varies less than this is constant: scale 1
 
 
 class ScalerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,7 +19,7 @@ class ScalerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         kind: how offset and scale were chosen: ``standard`` (mean, standard deviation), ``min_max``
-            (minimum, span) or ``robust`` (median and quantile ranges, see robust_location_scale).
+            (minimum, span) or ``robust`` (median and quantile ranges).
         transform: f for each feature; ``log`` is ln max(x, 1e-12).
         shift: added before f, such as 3 to excess kurtosis; empty: nothing.
         reference: index of the feature whose y is taken off, such as the channel's rms, so that
@@ -88,58 +86,3 @@ class Scaler:
         if self._clip is None:
             return scaled
         return np.clip(scaled, -self._clip, self._clip)
-
-
-def fit_scaler(
-    vectors: NDArray[np.float32], unscaled: ScalerSpec, *, widen: float = 1.0
-) -> ScalerSpec:
-    """Choose offset and scale of ``unscaled`` from healthy ``vectors``, float32 (n, F).
-
-    Args:
-        vectors: healthy feature vectors, all finite.
-        unscaled: the transforms, with offset 0 and scale 1.
-        widen: the scales are multiplied by this.
-    """
-    y = Scaler(unscaled).scale(vectors).astype(np.float64)
-    if unscaled.kind == "standard":
-        offset, scale = y.mean(axis=0), y.std(axis=0)
-    elif unscaled.kind == "min_max":
-        offset, scale = y.min(axis=0), np.ptp(y, axis=0)
-    else:
-        offset, scale = robust_location_scale(y)
-    logs = np.array([t == "log" for t in unscaled.transform])
-    scale = np.where(logs, np.maximum(scale, LEAST_LOG_SCALE), scale)
-    scale = np.where(scale < _CONSTANT, 1.0, scale * widen)
-    return msgspec.structs.replace(
-        unscaled,
-        offset=tuple(float(v) for v in offset),
-        scale=tuple(float(v) for v in scale),
-    )
-
-
-def robust_location_scale(
-    y: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return median and scale of the columns of y, float64 (n, F).
-
-    The scale is the larger of (q75 - q25) / 1.349 and (q95 - q5) / 3.29, which both are the
-    standard deviation of normal numbers: the second sees a spread that the quartiles do not.
-    """
-    q5, q25, q50, q75, q95 = np.quantile(y, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0)
-    return q50, np.maximum((q75 - q25) / 1.349, (q95 - q5) / 3.29)
-
-
-def unit_scaler(
-    kind: Literal["standard", "min_max", "robust"],
-    transform: tuple[Transform, ...],
-    input_clip: float | None = None,
-) -> ScalerSpec:
-    """Return a scaler that only transforms, for ``fit_scaler`` to complete."""
-    n = len(transform)
-    return ScalerSpec(
-        kind=kind,
-        transform=transform,
-        offset=(0.0,) * n,
-        scale=(1.0,) * n,
-        input_clip=input_clip,
-    )

@@ -4,14 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_agent.pipeline.scaler import (
-    Scaler,
-    ScalerSpec,
-    Transform,
-    fit_scaler,
-    robust_location_scale,
-    unit_scaler,
-)
+from edge_agent.calibration.scaler import fit_scaler, robust_location_scale, unit_scaler
+from edge_agent.pipeline.scaler import Scaler, ScalerSpec, Transform
 
 RNG = np.random.default_rng(7)
 VECTORS = (RNG.lognormal(size=(200, 3)) * [1.0, 100.0, 1e-3]).astype(np.float32)

@@ -19,8 +19,6 @@ import pytest
 from edge_sensor_simulated import Defect, Machine, record
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.block import InputSpec
-from trainer.data import Series
 from trainer.evaluate import Evaluation
 from trainer.networks import FitHistory, FittedNetwork, LayerWeights, NetworkSpec
 from trainer.networks.fitted import expected_shapes
@@ -86,38 +84,6 @@ def elsewhere(tensorflow: None) -> Iterator[Callable[..., Any]]:
             return pool.submit(function, *arguments).result()
 
         yield call
-
-
-MakeSeries = Callable[..., Series]
-
-
-def _make_series(
-    vectors: Any,
-    names: tuple[str, ...],
-    *,
-    gaps: tuple[int, ...] = (),
-    period_s: float = 60.0,
-) -> Series:
-    rows = np.asarray(vectors, dtype=np.float32).reshape(-1, len(names))
-    starts = np.arange(len(rows), dtype=np.int64) * round(period_s * 1e9)
-    gap = np.zeros(len(rows), dtype=np.bool_)
-    gap[list(gaps)] = True
-    spec = InputSpec(
-        kind="features",
-        channels=names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=period_s,
-    )
-    return Series(spec, (), names, rows, starts, starts + 10**9, gap)
-
-
-@pytest.fixture(scope="session")
-def make_series() -> MakeSeries:
-    """``make_series(vectors, names, gaps=(), period_s=60.0)``: a feature table in memory."""
-    return _make_series
 
 
 @dataclass(frozen=True)

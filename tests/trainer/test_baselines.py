@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_agent.calibration.series import Series
 from trainer.baselines import baseline_verdicts
-from trainer.data import Series
 from trainer.evaluate import Verdicts
 
 HEALTHY = (0, 200)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.features import FeatureExtractor
 from edge_agent.plugin import FeatureError
 from edge_agent.recordings import Recording, open_recording, write_recording
-from trainer.data import DataError, Series, input_spec, raw_windows, read_series
+from trainer.data import input_spec, raw_windows, read_series
 from trainer.recipe import PluginChoice, Recipe, load_recipe
 
 DEFAULT = load_recipe("default")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
-from trainer.data import Series
 from trainer.evaluate import (
     Alarm,
     compare,

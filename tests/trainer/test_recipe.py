@@ -25,7 +25,7 @@ def test_baosight_is_what_was_published() -> None:
         "peak",
         "band_energies",
     ]
-    assert recipe.features.targets == ("rms",)
+    assert recipe.targets == ("rms",)
     network = recipe.network
     assert (network.family, network.units, network.window_length) == ("forecaster", (8, 32, 15), 50)
     assert network.dropouts == (0.0, 0.0, 0.0)

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.bundle import Bundle
+from edge_agent.calibration.series import Series
 from edge_agent.recordings import Recording, open_recording
-from trainer.data import Series, input_spec, read_series
+from trainer.data import input_spec, read_series
 from trainer.evaluate import judge, run
 from trainer.learn import learn
 from trainer.recipe import Recipe, load_recipe

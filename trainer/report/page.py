@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.result import WindowResult
-from trainer.data import Series
 from trainer.evaluate import Evaluation, Verdicts
 from trainer.networks import FittedNetwork
 from trainer.quantize import GateReport

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.calibration.series import Series
 from edge_agent.pipeline.result import WindowResult
-from trainer.data import Series
 from trainer.evaluate import Evaluation
 
 if TYPE_CHECKING:

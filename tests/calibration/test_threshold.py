@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.pipeline.threshold import ThresholdSpec, choose_threshold
+from edge_agent.calibration.threshold import choose_threshold
+from edge_agent.pipeline.threshold import ThresholdSpec
 
 score_lists = st.lists(st.floats(0.01, 1000.0), min_size=2, max_size=300)
 

@@ -4,8 +4,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.scaler import ScalerSpec, Transform, unit_scaler
-from trainer.recipe import Recipe
+from edge_agent.calibration.choices import ScalerChoice
+from edge_agent.calibration.scaler import unit_scaler
+from edge_agent.pipeline.scaler import ScalerSpec, Transform
 
 # Features in proportion to the amplitude, the best measure of a level first.
 _AMPLITUDES = ("rms", "std", "mean_abs", "velocity_rms", "peak", "peak_to_peak")
@@ -39,21 +40,22 @@ def level_columns(names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(best.values())
 
 
-def target_columns(recipe: Recipe, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the indices of the features to predict; all where the recipe names none of them."""
-    wanted = [i for i, name in enumerate(names) if split_name(name)[1] in recipe.features.targets]
+def target_columns(targets: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the indices of the features to predict; all where none of them is there."""
+    wanted = [i for i, name in enumerate(names) if split_name(name)[1] in targets]
     return tuple(wanted or range(len(names)))
 
 
-def unscaled(recipe: Recipe, names: tuple[str, ...], vectors: NDArray[np.float32]) -> ScalerSpec:
-    """Return the recipe's transforms of features ``names``, without offset and scale yet.
+def unscaled(
+    choice: ScalerChoice, names: tuple[str, ...], vectors: NDArray[np.float32]
+) -> ScalerSpec:
+    """Return the chosen transforms of features ``names``, without offset and scale yet.
 
     ``shape``: amplitudes, ratios and band energies by their logarithm, kurtosis by that of
     kurtosis + 3 (excess), anything else as it is; band energies relative to the square of the
     channel's rms and amplitudes relative to it, so that one number tells the level and the others
     the shape. A number that is not above 0 in every healthy window is left as it is.
     """
-    choice = recipe.scaler
     n = len(names)
     as_is: list[Transform] = ["identity"] * n
     plain = unit_scaler(choice.kind, tuple(as_is), choice.input_clip)

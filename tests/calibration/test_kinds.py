@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from edge_agent.calibration.kinds import level_columns, split_name, target_columns, unscaled
 from edge_agent.pipeline.scaler import ScalerSpec
-from trainer.kinds import level_columns, split_name, target_columns, unscaled
 from trainer.recipe import load_recipe
 
 DEFAULT = load_recipe("default")
@@ -19,7 +19,7 @@ def _unscaled(names: tuple[str, ...] = NAMES, **columns: float) -> ScalerSpec:
     vectors = np.ones((30, len(names)), dtype=np.float32)
     for name, value in columns.items():
         vectors[7, names.index(name)] = value
-    return unscaled(DEFAULT, names, vectors)
+    return unscaled(DEFAULT.scaler, names, vectors)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_a_series_of_other_numbers_has_no_level() -> None:
 
 def test_targets_are_the_features_that_the_recipe_names_or_all() -> None:
     baosight = load_recipe("baosight")
-    assert target_columns(baosight, ("a_rms", "a_peak", "b_rms")) == (0, 2)
-    assert target_columns(baosight, ("value", "a_velocity_rms")) == (0, 1)
-    assert target_columns(DEFAULT, NAMES) == tuple(range(len(NAMES)))
+    assert target_columns(baosight.targets, ("a_rms", "a_peak", "b_rms")) == (0, 2)
+    assert target_columns(baosight.targets, ("value", "a_velocity_rms")) == (0, 1)
+    assert target_columns(DEFAULT.targets, NAMES) == tuple(range(len(NAMES)))
 
 
 def test_what_follows_the_level_is_taken_relative_to_the_level_of_its_channel() -> None:
@@ -89,6 +89,8 @@ def test_a_kurtosis_of_minus_3_stays_as_it_is() -> None:
 
 
 def test_a_recipe_without_the_transform_leaves_every_number_as_it_is() -> None:
-    found = unscaled(load_recipe("baosight"), NAMES, np.ones((5, len(NAMES)), dtype=np.float32))
+    found = unscaled(
+        load_recipe("baosight").scaler, NAMES, np.ones((5, len(NAMES)), dtype=np.float32)
+    )
     assert set(found.transform) == {"identity"}
     assert not any(found.power)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_agent.calibration.calibrate import calibrate
+from edge_agent.calibration.prepare import Prepared, prepare
+from edge_agent.calibration.scaler import robust_location_scale
+from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.denoise import Denoiser
 from edge_agent.pipeline.level import LevelDetector
 from edge_agent.pipeline.model import Model
-from edge_agent.pipeline.scaler import robust_location_scale
 from edge_agent.pipeline.spec import FlowSpec
-from trainer.calibrate import Prepared, calibrate, prepare
-from trainer.data import DataError, Series
 from trainer.evaluate import run
 from trainer.recipe import Recipe, load_recipe
 

@@ -1,0 +1,125 @@
+"""How the numbers of a bundle are to be chosen: the part of a recipe that a gateway can repeat."""
+
+from typing import Literal
+
+import msgspec
+
+from edge_agent.pipeline.alarm import AlarmSpec
+from edge_agent.pipeline.denoise import DenoiseSpec
+from edge_agent.pipeline.smoothing import SmoothingSpec
+from edge_agent.pipeline.threshold import Method
+
+
+class ScalerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How vectors are scaled.
+
+    Attributes:
+        kind: see pipeline.scaler.
+        transform: ``identity``, or ``shape``: logarithms, with what follows the level taken
+            relative to it.
+        input_clip: see pipeline.scaler.
+        widen_windows: the scale is widened by 1 + this / n for n healthy windows, because a short
+            healthy period shows less than the whole spread.
+    """
+
+    kind: Literal["standard", "min_max", "robust"]
+    transform: Literal["identity", "shape"] = "identity"
+    input_clip: float | None = None
+    widen_windows: float = 0.0
+
+
+class ScorerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How residuals are scored.
+
+    Attributes:
+        kind: see pipeline.scorer.
+        shrinkage: share of the identity in the correlation that is inverted; at least
+            d / (n + d) for d features and n windows is taken.
+        cap: see pipeline.scorer.
+        scale_floor: least scale of a residual, in scaled units.
+        offset: see pipeline.scorer.
+    """
+
+    kind: Literal["absolute_error", "squared_error", "mahalanobis"]
+    shrinkage: float = 0.0
+    cap: float | None = None
+    scale_floor: float = 0.0
+    offset: float = 0.0
+
+
+class ThresholdChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the threshold is chosen from healthy scores; see pipeline.threshold.
+
+    Attributes:
+        method: see there.
+        parameter: of the method.
+        scores: of the windows held out from the fit, or of all healthy windows.
+        least_margin: ``log_median_sigma`` only: least distance of ln threshold from the median.
+        widen_windows: likewise: the margin is widened by 1 + this / n for n healthy windows.
+        close_share: likewise: an alarm closes below this share of the margin; None takes
+            ``close_ratio`` of the alarm rule.
+    """
+
+    method: Method
+    parameter: float
+    scores: Literal["held_out", "healthy"] = "held_out"
+    least_margin: float = 0.0
+    widen_windows: float = 0.0
+    close_share: float | None = None
+
+
+class LevelChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The level detector beside the network.
+
+    Attributes:
+        alpha: weight of the newest level.
+        cap: see pipeline.level.
+        threshold: least threshold of the score.
+        sigmas: the threshold is at least median + this many robust scales of the healthy scores.
+        margin: the threshold is at least this many times their 99th percentile.
+        widen_windows: as for the scaler.
+        alarm: its alarm rule.
+    """
+
+    alpha: float
+    cap: float | None
+    threshold: float
+    sigmas: float
+    margin: float
+    widen_windows: float
+    alarm: AlarmSpec
+
+
+class GateChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Idle where every channel is below this share of its healthy median level.
+
+    ``limit_s``: see pipeline.gate.
+    """
+
+    idle_share: float
+    limit_s: float
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that is chosen from healthy windows once there is a network.
+
+    Attributes:
+        targets: features to predict, as the part of their name after the channel; empty: all.
+        held_out_share: share of the healthy windows, the latest ones, that the network is not
+            fitted on.
+        washout: windows not scored after a cold start.
+        warm_up: vectors kept to warm a state up after a swap.
+    """
+
+    targets: tuple[str, ...] = ()
+    held_out_share: float
+    washout: int
+    warm_up: int
+    gate: GateChoice | None = None
+    denoise: DenoiseSpec | None = None
+    scaler: ScalerChoice
+    scorer: ScorerChoice
+    smoothing: SmoothingSpec
+    threshold: ThresholdChoice
+    alarm: AlarmSpec
+    level: LevelChoice | None = None

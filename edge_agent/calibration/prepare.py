@@ -1,0 +1,97 @@
+"""Which healthy windows are learned from, and how they are scaled."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.calibration.choices import Calibration
+from edge_agent.calibration.gate import fit_gate
+from edge_agent.calibration.kinds import target_columns, unscaled
+from edge_agent.calibration.scaler import fit_scaler
+from edge_agent.calibration.series import DataError, Series
+from edge_agent.pipeline.denoise import Denoiser, DenoiseSpec
+from edge_agent.pipeline.gate import Gate, GateSpec
+from edge_agent.pipeline.scaler import Scaler, ScalerSpec
+
+_LEAST_WINDOWS = 20  # fewer tell nothing about a spread
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Healthy windows ready for the network.
+
+    Attributes:
+        rows: positions in the series of the windows used (not idle, all finite), int (n,).
+        after_gap: windows are missing before this one, as at the first, bool (n,).
+        vectors: their feature vectors as computed, float32 (n, F).
+        scaled: denoised and scaled, float32 (n, F).
+        seen: what the network sees of them, float32 (n, F).
+        fitted: how many of them, the earliest, the network may be fitted on.
+        gate: idle levels.
+        scaler: fitted.
+        targets: indices of the features to predict.
+    """
+
+    rows: NDArray[np.intp]
+    after_gap: NDArray[np.bool_]
+    vectors: NDArray[np.float32]
+    scaled: NDArray[np.float32]
+    seen: NDArray[np.float32]
+    fitted: int
+    gate: GateSpec | None
+    scaler: ScalerSpec
+    targets: tuple[int, ...]
+
+    def segments(self) -> list[slice]:
+        """Return the runs of the fitted windows without a gap between them."""
+        breaks = np.flatnonzero(self.after_gap[1 : self.fitted]) + 1
+        edges = [0, *breaks.tolist(), self.fitted]
+        return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Prepared:
+    """Pick, denoise and scale the healthy windows [first, last) of ``series``.
+
+    Raises:
+        DataError: the range is outside the recording or leaves too few windows.
+    """
+    first, last = healthy
+    if not 0 <= first < last <= len(series.vectors):
+        raise DataError(
+            f"healthy is {first}:{last}, allowed: within 0:{len(series.vectors)}, the first before"
+            " the last"
+        )
+    finite = np.flatnonzero(np.isfinite(series.vectors[first:last]).all(axis=1)) + first
+    gate = fit_gate(choice.gate, series.names, series.vectors[finite])
+    # one window at a time: however long the machine rests, that is not how it runs
+    rows = np.array(
+        [i for i in finite if not Gate(gate).is_idle(series.vectors[i], 0)], dtype=np.intp
+    )
+    if len(rows) < _LEAST_WINDOWS:
+        raise DataError(
+            f"healthy is {first}:{last} with {len(rows)} windows that are neither idle nor invalid,"
+            f" allowed: at least {_LEAST_WINDOWS}"
+        )
+    raw = series.vectors[rows]
+    vectors = raw if choice.denoise is None else _denoised(choice.denoise, raw)
+    plain = unscaled(choice.scaler, series.names, vectors)
+    scaler = fit_scaler(vectors, plain, widen=1.0 + choice.scaler.widen_windows / len(rows))
+    scaled = Scaler(scaler).scale(vectors)
+    return Prepared(
+        rows=rows,
+        after_gap=series.gap[rows] | (np.diff(rows, prepend=-2) != 1),
+        vectors=raw,
+        scaled=scaled,
+        seen=Scaler(scaler).clip(scaled),
+        fitted=len(rows) - round(choice.held_out_share * len(rows)),
+        gate=gate,
+        scaler=scaler,
+        targets=target_columns(choice.targets, series.names),
+    )
+
+
+def _denoised(spec: DenoiseSpec, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    denoiser = Denoiser(spec, vectors.shape[1])
+    return np.array([denoiser.push(v) for v in vectors], dtype=np.float32)

@@ -1,0 +1,42 @@
+"""A recording as calibration sees it: one feature vector per window, with its times."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.features import FeatureSpec
+
+
+class DataError(ValueError):
+    """The healthy part does not do; the message says what was found and is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The feature vectors of a whole recording.
+
+    Attributes:
+        input: how windows were cut.
+        features: the plugins that computed them; empty where they came from a table.
+        names: of the vector's numbers.
+        vectors: float32 (n, F); rows of NaN where a window could not be computed.
+        start_ns: int64 (n,), UTC nanoseconds.
+        end_ns: int64 (n,).
+        gap: bool (n,), windows are missing before this one.
+    """
+
+    input: InputSpec
+    features: tuple[FeatureSpec, ...]
+    names: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    gap: NDArray[np.bool_]
+
+    def digest(self, first: int, last: int) -> str:
+        """Return the sha256 of names and vectors [first, last)."""
+        text = "\n".join(self.names).encode()
+        return hashlib.sha256(text + self.vectors[first:last].tobytes()).hexdigest()
