@@ -5,6 +5,7 @@ a second; ``features_bundle`` takes the same vectors as a feature table, one eve
 Both are calibrated on the same simulated healthy vibration, ``vibration(...)``.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,16 @@ def features_bundle_file(tmp_path: Path, features_bundle: bytes) -> Path:
     path = tmp_path / "features.edgemodel"
     path.write_bytes(features_bundle)
     return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the public recordings; the test is skipped where there is none."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("EDGE_AGENT_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"the public recordings are not at {folder}; EDGE_AGENT_DATA can say where")
+    return folder
 
 
 def _manifest(flow: FlowSpec) -> Manifest:

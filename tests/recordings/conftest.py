@@ -1,6 +1,5 @@
 """What the tests of the readers share: reading to the end, and being refused."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,13 +54,3 @@ def refusal_of() -> Refusal:
         return str(error)
 
     return read
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    """The folder with the public recordings; the test is skipped where there is none."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("EDGE_AGENT_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"the public recordings are not at {folder}; EDGE_AGENT_DATA can say where")
-    return folder

@@ -1,7 +1,6 @@
 """What the default recipe makes of real machines: one set of parameters for all of them."""
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -32,14 +31,10 @@ FAULTS = (
 
 
 @pytest.fixture(scope="module")
-def public_data() -> Path:
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("EDGE_AGENT_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"the public recordings are not at {folder}; EDGE_AGENT_DATA can say where")
+def public_data(shared_data: Path) -> Path:
     if find_spec("tensorflow") is None:
         pytest.skip("needs the extra 'trainer'")
-    return folder
+    return shared_data
 
 
 @dataclass(frozen=True)
