@@ -9,21 +9,21 @@ from edge_agent.calibration.scaler import unit_scaler
 from edge_agent.pipeline.scaler import ScalerSpec, Transform
 
 # Features in proportion to the amplitude, the best measure of a level first.
-_AMPLITUDES = ("rms", "std", "mean_abs", "velocity_rms", "peak", "peak_to_peak")
+AMPLITUDES = ("rms", "std", "mean_abs", "velocity_rms", "peak", "peak_to_peak")
 _LEVELS = ("rms", "std", "mean_abs")
 _RATIOS = ("crest_factor", "shape_factor", "impulse_factor", "clearance_factor")
-_BAND = "band_energy_"
-_EXCESS = 3.0  # excess kurtosis is above -2: with 3 added its logarithm exists
+BAND = "band_energy_"
+EXCESS = 3.0  # excess kurtosis is above -2: with 3 added its logarithm exists
 
 
 def split_name(name: str) -> tuple[str, str]:
     """Return (channel, feature) of a name such as ``b1_band_energy_3``."""
-    known = (*_AMPLITUDES, *_RATIOS, "kurtosis", "skewness", "mean")
+    known = (*AMPLITUDES, *_RATIOS, "kurtosis", "skewness", "mean")
     for feature in sorted(known, key=len, reverse=True):
         if name.endswith(f"_{feature}"):
             return name.removesuffix(f"_{feature}"), feature
-    channel, found, number = name.rpartition(f"_{_BAND}")
-    return (channel, _BAND + number) if found else (name, "")
+    channel, found, number = name.rpartition(f"_{BAND}")
+    return (channel, BAND + number) if found else (name, "")
 
 
 def level_columns(names: tuple[str, ...]) -> tuple[int, ...]:
@@ -68,8 +68,8 @@ def unscaled(
     for i, name in enumerate(names):
         channel, feature = split_name(name)
         if feature == "kurtosis":
-            shift[i] = _EXCESS
-        proportional = feature in _AMPLITUDES or feature.startswith(_BAND)
+            shift[i] = EXCESS
+        proportional = feature in AMPLITUDES or feature.startswith(BAND)
         logs = proportional or feature in _RATIOS or feature == "kurtosis"
         if not logs or not bool((vectors[:, i] + shift[i] > 0.0).all()):
             transform.append("identity")
@@ -78,7 +78,7 @@ def unscaled(
         transform.append("log")
         if proportional and channel in level_of and level_of[channel] != i:
             reference[i] = level_of[channel]
-            power[i] = 2.0 if feature.startswith(_BAND) else 1.0
+            power[i] = 2.0 if feature.startswith(BAND) else 1.0
     # a level that was 0 has no logarithm to be relative to
     power = [p if transform[r] == "log" else 0.0 for p, r in zip(power, reference, strict=True)]
     return msgspec.structs.replace(
