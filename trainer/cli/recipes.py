@@ -1,0 +1,19 @@
+"""``edge-trainer recipes``."""
+
+import click
+
+from trainer.cli.output import print_json
+from trainer.recipe import load_recipe, recipe_names
+
+
+@click.command(epilog="\b\nExample:\n  edge-trainer recipes")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def recipes(*, as_json: bool) -> None:
+    """List the recipes."""
+    found = [load_recipe(name) for name in recipe_names()]
+    if as_json:
+        print_json(found)
+        return
+    for recipe in found:
+        click.echo(f"{recipe.name:<12} {recipe.summary}")
+        click.echo(f"{'':<12} {recipe.source}")

@@ -1,0 +1,33 @@
+"""What is refused before minutes of work rather than after them."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge_agent.bundle import identity_problem
+from trainer.failures import Failure
+
+
+def require_trainer() -> None:
+    """Refuse to train where the extra is not installed. Raises Failure."""
+    missing = [name for name in ("tensorflow", "matplotlib", "jinja2") if find_spec(name) is None]
+    if missing:
+        raise Failure(
+            f"training needs {', '.join(missing)}, which the extra 'trainer' holds:"
+            " pip install 'edge-agent[trainer]'",
+            os.EX_UNAVAILABLE,
+        )
+
+
+def require_identity(name: str, version: str) -> None:
+    """Refuse what cannot name a bundle. Raises Failure."""
+    problem = identity_problem(name, version)
+    if problem is not None:
+        raise Failure(f"the bundle's {problem}", os.EX_USAGE)
+
+
+def require_folder(*paths: Path | None) -> None:
+    """Refuse a file in a folder that is not there. Raises Failure."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise Failure(f"{path}: there is no folder {path.parent}", os.EX_UNAVAILABLE)
