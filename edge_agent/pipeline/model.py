@@ -5,12 +5,15 @@ minus what the network had expected. All state is explicit here; an interpreter 
 calls, so that assets which follow the same bundle share it.
 """
 
+from copy import copy
 from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge_agent.pipeline.positions import Positions
 from edge_agent.pipeline.runtime import load_interpreter, tensor_indices
 
 _MOST_VECTORS = 10_000  # kept in memory and replayed at start
@@ -30,6 +33,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         window_length: vectors per call; 1 for streaming.
         state_size: floats of packed state; 0 for window models.
         targets: indices of the features that are predicted.
+        positions: equal parts of the vector, channel after channel, over each of which the
+            network is run by itself: a general network knows one channel only.
         washout: vectors after which the outputs are used; before it windows are not scored.
         washout_tolerance: largest relative difference of the score between a run from saved
             state and one warmed up over ``washout_vectors`` vectors, as the trainer measured it.
@@ -45,6 +50,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     washout: int
     washout_tolerance: float = 0.0
     washout_vectors: int = 0
+    positions: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself. Raises ValueError."""
@@ -64,6 +70,30 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             )
         if not self.targets or len(set(self.targets)) != len(self.targets):
             raise ValueError(f"model.targets is {list(self.targets)}, allowed: one or more, once")
+        if self.positions < 1 or len(self.targets) % self.positions:
+            raise ValueError(
+                f"model.positions is {self.positions}, allowed: at least 1, and as many targets in"
+                f" each ({len(self.targets)} in all)"
+            )
+
+    def of_one_position(self, n_features: int) -> "ModelSpec":
+        """Return the specification of one position's run.
+
+        Args:
+            n_features: F, of all positions together.
+
+        Raises:
+            ValueError: the parts are not equal.
+        """
+        width, rest = divmod(n_features, self.positions)
+        own = tuple(i for i in self.targets if i < width)
+        expected = tuple(p * width + i for p in range(self.positions) for i in own)
+        if rest or self.targets != expected:
+            raise ValueError(
+                f"model.targets is {list(self.targets)}, allowed: the same in each of"
+                f" {self.positions} equal parts of {n_features} features"
+            )
+        return replace(self, targets=own, positions=1)
 
 
 class Model:
@@ -77,6 +107,8 @@ class Model:
         """
         self.spec = spec
         try:
+            spec = self._one = spec.of_one_position(n_features)
+            n_features //= self.spec.positions
             self._interpreter = load_interpreter(content)
             inputs, outputs = tensor_indices(self._interpreter)
         except ValueError as error:
@@ -106,6 +138,12 @@ class Model:
                 )
         self._x, self._y = inputs["x"], outputs["y"]
         self._s, self._s_next = inputs.get("s", -1), outputs.get("s_next", -1)
+
+    def of_one_position(self) -> "Model":
+        """Return this model, interpreter and all, as one position sees it."""
+        one = copy(self)
+        one.spec = self._one
+        return one
 
     def step(
         self, x: NDArray[np.float32], state: NDArray[np.float32]
@@ -220,6 +258,10 @@ def _check(state: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, .
 
 def predictor(model: Model, n_features: int) -> Predictor:
     """Return the predictor for the form of ``model``."""
+    positions = model.spec.positions
+    if positions > 1:
+        one = model.of_one_position()
+        return Positions([predictor(one, n_features // positions) for _ in range(positions)])
     if model.spec.form == "streaming":
         return StreamingForecaster(model)
     return WindowPredictor(model, n_features)
