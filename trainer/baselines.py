@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
-from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec
-from trainer.evaluate import Alarm, Verdicts, verdicts
+from edge_agent.pipeline.alarm import AlarmSpec
+from trainer.outcome import Outcome, Watch, outcome_of_ratios
 
 _RULE = AlarmSpec(k=3, n=3, close_after=3)
 _EWMA_WEIGHT = 0.2  # Roberts 1959; limit of 6 sigma of the average, as in the published check
@@ -20,32 +20,31 @@ _CUSUM_SLACK, _CUSUM_LIMIT = 0.5, 12.0  # Page 1954, in sigmas; as in the publis
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def baseline_verdicts(
-    series: Series, columns: tuple[int, ...], healthy: tuple[int, int], rows: NDArray[np.intp]
-) -> dict[str, Verdicts]:
-    """Return the verdicts of each baseline over the level features ``columns``.
+def baseline_watches(healthy: NDArray[np.float32], columns: tuple[int, ...]) -> dict[str, Watch]:
+    """Return each baseline over the level features ``columns``, by name.
 
     Args:
-        series: the whole recording.
+        healthy: vectors of the windows that the network was given, float32 (n, F), neither idle
+            nor invalid: a machine that rested would make the plain methods deaf.
         columns: at least one.
-        healthy: the healthy part, to count its alarms.
-        rows: the windows of it that the network was given, neither idle nor invalid: a machine
-            that rested would make the plain methods deaf.
     """
-    values = series.vectors[:, columns].astype(np.float64)
-    part = values[rows]
-    z = (values - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-12)
-    z = np.nan_to_num(z)
+    part = healthy[:, columns].astype(np.float64)
+    centre, spread = part.mean(axis=0), np.maximum(part.std(axis=0), 1e-12)
     statistics: dict[str, Statistic] = {
         "level mean + 3 sigma": lambda z: z / 3.0,
         "level mean + 5 sigma": lambda z: z / 5.0,
         "EWMA of the level": _ewma,
         "CUSUM of the level": _cusum,
     }
-    return {
-        name: verdicts(_alarms(statistic(z).max(axis=1)), series, healthy)
-        for name, statistic in statistics.items()
-    }
+
+    def watch(statistic: Statistic) -> Watch:
+        def over(series: Series) -> Outcome:
+            z = np.nan_to_num((series.vectors[:, columns].astype(np.float64) - centre) / spread)
+            return outcome_of_ratios(statistic(z).max(axis=1), _RULE, "level")
+
+        return over
+
+    return {name: watch(statistic) for name, statistic in statistics.items()}
 
 
 def _ewma(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,23 +63,3 @@ def _cusum(z: NDArray[np.float64]) -> NDArray[np.float64]:
         total = np.clip(total + row - _CUSUM_SLACK, 0.0, 2.0 * _CUSUM_LIMIT)
         out[t] = total / _CUSUM_LIMIT
     return out
-
-
-def _alarms(ratios: NDArray[np.float64]) -> list[Alarm]:
-    rule, alarms = AlarmRule(_RULE), list[Alarm]()
-    opened, worst = None, 0.0
-    for t, ratio in enumerate(ratios):
-        is_open = rule.push(float(ratio))
-        worst = max(worst, float(ratio)) if opened is not None else float(ratio)
-        if is_open and opened is None:
-            opened = t
-        elif not is_open and opened is not None:
-            alarms.append(_alarm(opened, t, worst))
-            opened = None
-    if opened is not None:
-        alarms.append(_alarm(opened, None, worst))
-    return alarms
-
-
-def _alarm(opened: int, closed: int | None, severity: float) -> Alarm:
-    return Alarm(opened=opened, closed=closed, detector="level", severity=severity, features=())

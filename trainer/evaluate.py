@@ -12,6 +12,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
+from trainer.metrics import DEFAULT_BUFFER, CurvePoint, Labelled, Lead, volume_under_surface
 
 _NS_PER_DAY = 86_400 * 10**9
 
@@ -31,15 +32,21 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         first_alarm: window in which the first alarm after the healthy part opened, or was open.
-        alarms_in_healthy: that opened in the healthy part.
-        alarms_per_healthy_day: None where the recording states no times.
+        alarms_in_healthy: that opened in the healthy part; None where there is none.
+        alarms_per_healthy_day: likewise; None where the recording states no times, too.
         alarms: all of them.
+        lead: how early, where the recording has a healthy part and no labels.
+        curve: lead against false alarms under other thresholds, likewise.
+        labelled: figures against the labels, where there are any.
     """
 
     first_alarm: int | None
-    alarms_in_healthy: int
+    alarms_in_healthy: int | None
     alarms_per_healthy_day: float | None
     alarms: tuple[Alarm, ...]
+    lead: Lead | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    labelled: Labelled | None = None
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,12 +57,15 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         float_first_alarm: likewise.
         flipped_share: share of the scored windows over the threshold of one but not of the other.
         score_difference: root mean square of ln score, quantized minus float.
+        vus_pr_difference: VUS-PR of the quantized network less that of the float one; None
+            without labels.
     """
 
     quantized_first_alarm: int | None
     float_first_alarm: int | None
     flipped_share: float
     score_difference: float
+    vus_pr_difference: float | None = None
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,18 +75,22 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         windows: in the recording.
         scored: of them.
         not_scored: number of windows for each reason.
-        healthy: the windows taken as healthy.
+        healthy: the windows taken as healthy, None where none are.
         verdicts: by detector: ``all`` (what the gateway says), ``network`` and ``level`` alone,
             and the plain baselines.
-        parity: quantized against float.
+        parity: quantized against float, None where only one of them is at hand.
+        labelled_rows: how many windows are labelled as anomalies, None without labels.
+        buffer: tolerance of VUS in windows.
     """
 
     windows: int
     scored: int
     not_scored: dict[str, int]
-    healthy: tuple[int, int]
+    healthy: tuple[int, int] | None
     verdicts: dict[str, Verdicts]
-    parity: Parity
+    parity: Parity | None
+    labelled_rows: int | None = None
+    buffer: int = DEFAULT_BUFFER
 
 
 def count_reasons(results: Sequence[WindowResult]) -> dict[str, int]:
@@ -106,7 +120,7 @@ def level_only(spec: FlowSpec) -> FlowSpec:
     return msgspec.structs.replace(spec, threshold=silent)
 
 
-def judge(results: Sequence[WindowResult], series: Series, healthy: tuple[int, int]) -> Verdicts:
+def alarms_of(results: Sequence[WindowResult]) -> tuple[Alarm, ...]:
     """Collect the alarms of ``results``."""
     alarms: list[Alarm] = []
     for result in results:
@@ -121,19 +135,28 @@ def judge(results: Sequence[WindowResult], series: Series, healthy: tuple[int, i
             features=event.features if event.kind == "open" else alarms[-1].features,
         )
         alarms[len(alarms) if event.kind == "open" else -1 :] = [alarm]
-    return verdicts(alarms, series, healthy)
+    return tuple(alarms)
 
 
-def verdicts(alarms: Sequence[Alarm], series: Series, healthy: tuple[int, int]) -> Verdicts:
+def judge(results: Sequence[WindowResult], series: Series, healthy: tuple[int, int]) -> Verdicts:
+    """Count the alarms of ``results`` against the healthy part."""
+    return verdicts(alarms_of(results), series, healthy)
+
+
+def verdicts(alarms: Sequence[Alarm], series: Series, healthy: tuple[int, int] | None) -> Verdicts:
     """Count ``alarms`` against the healthy part."""
-    first, last = healthy
-    inside = sum(first <= a.opened < last for a in alarms)
-    span_ns = int(series.end_ns[last - 1] - series.start_ns[first])
+    last = 0 if healthy is None else healthy[1]
     late = [max(a.opened, last) for a in alarms if a.closed is None or a.closed > last]
+    inside = span_ns = None
+    if healthy is not None:
+        inside = sum(healthy[0] <= a.opened < last for a in alarms)
+        span_ns = int(series.end_ns[last - 1] - series.start_ns[healthy[0]])
     return Verdicts(
         first_alarm=min(late, default=None),
         alarms_in_healthy=inside,
-        alarms_per_healthy_day=inside * _NS_PER_DAY / span_ns if span_ns > 0 else None,
+        alarms_per_healthy_day=inside * _NS_PER_DAY / span_ns
+        if inside is not None and span_ns
+        else None,
         alarms=tuple(alarms),
     )
 
@@ -142,18 +165,26 @@ def compare(
     quantized: Sequence[WindowResult],
     in_float: Sequence[WindowResult],
     series: Series,
-    healthy: tuple[int, int],
+    healthy: tuple[int, int] | None,
+    labels: NDArray[np.bool_] | None = None,
+    buffer: int = DEFAULT_BUFFER,
 ) -> Parity:
     """Hold the results of the quantized network against those of the float one."""
     ratio = _ratios(quantized), _ratios(in_float)
     scored = np.isfinite(ratio[0]) & np.isfinite(ratio[1])
     flipped = (ratio[0] > 1.0) != (ratio[1] > 1.0)
     logs = [np.log(np.maximum(r[scored], 1e-12)) for r in ratio]
+    first = [verdicts(alarms_of(r), series, healthy).first_alarm for r in (quantized, in_float)]
+    vus = None
+    if labels is not None:
+        shipped, reference = (volume_under_surface(labels, r, buffer).pr for r in ratio)
+        vus = shipped - reference
     return Parity(
-        quantized_first_alarm=judge(quantized, series, healthy).first_alarm,
-        float_first_alarm=judge(in_float, series, healthy).first_alarm,
+        quantized_first_alarm=first[0],
+        float_first_alarm=first[1],
         flipped_share=float(flipped[scored].mean()) if scored.any() else 0.0,
         score_difference=float(np.sqrt(np.mean((logs[0] - logs[1]) ** 2))) if scored.any() else 0.0,
+        vus_pr_difference=vus,
     )
 
 

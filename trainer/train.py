@@ -17,19 +17,12 @@ from edge_agent.pipeline.runtime import RUNTIMES
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
-from trainer.baselines import baseline_verdicts
+from trainer.baselines import baseline_watches
 from trainer.data import raw_windows
-from trainer.evaluate import (
-    Evaluation,
-    compare,
-    count_reasons,
-    judge,
-    level_only,
-    network_only,
-    run,
-)
+from trainer.evaluate import Evaluation, Parity, compare, count_reasons, run
 from trainer.learn import Detector, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
+from trainer.outcome import Truth, measure_all, outcome_of, part_watches
 from trainer.quantize import check_model
 from trainer.recipe import Recipe
 from trainer.report import Findings, render
@@ -127,14 +120,11 @@ def _evaluate(
     """Judge the runs, of the shipped network and of the one in float."""
     spec, columns, healthy = shipped.spec, level_columns(series.names), order.healthy
     results, in_float = runs
-    found = {"all": judge(results, series, healthy)}
-    if spec.level is not None:
-        for name, alone in (("network", network_only(spec)), ("level", level_only(spec))):
-            found[name] = judge(run(alone, shipped.model, series), series, healthy)
-    else:
-        found["network"] = found["all"]
+    truth = Truth(series, healthy)
+    watches = {"all": lambda _: outcome_of(results, spec), **part_watches(spec, shipped.model)}
     if columns:
-        found |= baseline_verdicts(series, columns, healthy, ready.rows)
+        watches |= baseline_watches(series.vectors[ready.rows], columns)
+    found = measure_all(watches, truth)
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
@@ -156,7 +146,6 @@ def _golden_windows(recording: Recording, series: Series, ready: Prepared) -> li
 def _manifest(
     order: Order, series: Series, ready: Prepared, spec: FlowSpec, evaluation: Evaluation
 ) -> Manifest:
-    parity = evaluation.parity
     return Manifest(
         schema_version=SCHEMA_VERSION,
         name=order.name,
@@ -175,9 +164,7 @@ def _manifest(
         metrics={
             "first_alarm": evaluation.verdicts["all"].first_alarm,
             "alarms_in_healthy": evaluation.verdicts["all"].alarms_in_healthy,
-            "float_first_alarm": parity.float_first_alarm,
-            "flipped_share": parity.flipped_share,
-            "score_difference": parity.score_difference,
+            **_parity_metrics(evaluation.parity),
         },
         baselines={
             name: {
@@ -189,6 +176,16 @@ def _manifest(
         },
         members={},
     )
+
+
+def _parity_metrics(parity: Parity | None) -> dict[str, float | int | None]:
+    if parity is None:
+        return {}
+    return {
+        "float_first_alarm": parity.float_first_alarm,
+        "flipped_share": parity.flipped_share,
+        "score_difference": parity.score_difference,
+    }
 
 
 def _versions() -> dict[str, str]:

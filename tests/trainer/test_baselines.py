@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
-from trainer.baselines import baseline_verdicts
+from trainer.baselines import baseline_watches
 from trainer.evaluate import Verdicts
+from trainer.outcome import Truth, measure_all
 
 HEALTHY = (0, 200)
 EVERY = {
@@ -28,7 +29,8 @@ def _level(*steps: tuple[int, float]) -> NDArray[np.float32]:
 
 def _verdicts(series: Series, rows: NDArray[np.intp] | None = None) -> dict[str, Verdicts]:
     used = np.arange(*HEALTHY) if rows is None else rows
-    return baseline_verdicts(series, (0,), HEALTHY, used)
+    columns = tuple(range(len(series.names)))
+    return measure_all(baseline_watches(series.vectors[used], columns), Truth(series, HEALTHY))
 
 
 def test_every_baseline_finds_a_step_within_a_few_windows(make_series: Any) -> None:
@@ -64,7 +66,7 @@ def test_a_quieter_machine_raises_no_alarm(make_series: Any) -> None:
 def test_the_loudest_channel_counts(make_series: Any) -> None:
     both = np.stack((_level(), _level((250, 1.1))), axis=1)
     series = make_series(both, ("a_rms", "b_rms"))
-    found = baseline_verdicts(series, (0, 1), HEALTHY, np.arange(*HEALTHY))
+    found = _verdicts(series)
     assert found["level mean + 5 sigma"].first_alarm == 252
 
 

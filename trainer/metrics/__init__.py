@@ -1,12 +1,13 @@
 """Figures by which detectors are compared; each takes arrays and knows nothing of where from."""
 
 from trainer.metrics.event import EventCounts, best_event_f1, event_counts
+from trainer.metrics.labelled import Labelled, against_labels
 from trainer.metrics.nab import Window as NabWindow
 from trainer.metrics.nab import best_nab_score, nab_score, probation_rows
 from trainer.metrics.point import average_precision, best_f1
 from trainer.metrics.point_adjust import point_adjusted_f1, random_point_adjusted_f1
 from trainer.metrics.run_to_failure import Course, CurvePoint, Lead, Ratios, lead, lead_curve
-from trainer.metrics.scored import MetricError
+from trainer.metrics.scored import MetricError, runs
 from trainer.metrics.vus import DEFAULT_BUFFER, Volume, volume_under_surface
 
 __all__ = [
@@ -14,11 +15,13 @@ __all__ = [
     "Course",
     "CurvePoint",
     "EventCounts",
+    "Labelled",
     "Lead",
     "MetricError",
     "NabWindow",
     "Ratios",
     "Volume",
+    "against_labels",
     "average_precision",
     "best_event_f1",
     "best_f1",
@@ -30,5 +33,6 @@ __all__ = [
     "point_adjusted_f1",
     "probation_rows",
     "random_point_adjusted_f1",
+    "runs",
     "volume_under_surface",
 ]

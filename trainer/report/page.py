@@ -51,7 +51,8 @@ def verdict(evaluation: Evaluation) -> str:
     """Say in one sentence whether the network earned its place on this recording."""
     network = evaluation.verdicts["network"]
     plain = {name: v for name, v in evaluation.verdicts.items() if name not in ("all", "network")}
-    quiet = {n: v for n, v in plain.items() if v.alarms_in_healthy <= network.alarms_in_healthy}
+    allowed = network.alarms_in_healthy or 0
+    quiet = {n: v for n, v in plain.items() if (v.alarms_in_healthy or 0) <= allowed}
     earlier = sorted(n for n, v in quiet.items() if _before(v, network))
     noisy = sorted(n for n, v in plain.items() if n not in quiet and _before(v, network))
     but = f" Earlier, but with more alarms there: {_listed(plain, noisy)}." if noisy else ""

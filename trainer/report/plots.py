@@ -39,7 +39,7 @@ def score_plot(results: Sequence[WindowResult], evaluation: Evaluation) -> str:
     if np.isfinite(level).any():
         axes.plot(index, level, color=_LEVEL, lw=0.9, label="level")
     axes.axhline(1.0, color=_INK, lw=0.8, ls="--", label="threshold")
-    axes.axvspan(*evaluation.healthy, color=_HEALTHY, alpha=0.10, lw=0, label="healthy part")
+    axes.axvspan(*_healthy(evaluation), color=_HEALTHY, alpha=0.10, lw=0, label="healthy part")
     for k, alarm in enumerate(evaluation.verdicts["all"].alarms):
         end = len(results) if alarm.closed is None else alarm.closed
         axes.axvspan(
@@ -61,7 +61,7 @@ def trend_plot(series: Series, results: Sequence[WindowResult], evaluation: Eval
     """Draw the features that opened the alarms, or the first ones, each over its own median."""
     named = [n for a in evaluation.verdicts["all"].alarms for n, _ in a.features]
     chosen = list(dict.fromkeys([*named, *series.names]))[:_TRENDS]
-    running = [i for i in range(*evaluation.healthy) if results[i].reason not in _AT_REST]
+    running = [i for i in range(*_healthy(evaluation)) if results[i].reason not in _AT_REST]
     figure, axes = _figure(3.4)
     for name in chosen:
         values = series.vectors[:, series.names.index(name)]
@@ -69,7 +69,7 @@ def trend_plot(series: Series, results: Sequence[WindowResult], evaluation: Eval
         centre, scale = np.median(healthy), max(float(np.std(healthy)), 1e-12)
         axes.plot((values - centre) / scale, lw=0.7, label=name)
     axes.set_yscale("symlog", linthresh=5)
-    axes.axvspan(*evaluation.healthy, color=_HEALTHY, alpha=0.10, lw=0)
+    axes.axvspan(*_healthy(evaluation), color=_HEALTHY, alpha=0.10, lw=0)
     axes.set_xlabel("window")
     axes.set_ylabel("healthy standard deviations")
     axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=8)
@@ -78,7 +78,7 @@ def trend_plot(series: Series, results: Sequence[WindowResult], evaluation: Eval
 
 def distribution_plot(results: Sequence[WindowResult], evaluation: Evaluation) -> str:
     """Draw the distribution of healthy scores with the threshold in it."""
-    part = results[slice(*evaluation.healthy)]
+    part = results[slice(*_healthy(evaluation))]
     scores = np.array([r.score for r in part if r.score is not None])
     figure, axes = _figure(2.6)
     axes.hist(scores, bins=min(60, max(8, len(scores) // 8)), color=_SCORE, alpha=0.8)
@@ -117,6 +117,11 @@ def _encode(figure: "Figure") -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _healthy(evaluation: Evaluation) -> tuple[int, int]:
+    """Return the healthy part, an empty one where there is none."""
+    return evaluation.healthy or (0, 0)
 
 
 def _column(values: Sequence[float | None]) -> NDArray[np.float64]:
