@@ -1,0 +1,1 @@
+"""``make results``: every recipe on every set of recordings, as one page."""
