@@ -18,7 +18,8 @@ from edge_agent.bundle import Bundle, Manifest
 from edge_agent.bundle.rows import encode_rows
 from edge_agent.recordings import open_recording
 from trainer.data import input_spec, read_series
-from trainer.evaluate import judge, run
+from trainer.evaluate import run
+from trainer.outcome import Truth, measure, outcome_of
 from trainer.recipe import Recipe, load_recipe
 
 EdgeTrainer = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -86,7 +87,8 @@ def test_replay_gives_row_for_row_what_the_trainer_evaluated(
     series = read_series(recording, recipe, input_spec(recording, recipe))
     results = run(bundle.manifest.flow, bundle.load().model, series)
     assert rows.read_bytes() == b"".join(encode_rows(result) for result in results)
-    assert judge(results, series, (0, 90)) == trained.evaluation.verdicts["all"]
+    found = measure(outcome_of(results, bundle.manifest.flow), Truth(series, (0, 90)))
+    assert found == trained.evaluation.verdicts["all"]
 
 
 def test_nothing_but_the_result_is_on_standard_output_and_no_noise_beside_it(trained: Any) -> None:

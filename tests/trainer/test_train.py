@@ -12,8 +12,9 @@ from edge_agent.bundle import Bundle
 from edge_agent.calibration.series import Series
 from edge_agent.recordings import Recording, open_recording
 from trainer.data import input_spec, read_series
-from trainer.evaluate import judge, run
+from trainer.evaluate import run
 from trainer.learn import learn
+from trainer.outcome import Truth, measure, outcome_of
 from trainer.recipe import Recipe, load_recipe
 from trainer.table import write_table
 from trainer.train import Order, Trained, train
@@ -44,7 +45,8 @@ def _trained(folder: Path, series: Series, recipe: Recipe, last: int) -> tuple[T
     bundle.verify_golden()
     # what the gateway computes from the table is what was evaluated
     results = list(_replayed(bundle, recording))
-    assert judge(results, read, (0, last)) == trained.evaluation.verdicts["all"]
+    found = measure(outcome_of(results, bundle.manifest.flow), Truth(read, (0, last)))
+    assert found == trained.evaluation.verdicts["all"]
     return trained, bundle
 
 
