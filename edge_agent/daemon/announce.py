@@ -141,7 +141,7 @@ class Announcer:
             asset=self._record.name,
             index=result.index,
             unit=self._manifest.flow.input.unit,
-            values={name: short(value) for name, value in zip(names, vector.tolist(), strict=True)},
+            values={name: exact(value) for name, value in zip(names, vector, strict=True)},
             bias=self._bias(result),
             gap=result.gap,
             clipped=result.clipped,
@@ -168,6 +168,14 @@ class Announcer:
             result.start_ns,
             result.end_ns,
         )
+
+
+def exact(value: np.float32) -> float:
+    """Return the number with the fewest digits that becomes this float32 again.
+
+    Training on what was published has to see what the gateway computed, to the bit.
+    """
+    return float(str(value))
 
 
 def short(value: float) -> float:

@@ -7,6 +7,7 @@ from edge_agent.recordings.burst_folder import matching_files
 from edge_agent.recordings.channel_choice import with_channels
 from edge_agent.recordings.decimate import decimated
 from edge_agent.recordings.delimited import read_delimited
+from edge_agent.recordings.feature_store import is_store_folder, read_store
 from edge_agent.recordings.femto import is_femto_name, read_femto
 from edge_agent.recordings.ims import is_ims_name, read_ims
 from edge_agent.recordings.matlab import read_mat
@@ -34,14 +35,18 @@ _READERS: Mapping[str, _Reader] = {
     ".wav": read_wav,
 }
 _NO_OPTIONS = RecordingOptions()
-_ALLOWED_NAMES = "files named YYYY.MM.DD.HH.MM.SS (IMS) or acc_NNNNN.csv (FEMTO)"
+_ALLOWED_NAMES = (
+    "files named YYYY.MM.DD.HH.MM.SS (IMS) or acc_NNNNN.csv (FEMTO),"
+    " or folders named day=YYYY-MM-DD (edge-trainer collect)"
+)
 
 
 def open_recording(path: Path, options: RecordingOptions = _NO_OPTIONS) -> Recording:
     """Open a recording of whatever format ``path`` has, by its name.
 
-    A folder holds bursts in files named as those of IMS or FEMTO; any other file goes by its
-    ending: .csv .tsv .txt (samples or features), .mat, .npy, .npz, .parquet, .wav.
+    A folder holds bursts in files named as those of IMS or FEMTO, or features collected from
+    gateways (see ``feature_store``); any other file goes by its ending: .csv .tsv .txt (samples or
+    features), .mat, .npy, .npz, .parquet, .wav.
 
     Raises:
         RecordingError: no such file, no such format, damaged where it was looked at, or the
@@ -89,6 +94,8 @@ def _read_femto_file(path: Path, options: RecordingOptions) -> Recording:
 
 
 def _read_folder(path: Path, options: RecordingOptions) -> Recording:
+    if is_store_folder(path):
+        return read_store(path, options)
     of_ims = matching_files(path, is_ims_name)
     of_femto = matching_files(path, is_femto_name)
     if of_ims and of_femto:

@@ -19,6 +19,16 @@ def require_trainer() -> None:
         )
 
 
+def require_formats(what: str) -> None:
+    """Refuse to do ``what`` where nothing can write Parquet. Raises Failure."""
+    if find_spec("pyarrow") is None:
+        raise Failure(
+            f"{what} needs pyarrow, which the extra 'formats' holds:"
+            " pip install 'edge-agent[formats]'",
+            os.EX_UNAVAILABLE,
+        )
+
+
 def require_identity(name: str, version: str) -> None:
     """Refuse what cannot name a bundle. Raises Failure."""
     problem = identity_problem(name, version)
