@@ -36,7 +36,7 @@ def broker_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def broker(
+def broker(  # noqa: PLR0913 - one for each option
     *,
     host: str,
     port: int | None,
