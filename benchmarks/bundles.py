@@ -74,7 +74,8 @@ def _bundle(length: int, channels: int) -> bytes:
     flow, model = _calibrated(given, specs, extractor.names, vectors, content)
     loud = extractor.compute(_LOUDER * bursts[-1])[0]
     raw = [(_HEALTHY - 1, Window(bursts[-1], 0, _SECOND_NS, gap=False, clipped=False))]
-    golden = make_golden(Flow(flow, model), np.concatenate((vectors, [loud] * _LOUD)), raw)
+    shown = np.concatenate((vectors, [loud] * _LOUD))
+    golden = make_golden(Flow(flow, model), shown, _SECOND_NS * np.arange(len(shown)), raw)
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         name=f"benchmark-{length}x{channels}",

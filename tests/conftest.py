@@ -165,7 +165,7 @@ def samples_bundle(
     """A bundle file for raw samples."""
     windows, vectors = history
     raw = [(i, Window(windows[i], i, i + 1, gap=False, clipped=False)) for i in (0, 15, 35)]
-    golden = make_golden(Flow(manifest.flow, model), vectors, raw)
+    golden = make_golden(Flow(manifest.flow, model), vectors, np.arange(len(vectors)), raw)
     return encode_bundle(manifest, model_bytes, golden, b"<html>report</html>")
 
 
@@ -177,7 +177,8 @@ def features_bundle(
     history: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> bytes:
     """A bundle file for feature tables, without a report."""
-    golden = make_golden(Flow(features_flow_spec, model), history[1], [])
+    vectors = history[1]
+    golden = make_golden(Flow(features_flow_spec, model), vectors, np.arange(len(vectors)), [])
     return encode_bundle(_manifest(features_flow_spec), model_bytes, golden)
 
 

@@ -13,7 +13,8 @@ from edge_agent.pipeline.window import Window
 _CUTS = 5  # restarts tried for the washout tolerance
 _AFTER = 10  # windows compared after each
 _QUIET = 24  # scored golden windows before the machine gets worse
-_WORSE = 40  # golden windows in which it is worse, enough for any alarm rule here
+_WORSE = 40  # golden windows in which it is worse, enough for any alarm rule here,
+_SPANS = 0.5  # and so many spans of the smoothing more
 _LEAST_SCORE = 1e-6  # a perfect forecast scores 0, to which nothing is relative
 _RAW_BYTES = 1 << 20  # raw windows make golden vectors large
 
@@ -22,13 +23,16 @@ class GoldenHistoryError(RuntimeError):
     """No alarm could be provoked: the detector that was made is deaf."""
 
 
-def washout_tolerance(spec: FlowSpec, model: Model, healthy: NDArray[np.float32]) -> float:
+def washout_tolerance(
+    spec: FlowSpec, model: Model, healthy: NDArray[np.float32], start_ns: NDArray[np.int64]
+) -> float:
     """Measure how far scores after a warm-up are from those of an undisturbed run.
 
     Args:
         spec: the flow.
         model: its network.
         healthy: vectors, float32 (n, F), all finite.
+        start_ns: when their windows began, int64 (n,).
 
     Returns:
         The largest relative difference over several restarts; a healthy part that is too short
@@ -36,38 +40,46 @@ def washout_tolerance(spec: FlowSpec, model: Model, healthy: NDArray[np.float32]
     """
     vectors = max(spec.model.washout_vectors, spec.model.washout + 1)
     times = -(-(vectors + _CUTS * _AFTER) // len(healthy))
-    healthy = np.tile(healthy, (times, 1))
-    undisturbed = _scores(Flow(spec, model), healthy)
+    past = list(zip(start_ns.tolist(), healthy, strict=True)) * times
+    undisturbed = _scores(Flow(spec, model), past)
     worst = 0.0
-    for cut in np.linspace(vectors, len(healthy) - _AFTER, _CUTS).astype(int):
+    for cut in np.linspace(vectors, len(past) - _AFTER, _CUTS).astype(int):
         flow = Flow(spec, model)
-        flow.warm_up(healthy[cut - vectors : cut])
-        pairs = zip(_scores(flow, healthy[cut : cut + _AFTER]), undisturbed[cut:], strict=False)
+        flow.warm_up(past[cut - vectors : cut])
+        pairs = zip(_scores(flow, past[cut : cut + _AFTER]), undisturbed[cut:], strict=False)
         worst = max([worst, *(_apart(a, b) for a, b in pairs if a is not None and b is not None)])
     return worst
 
 
 def golden_history(
-    spec: FlowSpec, model: Model, healthy: NDArray[np.float32], raw: list[Window]
+    spec: FlowSpec,
+    model: Model,
+    healthy: tuple[NDArray[np.float32], NDArray[np.int64]],
+    raw: list[Window],
 ) -> Golden:
     """Return golden vectors that lead from washout over quiet windows into an alarm.
 
     Args:
         spec: the flow.
         model: its network.
-        healthy: vectors of the healthy windows, float32 (n, F), all finite.
+        healthy: vectors of the healthy windows, float32 (n, F), all finite, and when these began,
+            int64 (n,).
         raw: the windows that the last of them were computed from; empty for feature input.
 
     Raises:
         GoldenHistoryError: even a hundredfold amplitude raises no alarm.
     """
-    quiet = healthy[-(spec.model.washout + spec.model.window_length + _QUIET) :]
+    count = spec.model.washout + spec.model.window_length + _QUIET
+    quiet, start_ns = healthy[0][-count:], healthy[1][-count:]
+    step_ns = int(np.median(np.diff(healthy[1])))
+    worse_count = _WORSE + round(_SPANS * (2.0 / spec.smoothing.alpha - 1.0))
+    start_ns = np.append(start_ns, start_ns[-1] + step_ns * np.arange(1, worse_count + 1))
     for factor in (4.0, 10.0, 100.0):
         windows = [(len(quiet) - len(raw) + i, w) for i, w in enumerate(raw)]
-        worse = np.repeat(_worse_vector(spec, quiet, raw, factor)[None], _WORSE, axis=0)
+        worse = np.repeat(_worse_vector(spec, quiet, raw, factor)[None], worse_count, axis=0)
         if raw:
             windows.append((len(quiet), _louder(raw[-1], factor)))
-        golden = make_golden(Flow(spec, model), np.concatenate((quiet, worse)), windows)
+        golden = make_golden(Flow(spec, model), np.concatenate((quiet, worse)), start_ns, windows)
         if golden.anomaly.any() and not golden.anomaly.all():
             return golden
     raise GoldenHistoryError("no alarm at a hundred times the healthy amplitude: the alarm is deaf")
@@ -82,8 +94,8 @@ def _apart(score: float, expected: float) -> float:
     return abs(score - expected) / max(expected, _LEAST_SCORE)
 
 
-def _scores(flow: Flow, vectors: NDArray[np.float32]) -> list[float | None]:
-    return [flow.push_vector(v, i, i + 1).score for i, v in enumerate(vectors)]
+def _scores(flow: Flow, past: list[tuple[int, NDArray[np.float32]]]) -> list[float | None]:
+    return [flow.push_vector(vector, start, start + 1).score for start, vector in past]
 
 
 def _worse_vector(

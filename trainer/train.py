@@ -98,14 +98,14 @@ def train(
         )
     )
     raw = _golden_windows(recording, series, ready)
-    golden = golden_history(spec, shipped.model, ready.vectors, raw)
+    golden = golden_history(spec, shipped.model, (ready.vectors, ready.start_ns), raw)
     bundle = encode_bundle(manifest, shipped.exported.model, golden, report)
     Bundle.decode(bundle, order.name).verify_golden()  # what cannot be installed does not ship
     return Trained(bundle, manifest, evaluation, report)
 
 
 def _with_tolerance(shipped: Detector, ready: Prepared) -> FlowSpec:
-    tolerance = washout_tolerance(shipped.spec, shipped.model, ready.vectors)
+    tolerance = washout_tolerance(shipped.spec, shipped.model, ready.vectors, ready.start_ns)
     model = msgspec.structs.replace(shipped.spec.model, washout_tolerance=tolerance)
     return msgspec.structs.replace(shipped.spec, model=model)
 

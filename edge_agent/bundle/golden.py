@@ -1,6 +1,6 @@
 """Golden vectors: what the trainer saw, for the gateway to see again before it trusts a bundle."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "samples": np.dtype("<f4"),
     "at": np.dtype("<i8"),
     "vectors": np.dtype("<f4"),
+    "start_ns": np.dtype("<i8"),
     "scores": np.dtype("<f8"),
     "level_scores": np.dtype("<f8"),
     "anomaly": np.dtype("|b1"),
@@ -41,6 +42,7 @@ class Golden:
         samples: raw windows, float32 (k, length, channels); k is 0 for feature input.
         at: the position in ``vectors`` that each raw window belongs to, int64 (k,).
         vectors: feature vectors in order, float32 (m, F).
+        start_ns: when their windows began, int64 (m,), UTC nanoseconds.
         scores: smoothed scores, float64 (m,), NaN where a window is not scored.
         level_scores: the level detector's, float64 (m,), NaN where there is none.
         anomaly: whether an alarm is open after each, bool (m,).
@@ -49,6 +51,7 @@ class Golden:
     samples: NDArray[np.float32]
     at: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    start_ns: NDArray[np.int64]
     scores: NDArray[np.float64]
     level_scores: NDArray[np.float64]
     anomaly: NDArray[np.bool_]
@@ -73,7 +76,11 @@ def decode_golden(content: bytes) -> Golden:
         golden.samples.ndim == 3  # noqa: PLR2004 - windows, samples, channels
         and golden.vectors.ndim == 2  # noqa: PLR2004
         and len(golden.samples) == len(golden.at) == len(set(golden.at.tolist()))
-        and golden.scores.shape == golden.level_scores.shape == golden.anomaly.shape == (m,)
+        and golden.start_ns.shape
+        == golden.scores.shape
+        == golden.level_scores.shape
+        == golden.anomaly.shape
+        == (m,)
         and bool(((golden.at >= 0) & (golden.at < m)).all())
     )
     if not fits:
@@ -82,24 +89,29 @@ def decode_golden(content: bytes) -> Golden:
 
 
 def make_golden(
-    flow: Flow, vectors: NDArray[np.float32], windows: Sequence[tuple[int, Window]]
+    flow: Flow,
+    vectors: NDArray[np.float32],
+    start_ns: NDArray[np.int64],
+    windows: Sequence[tuple[int, Window]],
 ) -> Golden:
     """Record what a fresh ``flow`` makes of ``vectors``, float32 (m, F).
 
     Args:
         flow: without history.
         vectors: should lead from washout into an alarm.
+        start_ns: when their windows began, int64 (m,).
         windows: raw windows that ``vectors`` at these positions were computed from.
     """
-    raw = dict(windows)
+    raw = {i: window.samples for i, window in windows}
     length, channels = flow.spec.input.length, len(flow.spec.input.channels)
-    results = _run(flow, vectors, raw.get)
+    results = _run(flow, vectors, start_ns, raw)
     return Golden(
         samples=np.array([w.samples for _, w in windows], dtype=np.float32).reshape(
             len(windows), length, channels
         ),
         at=np.array([i for i, _ in windows], dtype=np.int64),
         vectors=np.array([r.vector for r in results], dtype=np.float32),
+        start_ns=np.asarray(start_ns, dtype=np.int64),
         scores=_numbers([r.score for r in results]),
         level_scores=_numbers([r.level_score for r in results]),
         anomaly=np.array([r.anomaly for r in results], dtype=np.bool_),
@@ -123,12 +135,8 @@ def check_golden(flow: Flow, golden: Golden) -> None:
     if not golden.anomaly.any() or golden.anomaly.all():
         raise GoldenError("golden.npz: shows no alarm or no quiet, allowed: both")
     raw = dict(zip(golden.at.tolist(), golden.samples, strict=True))
-
-    def window(i: int) -> Window | None:
-        return Window(raw[i], i, i + 1, gap=False, clipped=False) if i in raw else None
-
     least = _least(golden.vectors)
-    for i, result in enumerate(_run(flow, golden.vectors, window)):
+    for i, result in enumerate(_run(flow, golden.vectors, golden.start_ns, raw)):
         try:
             _check_features(flow, result, golden.vectors[i], least)
             _check_scores(flow, result, golden.scores[i], golden.level_scores[i])
@@ -175,12 +183,18 @@ def _check_scores(flow: Flow, result: WindowResult, score: float, level_score: f
 
 
 def _run(
-    flow: Flow, vectors: NDArray[np.float32], window: Callable[[int], Window | None]
+    flow: Flow,
+    vectors: NDArray[np.float32],
+    start_ns: NDArray[np.int64],
+    raw: Mapping[int, NDArray[np.float32]],
 ) -> list[WindowResult]:
     results = []
-    for i, vector in enumerate(vectors):
-        raw = window(i)
-        results.append(flow.push_vector(vector, i, i + 1) if raw is None else flow.push_window(raw))
+    for i, (vector, start) in enumerate(zip(vectors, start_ns.tolist(), strict=True)):
+        if i in raw:
+            window = Window(raw[i], start, start + 1, gap=False, clipped=False)
+            results.append(flow.push_window(window))
+        else:
+            results.append(flow.push_vector(vector, start, start + 1))
     return results
 
 

@@ -8,12 +8,13 @@ from edge_agent.calibration.choices import Calibration
 from edge_agent.calibration.level import fit_level
 from edge_agent.calibration.prepare import Prepared
 from edge_agent.calibration.scorer import fit_scorer
+from edge_agent.calibration.season import averaged
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.calibration.threshold import choose_threshold
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.model import Model, predictor
 from edge_agent.pipeline.scorer import Scorer
-from edge_agent.pipeline.smoothing import Ewma
+from edge_agent.pipeline.smoothing import Ewma, SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 
@@ -27,7 +28,8 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: Model
     rows, residuals = _residuals(model, ready)
     washout = min(model.spec.washout, len(residuals) // 4)
     scorer = fit_scorer(choice.scorer, np.concatenate(residuals[washout:]))
-    scores = _smoothed(choice, Scorer(scorer), residuals)
+    smoothing = averaged(choice.smoothing, choice.season, ready.season)
+    scores = _smoothed(smoothing, Scorer(scorer), residuals)
     held_out = scores[max(washout, int(np.searchsorted(rows, ready.fitted))) :]
     threshold = _threshold(choice, scores[washout:], held_out, len(ready.rows))
     return FlowSpec(
@@ -39,10 +41,11 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: Model
         scaler=ready.scaler,
         model=model.spec,
         scorer=scorer,
-        smoothing=choice.smoothing,
+        smoothing=smoothing,
         threshold=threshold,
         alarm=_alarm(choice, scores[washout:], threshold),
-        level=fit_level(choice.level, series.names, ready.vectors, choice.washout),
+        level=fit_level(choice.level, series.names, ready.steady, choice.washout),
+        season=None if ready.season is None else ready.season.spec,
     )
 
 
@@ -66,9 +69,9 @@ def _residuals(model: Model, ready: Prepared) -> tuple[NDArray[np.intp], list[ND
 
 
 def _smoothed(
-    choice: Calibration, scorer: Scorer, residuals: list[NDArray[np.float32]]
+    spec: SmoothingSpec, scorer: Scorer, residuals: list[NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    smoothing = Ewma(choice.smoothing)
+    smoothing = Ewma(spec)
     return np.array([smoothing.push(scorer.score(r)[0]) for r in residuals])
 
 

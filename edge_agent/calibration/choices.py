@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from edge_agent.calibration.season import SeasonChoice
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.denoise import DenoiseSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec
@@ -116,6 +117,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     washout: int
     warm_up: int
     gate: GateChoice | None = None
+    season: SeasonChoice | None = None
     denoise: DenoiseSpec | None = None
     scaler: ScalerChoice
     scorer: ScorerChoice

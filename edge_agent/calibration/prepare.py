@@ -10,6 +10,7 @@ from edge_agent.calibration.choices import Calibration
 from edge_agent.calibration.gate import fit_gate
 from edge_agent.calibration.kinds import target_columns, unscaled
 from edge_agent.calibration.scaler import fit_scaler
+from edge_agent.calibration.season import FoundSeason, find_season
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.denoise import Denoiser, DenoiseSpec
 from edge_agent.pipeline.gate import Gate, GateSpec
@@ -25,22 +26,28 @@ class Prepared:
     Attributes:
         rows: positions in the series of the windows used (not idle, all finite), int (n,).
         after_gap: windows are missing before this one, as at the first, bool (n,).
+        start_ns: when each began, int64 (n,), UTC nanoseconds.
         vectors: their feature vectors as computed, float32 (n, F).
+        steady: without their season, each by a profile of other cycles, float32 (n, F).
         scaled: denoised and scaled, float32 (n, F).
         seen: what the network sees of them, float32 (n, F).
         fitted: how many of them, the earliest, the network may be fitted on.
         gate: idle levels.
+        season: of the vectors; None where they have none.
         scaler: fitted.
         targets: indices of the features to predict.
     """
 
     rows: NDArray[np.intp]
     after_gap: NDArray[np.bool_]
+    start_ns: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    steady: NDArray[np.float32]
     scaled: NDArray[np.float32]
     seen: NDArray[np.float32]
     fitted: int
     gate: GateSpec | None
+    season: FoundSeason | None
     scaler: ScalerSpec
     targets: tuple[int, ...]
 
@@ -52,7 +59,7 @@ class Prepared:
 
 
 def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Prepared:
-    """Pick, denoise and scale the healthy windows [first, last) of ``series``.
+    """Pick, deseasonalise, denoise and scale the healthy windows [first, last) of ``series``.
 
     Raises:
         DataError: the range is outside the recording or leaves too few windows.
@@ -74,19 +81,24 @@ def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Pr
             f"healthy is {first}:{last} with {len(rows)} windows that are neither idle nor invalid,"
             f" allowed: at least {_LEAST_WINDOWS}"
         )
-    raw = series.vectors[rows]
-    vectors = raw if choice.denoise is None else _denoised(choice.denoise, raw)
+    raw, start_ns = series.vectors[rows], series.start_ns[rows]
+    season = find_season(choice.season, raw, start_ns)
+    steady = raw if season is None else season.left
+    vectors = steady if choice.denoise is None else _denoised(choice.denoise, steady)
     plain = unscaled(choice.scaler, series.names, vectors)
     scaler = fit_scaler(vectors, plain, widen=1.0 + choice.scaler.widen_windows / len(rows))
     scaled = Scaler(scaler).scale(vectors)
     return Prepared(
         rows=rows,
         after_gap=series.gap[rows] | (np.diff(rows, prepend=-2) != 1),
+        start_ns=start_ns,
         vectors=raw,
+        steady=steady,
         scaled=scaled,
         seen=Scaler(scaler).clip(scaled),
         fitted=len(rows) - round(choice.held_out_share * len(rows)),
         gate=gate,
+        season=season,
         scaler=scaler,
         targets=target_columns(choice.targets, series.names),
     )

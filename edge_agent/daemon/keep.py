@@ -14,7 +14,7 @@ from edge_agent.pipeline.state import FlowState
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 USABLE_FOLDER = "a folder that can be written"
 
 

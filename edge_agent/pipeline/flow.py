@@ -1,6 +1,7 @@
 """The arrow from block to alarm, of one asset.
 
-block -> window -> features -> gate -> denoise -> scaler -> model -> scorer -> threshold -> alarm
+block -> window -> features -> gate -> season -> denoise -> scaler -> model -> scorer -> smoothing
+-> threshold -> alarm
 """
 
 from collections import deque
@@ -20,9 +21,10 @@ from edge_agent.pipeline.model import Model, predictor
 from edge_agent.pipeline.result import Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.scorer import Scorer
+from edge_agent.pipeline.season import Season
 from edge_agent.pipeline.smoothing import Ewma
 from edge_agent.pipeline.spec import FlowSpec
-from edge_agent.pipeline.state import FlowState, pack, unpack
+from edge_agent.pipeline.state import FlowState, Past, pack, unpack
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import Block, FeatureError
 
@@ -67,10 +69,10 @@ class Flow:
         self._scorer = Scorer(spec.scorer)
         self._targets = np.array(spec.model.targets, dtype=np.intp)
         self.gate = Gate(spec.gate)
-        self.denoiser = (
-            None if spec.denoise is None else Denoiser(spec.denoise, len(spec.feature_names))
-        )
-        self.predictor = predictor(model, len(spec.feature_names))
+        n_features = len(spec.feature_names)
+        self._season = None if spec.season is None else Season(spec.season, n_features)
+        self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
+        self.predictor = predictor(model, n_features)
         self.smoothing = Ewma(spec.smoothing)
         self.level = None if spec.level is None else LevelDetector(spec.level)
         self.rules: dict[Detector, AlarmRule] = {"network": AlarmRule(spec.alarm)}
@@ -80,7 +82,8 @@ class Flow:
         self.index = 0
         self.washout_left = spec.model.washout
         self.broken = False  # windows have passed that the network did not see
-        self.recent: deque[NDArray[np.float32]] = deque(maxlen=max(1, spec.model.washout_vectors))
+        most = max(1, spec.model.washout_vectors)
+        self.recent: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=most)
 
     def push_block(self, block: Block) -> Iterator[WindowResult]:
         """Yield the result of every window that ``block`` completes.
@@ -111,15 +114,19 @@ class Flow:
         window = Window(np.empty((0, 0), np.float32), start_ns, end_ns, gap=gap, clipped=False)
         return self._push(vector, None, window)
 
-    def warm_up(self, vectors: Iterable[NDArray[np.float32]]) -> None:
-        """Replay past vectors, float32 (F,), so that the next window is scored at once.
+    def warm_up(self, past: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
+        """Replay past windows so that the next one is scored at once.
 
         No window is counted and no alarm moves.
+
+        Args:
+            past: when each window began (UTC nanoseconds) and its vector, float32 (F,).
         """
-        for vector in vectors:
+        for start_ns, vector in past:
+            steady = self._steady(vector, start_ns)
             if self.level is not None:
-                self.level.push(vector)
-            self._score(vector)
+                self.level.push(steady)
+            self._score(steady)
 
     def state(self) -> FlowState:
         """Everything that ``restore`` needs for scores that are bit-equal from here on."""
@@ -134,7 +141,7 @@ class Flow:
             level=None if self.level is None else pack(self.level.smoothed),
             rules={name: rule.state() for name, rule in self.rules.items()},
             anomalies=self.anomalies.state(),
-            recent=tuple(pack(v) for v in self.recent),
+            recent=tuple(Past(start_ns, pack(v)) for start_ns, v in self.recent),
         )
 
     def restore(self, state: FlowState) -> None:
@@ -143,9 +150,9 @@ class Flow:
         Raises:
             ValueError: the state is another bundle's; this flow is of no use then.
         """
-        recent = [unpack(a) for a in state.recent]
+        recent = [(past.start_ns, unpack(past.vector)) for past in state.recent]
         n_features = len(self.feature_names)
-        if any(v.shape != (n_features,) for v in recent) or set(state.rules) != set(self.rules):
+        if any(v.shape != (n_features,) for _, v in recent) or set(state.rules) != set(self.rules):
             raise ValueError(f"state of another bundle, allowed: vectors of {n_features} features")
         if (self.denoiser is None) != (state.denoiser is None):
             raise ValueError("state of another bundle: only one of the two denoises")
@@ -177,15 +184,20 @@ class Flow:
         if self.gate.is_idle(vector, window.start_ns):
             self.broken = True
             return self._result(window, vector, bias, _Scored(None, "idle", None))
-        scored = self._score(vector)
+        steady = self._steady(vector, window.start_ns)
+        scored = self._score(steady)
         ratios: dict[Detector, float] = {}
         if scored.score is not None:
             ratios["network"] = self.spec.threshold.ratio(scored.score)
-        return self._judge(window, vector, bias, scored, ratios)
+        return self._judge(window, (vector, steady), bias, scored, ratios)
+
+    def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32]:
+        """Keep ``vector`` for a warm-up and return it without its season."""
+        self.recent.append((start_ns, vector))
+        return vector if self._season is None else self._season.remove(vector, start_ns)
 
     def _score(self, vector: NDArray[np.float32]) -> _Scored:
         broken, self.broken = self.broken, False
-        self.recent.append(vector)
         if self.denoiser is not None:
             vector = self.denoiser.push(vector)
         scaled = self._scaler.scale(vector)
@@ -203,14 +215,15 @@ class Flow:
     def _judge(
         self,
         window: Window,
-        vector: NDArray[np.float32],
+        vectors: tuple[NDArray[np.float32], NDArray[np.float32]],
         bias: NDArray[np.float32] | None,
         scored: _Scored,
         ratios: dict[Detector, float],
     ) -> WindowResult:
+        vector, steady = vectors
         level_score, loudest = None, 0
         if self.level is not None and self.spec.level is not None:
-            level_score, loudest = self.level.push(vector)
+            level_score, loudest = self.level.push(steady)
             if scored.reason != "washout":
                 ratios["level"] = level_score / self.spec.level.threshold
         for name, ratio in ratios.items():

@@ -11,6 +11,7 @@ from edge_agent.pipeline.level import LevelSpec
 from edge_agent.pipeline.model import ModelSpec
 from edge_agent.pipeline.scaler import ScalerSpec
 from edge_agent.pipeline.scorer import ScorerSpec
+from edge_agent.pipeline.season import SeasonSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 
@@ -30,3 +31,4 @@ class FlowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threshold: ThresholdSpec
     alarm: AlarmSpec
     level: LevelSpec | None
+    season: SeasonSpec | None = None

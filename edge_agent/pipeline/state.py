@@ -19,6 +19,13 @@ class Array(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class Past(msgspec.Struct, frozen=True):
+    """A vector that was scored, and when its window began: UTC nanoseconds since the Unix epoch."""
+
+    start_ns: int
+    vector: Array
+
+
 class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     """Where a flow stands; samples of a window that is not full yet are not part of it."""
 
@@ -32,7 +39,7 @@ class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     level: Array | None
     rules: dict[Detector, RuleState]
     anomalies: AnomaliesState
-    recent: tuple[Array, ...]
+    recent: tuple[Past, ...]
 
 
 def pack(array: NDArray[np.floating[Any]]) -> Array:

@@ -107,7 +107,7 @@ def test_a_state_of_another_format_is_not_loaded(tmp_path: Path, state: FlowStat
     directory.save("pump-1", SHA, 17, state)
     file = tmp_path / "assets" / "pump-1.state"
     raw = msgspec.msgpack.decode(file.read_bytes())
-    file.write_bytes(msgspec.msgpack.encode({**raw, "format": 2}))
+    file.write_bytes(msgspec.msgpack.encode({**raw, "format": 1}))
     assert directory.load("pump-1", SHA) is None
 
 

@@ -12,7 +12,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
-from edge_agent.pipeline.state import FlowState, pack, unpack
+from edge_agent.pipeline.state import FlowState, Past, pack, unpack
 
 N = 60
 Results = list[tuple[WindowResult, list[float] | None]]
@@ -121,7 +121,7 @@ def test_a_washed_in_flow_agrees_with_one_that_never_stopped(
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda s: {"recent": (pack(np.zeros(3, np.float32)),)},
+        lambda s: {"recent": (Past(0, pack(np.zeros(3, np.float32))),)},
         lambda s: {"rules": {"network": s.rules["network"]}},
         lambda s: {"predictor": {"state": pack(np.zeros((1, 7), np.float32))}},
         lambda s: {"predictor": {"rows": pack(np.zeros((2, 11), np.float32))}},

@@ -29,6 +29,10 @@ def vectors(history: Any) -> NDArray[np.float32]:
     return made
 
 
+def _times(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.arange(len(vectors))
+
+
 def _warmed_up_over(spec: FlowSpec, vectors: int) -> FlowSpec:
     return replace(spec, model=replace(spec.model, washout_vectors=vectors))
 
@@ -36,12 +40,12 @@ def _warmed_up_over(spec: FlowSpec, vectors: int) -> FlowSpec:
 def test_the_tolerance_is_what_a_restart_costs(
     flow_spec: FlowSpec, model: Model, vectors: NDArray[np.float32]
 ) -> None:
-    stated = washout_tolerance(flow_spec, model, vectors)
+    stated = washout_tolerance(flow_spec, model, vectors, _times(vectors))
     assert 0.0 < stated < 0.1
     whole = Flow(flow_spec, model)
     undisturbed = [whole.push_vector(v, i, i + 1).score for i, v in enumerate(vectors)]
     restarted = Flow(flow_spec, model)
-    restarted.warm_up(vectors[75:115])
+    restarted.warm_up((i, vectors[i]) for i in range(75, 115))
     for i in range(115, 125):
         score, expected = restarted.push_vector(vectors[i], i, i + 1).score, undisturbed[i]
         assert score is not None
@@ -53,7 +57,8 @@ def test_a_longer_warm_up_costs_less(
     flow_spec: FlowSpec, model: Model, vectors: NDArray[np.float32]
 ) -> None:
     short, long = (
-        washout_tolerance(_warmed_up_over(flow_spec, n), model, vectors) for n in (15, 60)
+        washout_tolerance(_warmed_up_over(flow_spec, n), model, vectors, _times(vectors))
+        for n in (15, 60)
     )
     assert long < short
 
@@ -61,7 +66,8 @@ def test_a_longer_warm_up_costs_less(
 def test_it_is_measured_even_where_the_healthy_part_is_shorter_than_the_warm_up(
     flow_spec: FlowSpec, model: Model, vectors: NDArray[np.float32]
 ) -> None:
-    assert 0.0 < washout_tolerance(_warmed_up_over(flow_spec, 40), model, vectors[:30]) < 0.1
+    few, spec = vectors[:30], _warmed_up_over(flow_spec, 40)
+    assert 0.0 < washout_tolerance(spec, model, few, _times(few)) < 0.1
 
 
 def test_a_perfect_forecast_is_no_division_by_0(
@@ -69,11 +75,11 @@ def test_a_perfect_forecast_is_no_division_by_0(
 ) -> None:
     # nothing is left of a residual on this scale
     spec = replace(flow_spec, scaler=replace(flow_spec.scaler, scale=(1e30,) * 11))
-    assert np.isfinite(washout_tolerance(spec, model, vectors))
+    assert np.isfinite(washout_tolerance(spec, model, vectors, _times(vectors)))
 
 
 def _golden(spec: FlowSpec, model: Model, vectors: NDArray[np.float32]) -> Golden:
-    return golden_history(spec, model, vectors, [])
+    return golden_history(spec, model, (vectors, _times(vectors)), [])
 
 
 def test_golden_vectors_lead_from_washout_over_quiet_into_an_alarm(
@@ -92,7 +98,7 @@ def test_golden_windows_of_samples_are_raw_quiet_and_loud(
 ) -> None:
     raw = [Window(w, i, i + 1, gap=False, clipped=False) for i, w in enumerate(history[0][26:30])]
     quiet = np.concatenate((vectors, history[1][26:30]))
-    golden = golden_history(flow_spec, model, quiet, raw)
+    golden = golden_history(flow_spec, model, (quiet, _times(quiet)), raw)
     assert golden.samples.shape == (5, 256, 1)
     np.testing.assert_array_equal(golden.samples[:4], history[0][26:30])
     assert np.abs(golden.samples[4]).max() > 3.0 * np.abs(golden.samples[3]).max()
