@@ -80,7 +80,8 @@ def evaluate(case: Case, series: Series, recipe: Recipe, shift: int, seed: int) 
     healthy = (case.healthy[0] + shift, case.healthy[1] + shift)
     learned = learn(recipe, series, healthy, seed)
     results = run(learned.shipped.spec, learned.shipped.model, series)
-    in_float = run(learned.in_float.spec, learned.in_float.model, series)
+    assert learned.network is not None  # noqa: S101 - the default recipe has one
+    in_float = run(learned.network.in_float.spec, learned.network.in_float.model, series)
     found = judge(results, series, healthy)
     return Row(
         case=case.name,

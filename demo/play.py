@@ -146,10 +146,10 @@ def _conclude(journal: Journal, trained: Trained, output: Path, screen: Screen) 
 
 def _described(trained: Trained) -> str:
     manifest = trained.bundle.manifest
-    flow = manifest.flow
+    flow, size = manifest.flow, manifest.members["model.tflite"].size
     return (
         f"{duration(trained.took_s)}: {trained.path.name}, {len(flow.feature_names)} features,"
-        f" {flow.model.form} {flow.model.family} of {len(trained.bundle.model) / 1024:.1f} KiB,"
+        f" {flow.model.form} {flow.model.family} of {size / 1024:.1f} KiB,"
         f" threshold {flow.threshold.value:.3g}"
     )
 

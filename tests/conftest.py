@@ -24,7 +24,7 @@ from edge_agent.pipeline.features import FeatureExtractor, feature_hash, install
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import GateSpec
 from edge_agent.pipeline.level import LevelSpec
-from edge_agent.pipeline.model import Model, ModelSpec
+from edge_agent.pipeline.model import Model, ModelSpec, PlainModel
 from edge_agent.pipeline.scaler import Transform
 from edge_agent.pipeline.scorer import ScorerSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec
@@ -180,6 +180,27 @@ def features_bundle(
     vectors = history[1]
     golden = make_golden(Flow(features_flow_spec, model), vectors, np.arange(len(vectors)), [])
     return encode_bundle(_manifest(features_flow_spec), model_bytes, golden)
+
+
+@pytest.fixture(scope="session")
+def plain_bundle(
+    flow_spec: FlowSpec, history: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> bytes:
+    """A bundle file for raw samples in which no network is."""
+    spec = ModelSpec(
+        family="none",
+        form="streaming",
+        quantization="none",
+        window_length=1,
+        state_size=0,
+        targets=(0, 1),
+        washout=0,
+    )
+    flow = msgspec.structs.replace(flow_spec, model=spec, level=None)
+    windows, vectors = history
+    raw = [(i, Window(windows[i], i, i + 1, gap=False, clipped=False)) for i in (0, 15, 35)]
+    golden = make_golden(Flow(flow, PlainModel(spec)), vectors, raw)
+    return encode_bundle(_manifest(flow), None, golden)
 
 
 @pytest.fixture

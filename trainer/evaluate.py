@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.flow import Flow
-from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
 from trainer.metrics import DEFAULT_BUFFER, CurvePoint, Labelled, Lead, volume_under_surface
@@ -98,7 +98,7 @@ def count_reasons(results: Sequence[WindowResult]) -> dict[str, int]:
     return dict(Counter(r.reason for r in results if r.reason is not None))
 
 
-def run(spec: FlowSpec, model: Model, series: Series) -> list[WindowResult]:
+def run(spec: FlowSpec, model: AnyModel, series: Series) -> list[WindowResult]:
     """Return the results of a fresh flow over the whole series."""
     flow = Flow(spec, model)
     return [

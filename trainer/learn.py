@@ -1,4 +1,4 @@
-"""From healthy vectors to a calibrated network: what decides on an alarm, nothing packed yet."""
+"""From healthy vectors to a calibrated detector: what decides on an alarm, nothing packed yet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import msgspec
 from edge_agent.calibration.calibrate import calibrate
 from edge_agent.calibration.prepare import Prepared, prepare
 from edge_agent.calibration.series import Series
-from edge_agent.pipeline.model import Model, ModelSpec
+from edge_agent.pipeline.model import AnyModel, Model, ModelSpec, PlainModel
 from edge_agent.pipeline.spec import FlowSpec
 from trainer.fit import fit_in_child
-from trainer.networks import FittedNetwork
+from trainer.networks import FittedNetwork, NetworkSpec
 from trainer.quantize import ExportedModel, Quantization, export_variants
 from trainer.recipe import Recipe
 
@@ -21,11 +21,25 @@ Stage = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """An exported network with every number around it, calibrated on its own scores."""
+    """A model with every number around it, calibrated on its own scores."""
 
-    exported: ExportedModel
     spec: FlowSpec
-    model: Model
+    model: AnyModel
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedNetwork:
+    """What only a recipe with a network has.
+
+    Attributes:
+        fitted: in float, as it was fitted.
+        exported: in the recipe's quantization.
+        in_float: the same network in float32, calibrated, to hold the other against.
+    """
+
+    fitted: FittedNetwork
+    exported: ExportedModel
+    in_float: Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +47,14 @@ class Learned:
     """What was learned from one healthy part.
 
     Attributes:
-        ready: the healthy windows as the network saw them.
-        network: in float, as it was fitted.
-        shipped: in the recipe's quantization.
-        in_float: the same network in float32, to hold the other against.
+        ready: the healthy windows as the model saw them.
+        shipped: what goes into the bundle.
+        network: None for a recipe without one.
     """
 
     ready: Prepared
-    network: FittedNetwork
     shipped: Detector
-    in_float: Detector
+    network: LearnedNetwork | None
 
 
 def learn(
@@ -53,7 +65,7 @@ def learn(
     progress: Progress | None = None,
     stage: Stage = lambda _: None,
 ) -> Learned:
-    """Fit, export and calibrate.
+    """Fit and export a network where the recipe has one, and calibrate.
 
     Args:
         recipe: how.
@@ -69,35 +81,57 @@ def learn(
         ExportError: the converter failed.
     """
     ready = prepare(recipe, series, healthy)
-    network = fit_in_child(
-        recipe.network,
-        msgspec.structs.replace(recipe.fit, seed=seed),
+    wanted, quantization = recipe.to_fit, recipe.quantization
+    if wanted is None or quantization == "none":
+        return Learned(ready, _without_network(recipe, series, ready), None)
+    network, fit = wanted
+    fitted = fit_in_child(
+        network,
+        msgspec.structs.replace(fit, seed=seed),
         ready.seen[: ready.fitted],
         ready.scaled[: ready.fitted, list(ready.targets)],
         ready.segments(),
         progress,
     )
     stage("converting and calibrating")
-    wanted: list[Quantization] = list(dict.fromkeys((recipe.quantization, "float32")))
-    exported = export_variants(network, wanted, ready.seen)
+    variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
+    exported = export_variants(fitted, variants, ready.seen)
+    detectors = {q: _around(m, recipe, network, series, ready) for q, m in exported.items()}
     return Learned(
         ready,
-        network,
-        _detector(recipe, series, ready, exported[recipe.quantization]),
-        _detector(recipe, series, ready, exported["float32"]),
+        detectors[quantization],
+        LearnedNetwork(fitted, exported[quantization], detectors["float32"]),
     )
 
 
-def _detector(recipe: Recipe, series: Series, ready: Prepared, exported: ExportedModel) -> Detector:
+def _without_network(recipe: Recipe, series: Series, ready: Prepared) -> Detector:
+    model = PlainModel(
+        ModelSpec(
+            family=recipe.plain.family,
+            form="streaming",
+            quantization="none",
+            window_length=recipe.plain.length,
+            state_size=0,
+            targets=ready.targets,
+            washout=recipe.washout,
+            washout_vectors=recipe.warm_up,
+        )
+    )
+    return Detector(calibrate(recipe, series, ready, model), model)
+
+
+def _around(
+    exported: ExportedModel, recipe: Recipe, network: NetworkSpec, series: Series, ready: Prepared
+) -> Detector:
     spec = ModelSpec(
-        family=recipe.network.family,
-        form=recipe.network.form,
+        family=network.family,
+        form=network.form,
         quantization=exported.quantization,
-        window_length=recipe.network.window_length,
+        window_length=network.window_length,
         state_size=exported.state_size,
         targets=ready.targets,
         washout=recipe.washout,
         washout_vectors=recipe.warm_up,
     )
     model = Model(exported.model, spec, len(series.names))
-    return Detector(exported, calibrate(recipe, series, ready, model), model)
+    return Detector(calibrate(recipe, series, ready, model), model)

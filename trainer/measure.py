@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from edge_agent.bundle import Golden, make_golden
 from edge_agent.pipeline.features import FeatureExtractor
 from edge_agent.pipeline.flow import Flow
-from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 
@@ -24,13 +24,13 @@ class GoldenHistoryError(RuntimeError):
 
 
 def washout_tolerance(
-    spec: FlowSpec, model: Model, healthy: NDArray[np.float32], start_ns: NDArray[np.int64]
+    spec: FlowSpec, model: AnyModel, healthy: NDArray[np.float32], start_ns: NDArray[np.int64]
 ) -> float:
     """Measure how far scores after a warm-up are from those of an undisturbed run.
 
     Args:
         spec: the flow.
-        model: its network.
+        model: its network, or what stands in for it.
         healthy: vectors, float32 (n, F), all finite.
         start_ns: when their windows began, int64 (n,).
 
@@ -53,7 +53,7 @@ def washout_tolerance(
 
 def golden_history(
     spec: FlowSpec,
-    model: Model,
+    model: AnyModel,
     healthy: tuple[NDArray[np.float32], NDArray[np.int64]],
     raw: list[Window],
 ) -> Golden:
@@ -61,7 +61,7 @@ def golden_history(
 
     Args:
         spec: the flow.
-        model: its network.
+        model: its network, or what stands in for it.
         healthy: vectors of the healthy windows, float32 (n, F), all finite, and when these began,
             int64 (n,).
         raw: the windows that the last of them were computed from; empty for feature input.

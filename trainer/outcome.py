@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec
-from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
 from trainer.evaluate import (
@@ -98,12 +98,12 @@ def outcome_of(results: Sequence[WindowResult], spec: FlowSpec) -> Outcome:
     return Outcome(tuple(parts), alarms_of(results))
 
 
-def flow_watch(spec: FlowSpec, model: Model) -> Watch:
+def flow_watch(spec: FlowSpec, model: AnyModel) -> Watch:
     """Return what runs a fresh flow over a series."""
     return lambda series: outcome_of(run(spec, model, series), spec)
 
 
-def part_watches(spec: FlowSpec, model: Model) -> dict[str, Watch]:
+def part_watches(spec: FlowSpec, model: AnyModel) -> dict[str, Watch]:
     """Return the parts of a flow, each alone: ``network``, and ``level`` where it has one."""
     if spec.level is None:
         return {"network": flow_watch(spec, model)}

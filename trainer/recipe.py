@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from edge_agent.calibration.choices import Calibration
+from edge_agent.pipeline.plain import PlainFamily
 from trainer.fit import FitSpec
 from trainer.networks import NetworkSpec
 
@@ -43,24 +44,66 @@ class WindowChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hop: int = 4096
 
 
+class PlainChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rule that stands where a network would.
+
+    Attributes:
+        family: see pipeline.plain.
+        length: vectors looked back at; 1 but for ``moving_z``.
+    """
+
+    family: PlainFamily = "none"
+    length: int = 1
+
+
 class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole way from recording to bundle: a calibration and the network it goes round.
+    """The whole way from recording to bundle: a calibration and what it goes round.
 
     Attributes:
         name: of the recipe.
         summary: one line for a person.
         source: where the system was published.
-        quantization: of the exported model.
+        kind: a ``system`` of its own, or a ``baseline`` that others are held against.
+        quantization: of the exported model; ``none`` where there is no network.
+        window: samples of each window.
+        features: what goes in.
+        network: None for a recipe without one, as ``fit`` is then.
+        fit: how the network is fitted.
+        plain: the rule that takes its place where there is none.
     """
 
     name: str
     summary: str
     source: str
-    quantization: Literal["float32", "float16", "dynamic", "int8"]
+    kind: Literal["system", "baseline"] = "system"
+    quantization: Literal["float32", "float16", "dynamic", "int8", "none"]
     window: WindowChoice
     features: FeatureChoice
-    network: NetworkSpec
-    fit: FitSpec
+    network: NetworkSpec | None = None
+    fit: FitSpec | None = None
+    plain: PlainChoice = PlainChoice()
+
+    def __post_init__(self) -> None:
+        """Refuse half a network, and one with a rule in its place. Raises ValueError."""
+        if (self.network is None) != (self.fit is None):
+            raise ValueError("one of the tables network and fit is found, allowed: both or neither")
+        if self.network is not None and self.plain != PlainChoice():
+            raise ValueError("the tables network and plain are found, allowed: one of them")
+        if (self.quantization == "none") != (self.network is None):
+            raise ValueError(
+                f"quantization is {self.quantization}, allowed: 'none' without a network, and only"
+                " there"
+            )
+
+    @property
+    def to_fit(self) -> tuple[NetworkSpec, FitSpec] | None:
+        """The network and how it is fitted, None where there is none."""
+        return None if self.network is None or self.fit is None else (self.network, self.fit)
+
+    @property
+    def seed(self) -> int:
+        """Of all random numbers, where the user says none."""
+        return 0 if self.fit is None else self.fit.seed
 
     @property
     def calibration(self) -> Calibration:

@@ -20,7 +20,7 @@ from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
 from trainer.data import raw_windows
 from trainer.evaluate import Evaluation, Parity, compare, count_reasons, run
-from trainer.learn import Detector, Progress, Stage, learn
+from trainer.learn import Detector, Learned, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
 from trainer.outcome import Truth, measure_all, outcome_of, part_watches
 from trainer.quantize import check_model
@@ -77,12 +77,13 @@ def train(
     recipe, healthy = order.recipe, order.healthy
     learned = learn(recipe, series, healthy, order.seed, progress, stage)
     ready, shipped = learned.ready, learned.shipped
-    stage("checking the model in every runtime")
-    gate = check_model(shipped.exported, learned.network, ready.seen)
+    network = learned.network
+    if network is not None:
+        stage("checking the model in every runtime")
+    gate = None if network is None else check_model(network.exported, network.fitted, ready.seen)
     stage("evaluating the whole recording")
     results = run(shipped.spec, shipped.model, series)
-    in_float = run(learned.in_float.spec, learned.in_float.model, series)
-    evaluation = _evaluate(shipped, series, order, ready, (results, in_float))
+    evaluation = _evaluate(learned, series, order, results)
     spec = _with_tolerance(shipped, ready)
     manifest = _manifest(order, series, ready, spec, evaluation)
     report = render(
@@ -92,14 +93,15 @@ def train(
             series=series,
             results=results,
             evaluation=evaluation,
-            network=learned.network,
+            network=None if network is None else network.fitted,
             gate=gate,
             washout_tolerance=spec.model.washout_tolerance,
         )
     )
     raw = _golden_windows(recording, series, ready)
     golden = golden_history(spec, shipped.model, (ready.vectors, ready.start_ns), raw)
-    bundle = encode_bundle(manifest, shipped.exported.model, golden, report)
+    model = None if network is None else network.exported.model
+    bundle = encode_bundle(manifest, model, golden, report)
     Bundle.decode(bundle, order.name).verify_golden()  # what cannot be installed does not ship
     return Trained(bundle, manifest, evaluation, report)
 
@@ -111,19 +113,15 @@ def _with_tolerance(shipped: Detector, ready: Prepared) -> FlowSpec:
 
 
 def _evaluate(
-    shipped: Detector,
-    series: Series,
-    order: Order,
-    ready: Prepared,
-    runs: tuple[list[WindowResult], list[WindowResult]],
+    learned: Learned, series: Series, order: Order, results: list[WindowResult]
 ) -> Evaluation:
-    """Judge the runs, of the shipped network and of the one in float."""
-    spec, columns, healthy = shipped.spec, level_columns(series.names), order.healthy
-    results, in_float = runs
+    """Judge the ``results`` of what ships."""
+    shipped, healthy = learned.shipped, order.healthy
+    spec, columns = shipped.spec, level_columns(series.names)
     truth = Truth(series, healthy)
     watches = {"all": lambda _: outcome_of(results, spec), **part_watches(spec, shipped.model)}
     if columns:
-        watches |= baseline_watches(series.vectors[ready.rows], columns)
+        watches |= baseline_watches(series.vectors[learned.ready.rows], columns)
     found = measure_all(watches, truth)
     return Evaluation(
         windows=len(results),
@@ -131,8 +129,17 @@ def _evaluate(
         not_scored=count_reasons(results),
         healthy=healthy,
         verdicts=found,
-        parity=compare(results, in_float, series, healthy),
+        parity=_parity(learned, series, healthy, results),
     )
+
+
+def _parity(
+    learned: Learned, series: Series, healthy: tuple[int, int], results: list[WindowResult]
+) -> Parity | None:
+    if learned.network is None:
+        return None
+    in_float = learned.network.in_float
+    return compare(results, run(in_float.spec, in_float.model, series), series, healthy)
 
 
 def _golden_windows(recording: Recording, series: Series, ready: Prepared) -> list[Window]:

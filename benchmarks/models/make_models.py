@@ -60,6 +60,7 @@ def main() -> None:
     np.savez(FOLDER / "step_8_32_15.npz", **network.arrays())
     write("window_8_32_15", random_network(window, N_FEATURES), "float32")
     default = load_recipe("default").network
+    assert default is not None  # noqa: S101 - this recipe has one
     for channels in (1, 4):
         network = random_network(default, PER_CHANNEL * channels)
         write(f"default_{channels}", network, "dynamic")

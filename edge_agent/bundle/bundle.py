@@ -13,7 +13,7 @@ from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import Manifest, Member, decode_manifest, encode_manifest
 from edge_agent.pipeline.features import FeatureUnavailableError, feature_hash
 from edge_agent.pipeline.flow import feature_extractor
-from edge_agent.pipeline.model import Model, ModelError
+from edge_agent.pipeline.model import ModelError, load_model
 from edge_agent.plugin import FeatureError
 
 SUFFIX = ".edgemodel"
@@ -24,7 +24,7 @@ MEMBER_LIMITS = {
     "golden.npz": 20 << 20,
     "report.html": 16 << 20,
 }
-REQUIRED = {"manifest.json", "model.tflite", "golden.npz"}
+REQUIRED = {"manifest.json", "golden.npz"}
 
 
 class BundleError(ValueError):
@@ -43,7 +43,7 @@ class Bundle:
         source: the file it was read from, for messages.
         sha256: hex digest of the whole file.
         manifest: its parameters.
-        model: the TFLite file.
+        model: the TFLite file, None where a plain rule stands in for a network.
         golden: windows and what must come of them.
         report: an HTML page, None where there is none.
     """
@@ -51,7 +51,7 @@ class Bundle:
     source: str
     sha256: str
     manifest: Manifest
-    model: bytes
+    model: bytes | None
     golden: Golden
     report: bytes | None
 
@@ -88,7 +88,7 @@ class Bundle:
             source=source,
             sha256=hashlib.sha256(content).hexdigest(),
             manifest=manifest,
-            model=members["model.tflite"],
+            model=members.get("model.tflite"),
             golden=golden,
             report=members.get("report.html"),
         )
@@ -102,7 +102,7 @@ class Bundle:
         """
         flow = self.manifest.flow
         try:
-            model = Model(self.model, flow.model, len(flow.feature_names))
+            model = load_model(self.model, flow.model, len(flow.feature_names))
             features = feature_extractor(flow)
         except ModelError as error:
             raise BundleError(f"{self.source}: model.tflite: {error}") from error
@@ -129,10 +129,11 @@ class Bundle:
 
 
 def encode_bundle(
-    manifest: Manifest, model: bytes, golden: Golden, report: bytes | None = None
+    manifest: Manifest, model: bytes | None, golden: Golden, report: bytes | None = None
 ) -> bytes:
     """Return the file of a bundle; ``manifest.members`` is filled in here."""
-    members = {"model.tflite": model, "golden.npz": golden.encode()}
+    members = {} if model is None else {"model.tflite": model}
+    members["golden.npz"] = golden.encode()
     if report is not None:
         members["report.html"] = report
     digests = {
@@ -159,6 +160,12 @@ def _check_members(manifest: Manifest, members: dict[str, bytes]) -> None:
 
 def _check_manifest(manifest: Manifest, source: str) -> None:
     flow = manifest.flow
+    if flow.model.has_network != ("model.tflite" in manifest.members):
+        raise BundleError(
+            f"{source}: manifest.json: model.family is {flow.model.family}, and model.tflite is "
+            f"{'missing' if flow.model.has_network else 'there'}, allowed: a network with its file,"
+            " or neither"
+        )
     n = len(flow.feature_names)
     lengths = {
         "scaler": len(flow.scaler.offset),

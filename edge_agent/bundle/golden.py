@@ -16,7 +16,13 @@ from edge_agent.pipeline.window import Window
 FEATURE_TOLERANCE = 1e-4  # relative; sums in float32 differ by machine
 # Of score or threshold. Floats differ by 1e-6 between runtimes and machines; where numbers are
 # rounded to integers on the way, one that lies on the edge may go either way.
-SCORE_TOLERANCE = {"float32": 1e-4, "float16": 1e-4, "dynamic": 5e-3, "int8": 2e-2}
+SCORE_TOLERANCE = {
+    "none": 1e-4,
+    "float32": 1e-4,
+    "float16": 1e-4,
+    "dynamic": 5e-3,
+    "int8": 2e-2,
+}
 LIMIT_BYTES = 16 << 20
 
 _DTYPES: dict[str, np.dtype[Any]] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edge_agent.bundle.manifest import Manifest
 from edge_agent.pipeline.features import FeatureExtractor
 from edge_agent.pipeline.flow import Flow
-from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.model import AnyModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class LoadedBundle:
         source: the file.
         sha256: of the file.
         manifest: its parameters.
-        model: its network.
+        model: its network, or what stands in for it.
         features: what computes its vectors; None where its input is features.
     """
 
     source: str
     sha256: str
     manifest: Manifest
-    model: Model
+    model: AnyModel
     features: FeatureExtractor | None
 
     def flow(self, range_max: float | None = None) -> Flow:

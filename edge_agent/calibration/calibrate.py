@@ -12,14 +12,14 @@ from edge_agent.calibration.season import averaged
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.calibration.threshold import choose_threshold
 from edge_agent.pipeline.alarm import AlarmSpec
-from edge_agent.pipeline.model import Model, predictor
+from edge_agent.pipeline.model import AnyModel, predictor
 from edge_agent.pipeline.scorer import Scorer
 from edge_agent.pipeline.smoothing import Ewma, SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 
 
-def calibrate(choice: Calibration, series: Series, ready: Prepared, model: Model) -> FlowSpec:
+def calibrate(choice: Calibration, series: Series, ready: Prepared, model: AnyModel) -> FlowSpec:
     """Choose scorer, threshold and level from the exported network's own residuals.
 
     Raises:
@@ -49,18 +49,20 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: Model
     )
 
 
-def _residuals(model: Model, ready: Prepared) -> tuple[NDArray[np.intp], list[NDArray[np.float32]]]:
+def _residuals(
+    model: AnyModel, ready: Prepared
+) -> tuple[NDArray[np.intp], list[NDArray[np.float32]]]:
     """Run the network over the healthy windows from zero state.
 
     Returns:
-        Positions in ``ready`` and their residuals; those of windows after a gap are left out, as
+        Positions in ``ready`` and their residuals; those of windows after a gap are left out where
         the gateway does not score them.
     """
     runner = predictor(model, ready.scaled.shape[1])
     positions, residuals = [], []
     for i, (scaled, seen) in enumerate(zip(ready.scaled, ready.seen, strict=True)):
         residual = runner.push(scaled, seen)
-        if residual is not None and not ready.after_gap[i]:
+        if residual is not None and not (ready.after_gap[i] and model.spec.looks_back):
             positions.append(i)
             residuals.append(residual)
     if not residuals:

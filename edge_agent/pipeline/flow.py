@@ -17,7 +17,7 @@ from edge_agent.pipeline.denoise import Denoiser
 from edge_agent.pipeline.features import FeatureExtractor
 from edge_agent.pipeline.gate import Gate
 from edge_agent.pipeline.level import LevelDetector
-from edge_agent.pipeline.model import Model, predictor
+from edge_agent.pipeline.model import AnyModel, predictor
 from edge_agent.pipeline.result import Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.scorer import Scorer
@@ -44,7 +44,7 @@ class Flow:
     def __init__(
         self,
         spec: FlowSpec,
-        model: Model,
+        model: AnyModel,
         range_max: float | None = None,
         features: FeatureExtractor | None = None,
     ) -> None:
@@ -52,7 +52,7 @@ class Flow:
 
         Args:
             spec: the bundle's parameters.
-            model: its network, which the flows of one thread may share.
+            model: its network or what stands in for it; the flows of one thread may share it.
             range_max: largest magnitude the sensor delivers, to mark clipped windows.
             features: ``feature_extractor(spec)``, which they may share likewise; None: this flow
                 makes its own.
@@ -205,7 +205,7 @@ class Flow:
         if self.washout_left > 0 or residuals is None:
             self.washout_left = max(0, self.washout_left - 1)
             return _Scored(None, "washout", None)
-        if broken:  # the forecast was for another time
+        if broken and self.spec.model.looks_back:  # the forecast was for another time
             return _Scored(None, "gap", None)
         score, target_shares = self._scorer.score(residuals)
         shares = np.zeros(len(vector), dtype=np.float32)

@@ -2,7 +2,8 @@
 
 Both take scaled vectors one by one and return the residual rows of the newest window: what came
 minus what the network had expected. All state is explicit here; an interpreter holds none between
-calls, so that assets which follow the same bundle share it.
+calls, so that assets which follow the same bundle share it. Where a plain rule stands in for the
+network (see ``plain``) there is nothing to load or to call.
 """
 
 from copy import copy
@@ -13,6 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge_agent.pipeline.plain import FAMILIES, PlainPredictor
 from edge_agent.pipeline.positions import Positions
 from edge_agent.pipeline.runtime import load_interpreter, tensor_indices
 
@@ -27,10 +29,12 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How to run the model.
 
     Attributes:
-        family: ``forecaster`` predicts the targets of the next vector, ``autoencoder`` the window.
+        family: ``forecaster`` predicts the targets of the next vector, ``autoencoder`` the window;
+            ``none``, ``persistence`` and ``moving_z`` are no networks, see ``plain``.
         form: ``window`` (state reset before each call) or ``streaming`` (packed explicit state).
-        quantization: how the weights are stored; informs, changes nothing.
-        window_length: vectors per call; 1 for streaming.
+        quantization: how the weights are stored; informs, changes nothing. ``none`` where there
+            are none.
+        window_length: vectors per call; 1 for streaming; for ``moving_z`` those looked back at.
         state_size: floats of packed state; 0 for window models.
         targets: indices of the features that are predicted.
         positions: equal parts of the vector, channel after channel, over each of which the
@@ -41,9 +45,9 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         washout_vectors: vectors replayed to warm a state up.
     """
 
-    family: Literal["forecaster", "autoencoder"]
+    family: Literal["forecaster", "autoencoder", "none", "persistence", "moving_z"]
     form: Literal["window", "streaming"]
-    quantization: Literal["float32", "float16", "dynamic", "int8"]
+    quantization: Literal["float32", "float16", "dynamic", "int8", "none"]
     window_length: int
     state_size: int
     targets: tuple[int, ...]
@@ -54,13 +58,24 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself. Raises ValueError."""
+        if self.has_network == (self.quantization == "none"):
+            raise ValueError(
+                f"model.quantization is {self.quantization} with model.family {self.family},"
+                " allowed: 'none' for what is no network, and only there"
+            )
         streaming = self.form == "streaming"
-        if streaming and self.family != "forecaster":
+        if self.has_network and streaming and self.family != "forecaster":
             raise ValueError(f"model.family is {self.family}, allowed for streaming: forecaster")
-        if self.window_length < 1 or (streaming and self.window_length != 1):
+        looks_at_one = self.family != "moving_z" and streaming
+        if self.window_length < 1 or (looks_at_one and self.window_length != 1):
             raise ValueError(
                 f"model.window_length is {self.window_length},"
-                f" allowed: {'1' if streaming else '1 or more'}"
+                f" allowed: {'1' if looks_at_one else '1 or more'}"
+            )
+        if not self.has_network and (self.form, self.state_size) != ("streaming", 0):
+            raise ValueError(
+                f"model.form is {self.form} and model.state_size {self.state_size},"
+                f" allowed for family {self.family}: streaming and 0"
             )
         if self.state_size < 0 or self.washout < 0:
             raise ValueError("model.state_size or model.washout is below 0")
@@ -94,6 +109,26 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 f" {self.positions} equal parts of {n_features} features"
             )
         return replace(self, targets=own, positions=1)
+
+    @property
+    def has_network(self) -> bool:
+        """Whether there is a model to load."""
+        return self.family not in FAMILIES
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what is expected of a vector depends on those before it."""
+        return self.family != "none"
+
+
+class PlainModel:
+    """What stands where a network would: its parameters, and nothing to load."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        """Take the parameters of a family that is no network. Raises ModelError for another."""
+        if spec.has_network:
+            raise ModelError(f"no model for family {spec.family}, allowed: a TFLite file")
+        self.spec = spec
 
 
 class Model:
@@ -256,8 +291,22 @@ def _check(state: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, .
         raise ValueError(f"the network's state has arrays of {found}, allowed: float32 of {shapes}")
 
 
-def predictor(model: Model, n_features: int) -> Predictor:
-    """Return the predictor for the form of ``model``."""
+AnyModel = Model | PlainModel
+
+
+def load_model(content: bytes | None, spec: ModelSpec, n_features: int) -> AnyModel:
+    """Return the model of ``content``, None where ``spec`` is of no network.
+
+    Raises:
+        ModelError: the file is missing, cannot be loaded or is not what ``spec`` says.
+    """
+    return PlainModel(spec) if content is None else Model(content, spec, n_features)
+
+
+def predictor(model: AnyModel, n_features: int) -> Predictor:
+    """Return the predictor for the family and form of ``model``."""
+    if isinstance(model, PlainModel):
+        return PlainPredictor(model.spec.family, model.spec.targets, model.spec.window_length)
     positions = model.spec.positions
     if positions > 1:
         one = model.of_one_position()

@@ -131,13 +131,41 @@ def test_an_extra_member_is_refused(samples_bundle: bytes) -> None:
         Bundle.decode(write_archive(members(samples_bundle) | {"run.sh": b""}))
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "golden.npz"])
+@pytest.mark.parametrize("name", ["manifest.json", "golden.npz"])
 def test_a_missing_member_is_refused(samples_bundle: bytes, name: str) -> None:
     found = members(samples_bundle)
     del found[name]
 
     with pytest.raises(BundleError, match=f"'{name}' is missing"):
         Bundle.decode(write_archive(found))
+
+
+def test_a_bundle_without_a_network_needs_no_interpreter(
+    plain_bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.pipeline.runtime.RUNTIMES", {})
+
+    bundle = Bundle.decode(plain_bundle)
+
+    bundle.verify_golden()
+    assert bundle.model is None
+    assert set(members(plain_bundle)) == {"manifest.json", "golden.npz"}
+
+
+def test_a_network_without_its_file_is_refused(samples_bundle: bytes) -> None:
+    found = members(samples_bundle)
+    del found["model.tflite"]
+
+    def change(plain: Plain) -> None:
+        del plain["members"]["model.tflite"]
+
+    with pytest.raises(BundleError, match=r"family is forecaster, and model\.tflite is missing"):
+        Bundle.decode(with_manifest(write_archive(found), change))
+
+
+def test_a_file_without_its_network_is_refused(plain_bundle: bytes, model_bytes: bytes) -> None:
+    with pytest.raises(BundleError, match=r"family is none, and model\.tflite is there"):
+        Bundle.decode(sealed(plain_bundle, model_tflite=model_bytes))
 
 
 def test_a_member_that_the_manifest_does_not_state_is_refused(samples_bundle: bytes) -> None:

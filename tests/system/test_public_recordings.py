@@ -55,7 +55,9 @@ def _found(path: Path, healthy: tuple[int, int], channels: tuple[str, ...] = ())
     recording = open_recording(path, RecordingOptions(channels=channels))
     series = read_series(recording, recipe, input_spec(recording, recipe))
     learned = learn(recipe, series, healthy)
-    results, in_float = (run(d.spec, d.model, series) for d in (learned.shipped, learned.in_float))
+    assert learned.network is not None
+    both = (learned.shipped, learned.network.in_float)
+    results, in_float = (run(d.spec, d.model, series) for d in both)
     return Found(
         judge(results, series, healthy).alarms, compare(results, in_float, series, healthy)
     )

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from trainer.recipe import RecipeError, load_recipe, recipe_names
+from trainer.fit import FitSpec
+from trainer.networks import NetworkSpec
+from trainer.recipe import Recipe, RecipeError, load_recipe, recipe_names
+
+
+def _to_fit(recipe: Recipe) -> tuple[NetworkSpec, FitSpec]:
+    assert recipe.to_fit is not None
+    return recipe.to_fit
 
 
 def test_three_recipes_come_with_the_trainer() -> None:
@@ -26,13 +33,13 @@ def test_baosight_is_what_was_published() -> None:
         "band_energies",
     ]
     assert recipe.targets == ("rms",)
-    network = recipe.network
+    network, fit = _to_fit(recipe)
     assert (network.family, network.units, network.window_length) == ("forecaster", (8, 32, 15), 50)
     assert network.dropouts == (0.0, 0.0, 0.0)
     assert recipe.scaler.kind == "standard"
     assert recipe.denoise is not None
-    assert (recipe.fit.optimizer, recipe.fit.loss) == ("rmsprop", "mse")
-    assert (recipe.fit.batch_size, recipe.fit.epochs) == (1024, 20)
+    assert (fit.optimizer, fit.loss) == ("rmsprop", "mse")
+    assert (fit.batch_size, fit.epochs) == (1024, 20)
     assert recipe.scorer.kind == "absolute_error"
     assert (recipe.threshold.method, recipe.threshold.parameter) == ("top_percent", 10.0)
 
@@ -40,11 +47,10 @@ def test_baosight_is_what_was_published() -> None:
 def test_larzalere_is_what_was_published() -> None:
     recipe = load_recipe("larzalere")
     assert [p.plugin for p in recipe.features.plugins] == ["mean_abs"]
-    network = recipe.network
+    network, fit = _to_fit(recipe)
     assert (network.family, network.layer_units) == ("autoencoder", (16, 4, 4, 16))
     assert (network.window_length, network.activation) == (1, "relu")
     assert recipe.scaler.kind == "min_max"
-    fit = recipe.fit
     assert (fit.optimizer, fit.loss, fit.epochs, fit.batch_size) == ("adam", "mae", 100, 10)
     assert (fit.validation_share, fit.seed) == (0.05, 10)
     assert (recipe.threshold.method, recipe.threshold.parameter) == ("fixed", 0.275)
@@ -52,10 +58,11 @@ def test_larzalere_is_what_was_published() -> None:
 
 def test_default_streams_washes_out_within_20_windows_and_cannot_follow_a_drift() -> None:
     recipe = load_recipe("default")
-    assert recipe.network.form == "streaming"
-    assert recipe.fit.stateful
+    network, fit = _to_fit(recipe)
+    assert network.form == "streaming"
+    assert fit.stateful
     assert recipe.washout <= 20
-    assert recipe.network.output_bound is not None
+    assert network.output_bound is not None
     assert recipe.scaler.input_clip is not None
     assert recipe.level is not None
     assert recipe.gate is not None
@@ -75,7 +82,8 @@ def _with(tmp_path: Path, old: str, new: str) -> str:
 
 
 def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
-    assert load_recipe(_with(tmp_path, "epochs = 60", "epochs = 7")).fit.epochs == 7
+    _, fit = _to_fit(load_recipe(_with(tmp_path, "epochs = 60", "epochs = 7")))
+    assert fit.epochs == 7
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ replace = msgspec.structs.replace
 
 def _short(name: str, **fit: Any) -> Recipe:
     recipe = load_recipe(name)
+    assert recipe.fit is not None
     return replace(recipe, fit=replace(recipe.fit, **({"epochs": 2} | fit)))
 
 
@@ -164,8 +165,9 @@ def test_the_same_seed_makes_the_same_bundle_but_for_its_date(
     tolerance = first.manifest.flow.model.washout_tolerance
     model = replace(again.shipped.spec.model, washout_tolerance=tolerance)
     assert replace(again.shipped.spec, model=model) == first.manifest.flow
-    assert again.shipped.exported.model == first.model
+    assert again.network is not None
+    assert again.network.exported.model == first.model
     assert series.digest(0, 90) == first.manifest.training.data_sha256
     # and the float network beside it decides the same
-    results = [run(d.spec, d.model, series) for d in (again.shipped, again.in_float)]
+    results = [run(d.spec, d.model, series) for d in (again.shipped, again.network.in_float)]
     assert [r.anomaly for r in results[0]] == [r.anomaly for r in results[1]]

@@ -42,7 +42,9 @@ def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
         f" unit {flow.input.unit or '-'}; window {flow.input.length}, hop {flow.input.hop}",
         "features": f"{len(flow.feature_names)}: {', '.join(flow.feature_names)}",
         "network": f"{flow.model.form} {flow.model.family}, {flow.model.quantization},"
-        f" {len(found.model)} bytes",
+        f" {len(found.model)} bytes"
+        if found.model is not None
+        else f"no network, family {flow.model.family}",
         "threshold": f"{flow.threshold.value:.4g} ({flow.threshold.method})",
         **{name: str(value) for name, value in manifest.metrics.items()},
     }

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from edge_agent.bundle import identity_problem
 from trainer.failures import Failure
+from trainer.recipe import Recipe
 
 
-def require_trainer() -> None:
+def require_trainer(recipe: Recipe) -> None:
     """Refuse to train where the extra is not installed. Raises Failure."""
-    missing = [name for name in ("tensorflow", "matplotlib", "jinja2") if find_spec(name) is None]
+    needed = (*(() if recipe.network is None else ("tensorflow",)), "matplotlib", "jinja2")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise Failure(
             f"training needs {', '.join(missing)}, which the extra 'trainer' holds:"

@@ -12,6 +12,7 @@ from trainer.cli.requirements import require_folder, require_identity, require_t
 from trainer.failures import failures
 from trainer.options import HealthyRange, recording_options
 from trainer.progress import epoch_progress, show_stage
+from trainer.recipe import load_recipe
 from trainer.whole_file import write_whole
 
 
@@ -54,7 +55,6 @@ def train(
     **given: Any,
 ) -> None:
     """Train on the healthy part of a recording and write a bundle."""
-    require_trainer()
     from trainer.fit import FitError
     from trainer.measure import GoldenHistoryError
     from trainer.quantize import ExportError, GateError
@@ -65,13 +65,14 @@ def train(
     require_identity(name, bundle_version)
     require_folder(out, report)
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
+        require_trainer(load_recipe(given["recipe_name"]))
         recipe, recording, series = read(**given)
         if healthy[1] > len(series.vectors):
             raise DataError(
                 f"{recording.path}: --healthy is {healthy[0]}:{healthy[1]},"
                 f" allowed: within 0:{len(series.vectors)}, its windows"
             )
-        seed = recipe.fit.seed if seed is None else seed
+        seed = recipe.seed if seed is None else seed
         order = Order(recipe, healthy, name, bundle_version, seed)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)

@@ -15,15 +15,15 @@ from trainer.report import plots
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a training run found, for the report."""
+    """What a training run found, for the report; no network and no gate for a plain recipe."""
 
     title: str
     recipe: Recipe
     series: Series
     results: Sequence[WindowResult]
     evaluation: Evaluation
-    network: FittedNetwork
-    gate: GateReport
+    network: FittedNetwork | None
+    gate: GateReport | None
     washout_tolerance: float
 
 
@@ -33,16 +33,18 @@ def render(findings: Findings) -> bytes:
 
     source = (files("trainer.report") / "page.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    history = findings.network.history
+    network = findings.network
     page = environment.from_string(source).render(
         f=findings,
         evaluation=findings.evaluation,
-        kept=kept_epoch(findings.network),
+        kept=None if network is None else kept_epoch(network),
         verdict=verdict(findings.evaluation),
         score=plots.score_plot(findings.results, findings.evaluation),
         trends=plots.trend_plot(findings.series, findings.results, findings.evaluation),
         distribution=plots.distribution_plot(findings.results, findings.evaluation),
-        training=plots.training_plot(history.loss, history.val_loss),
+        training=None
+        if network is None
+        else plots.training_plot(network.history.loss, network.history.val_loss),
     )
     return page.encode("utf-8")
 
