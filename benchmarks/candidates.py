@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from edge_agent.calibration.calibrate import calibrate
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.flow import Flow
-from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.recordings import RecordingOptions, open_recording
 from trainer.data import input_spec, read_series
@@ -122,7 +122,7 @@ def _healthy(
     )
 
 
-def judge(candidate: Candidate, machine: str, series: Series, spec: FlowSpec, model: Model) -> Row:
+def judge(candidate: Candidate, machine: str, series: Series, spec: FlowSpec, model: AnyModel) -> Row:
     """Count the alarms of ``spec`` on the held-out windows, as they are and with faults."""
     n = len(series.vectors)
     first = round(_LEARNED * n)
@@ -149,7 +149,7 @@ def judge(candidate: Candidate, machine: str, series: Series, spec: FlowSpec, mo
 
 
 def _opened(
-    spec: FlowSpec, model: Model, series: Series, vectors: NDArray[np.float32]
+    spec: FlowSpec, model: AnyModel, series: Series, vectors: NDArray[np.float32]
 ) -> list[int]:
     """Return the windows in which alarms open."""
     flow = Flow(spec, model)
