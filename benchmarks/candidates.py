@@ -122,7 +122,9 @@ def _healthy(
     )
 
 
-def judge(candidate: Candidate, machine: str, series: Series, spec: FlowSpec, model: AnyModel) -> Row:
+def judge(
+    candidate: Candidate, machine: str, series: Series, spec: FlowSpec, model: AnyModel
+) -> Row:
     """Count the alarms of ``spec`` on the held-out windows, as they are and with faults."""
     n = len(series.vectors)
     first = round(_LEARNED * n)

@@ -199,7 +199,7 @@ def plain_bundle(
     flow = msgspec.structs.replace(flow_spec, model=spec, level=None)
     windows, vectors = history
     raw = [(i, Window(windows[i], i, i + 1, gap=False, clipped=False)) for i in (0, 15, 35)]
-    golden = make_golden(Flow(flow, PlainModel(spec)), vectors, raw)
+    golden = make_golden(Flow(flow, PlainModel(spec)), vectors, np.arange(len(vectors)), raw)
     return encode_bundle(_manifest(flow), None, golden)
 
 
