@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from benchmarks.figure import Figure, Goal, compared, figure
 from benchmarks.numpy_lstm import NumpyLstm
 from benchmarks.turns import cpu_times_us
-from edge_agent.pipeline.model import Model, ModelSpec, predictor
+from edge_agent.pipeline.model import Model, ModelSpec
+from edge_agent.pipeline.predictor import predictor
 
 MODELS = Path(__file__).parent / "models"
 UNITS = (8, 32, 15)

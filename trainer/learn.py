@@ -130,6 +130,8 @@ def _around(
         window_length=network.window_length,
         state_size=exported.state_size,
         targets=ready.targets,
+        quantiles=network.quantiles,
+        horizon=network.horizon,
         washout=recipe.washout,
         washout_vectors=recipe.warm_up,
     )

@@ -12,7 +12,8 @@ from edge_agent.calibration.season import averaged
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.calibration.threshold import choose_threshold
 from edge_agent.pipeline.alarm import AlarmSpec
-from edge_agent.pipeline.model import AnyModel, predictor
+from edge_agent.pipeline.model import AnyModel
+from edge_agent.pipeline.predictor import predictor
 from edge_agent.pipeline.scorer import Scorer
 from edge_agent.pipeline.smoothing import Ewma, SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec
@@ -27,7 +28,7 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: AnyMo
     """
     rows, residuals = _residuals(model, ready)
     washout = min(model.spec.washout, len(residuals) // 4)
-    scorer = fit_scorer(choice.scorer, np.concatenate(residuals[washout:]))
+    scorer = fit_scorer(choice.scorer, np.stack(residuals[washout:]))
     smoothing = averaged(choice.smoothing, choice.season, ready.season)
     scores = _smoothed(smoothing, Scorer(scorer), residuals)
     held_out = scores[max(washout, int(np.searchsorted(rows, ready.fitted))) :]

@@ -7,6 +7,7 @@ import msgspec
 from edge_agent.calibration.season import SeasonChoice
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.denoise import DenoiseSpec
+from edge_agent.pipeline.scorer import ScorerKind
 from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.threshold import Method
 
@@ -41,7 +42,7 @@ class ScorerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         offset: see pipeline.scorer.
     """
 
-    kind: Literal["absolute_error", "squared_error", "mahalanobis"]
+    kind: ScorerKind
     shrinkage: float = 0.0
     cap: float | None = None
     scale_floor: float = 0.0

@@ -17,7 +17,8 @@ from edge_agent.pipeline.denoise import Denoiser
 from edge_agent.pipeline.features import FeatureExtractor
 from edge_agent.pipeline.gate import Gate
 from edge_agent.pipeline.level import LevelDetector
-from edge_agent.pipeline.model import AnyModel, predictor
+from edge_agent.pipeline.model import AnyModel
+from edge_agent.pipeline.predictor import predictor
 from edge_agent.pipeline.result import Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.scorer import Scorer

@@ -1,24 +1,23 @@
-"""The network behind two faces: a window re-run from zero state, or one step with carried state.
+"""The network's file: how it is called, and a loaded one.
 
-Both take scaled vectors one by one and return the residual rows of the newest window: what came
-minus what the network had expected. All state is explicit here; an interpreter holds none between
-calls, so that assets which follow the same bundle share it. Where a plain rule stands in for the
+All state is explicit; an interpreter holds none between calls, so that assets which follow the
+same bundle share it. Where a plain rule stands in for the
 network (see ``plain``) there is nothing to load or to call.
 """
 
 from copy import copy
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.plain import FAMILIES, PlainPredictor
-from edge_agent.pipeline.positions import Positions
+from edge_agent.pipeline.plain import FAMILIES
 from edge_agent.pipeline.runtime import load_interpreter, tensor_indices
 
 _MOST_VECTORS = 10_000  # kept in memory and replayed at start
+_MOST_STEPS = 100  # calls for each vector
 
 
 class ModelError(ValueError):
@@ -29,14 +28,17 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How to run the model.
 
     Attributes:
-        family: ``forecaster`` predicts the targets of the next vector, ``autoencoder`` the window;
-            ``none``, ``persistence`` and ``moving_z`` are no networks, see ``plain``.
+        family: ``forecaster`` predicts the targets of the next vector, ``autoencoder`` the window,
+            ``forecast_reconstruct`` both, the window first; ``none``, ``persistence`` and
+            ``moving_z`` are no networks, see ``plain``.
         form: ``window`` (state reset before each call) or ``streaming`` (packed explicit state).
         quantization: how the weights are stored; informs, changes nothing. ``none`` where there
             are none.
         window_length: vectors per call; 1 for streaming; for ``moving_z`` those looked back at.
         state_size: floats of packed state; 0 for window models.
         targets: indices of the features that are predicted.
+        quantiles: a forecaster predicts these of each target, one row for each; empty: one number.
+        horizon: steps that a streaming forecaster predicts by being run on its own predictions.
         positions: equal parts of the vector, channel after channel, over each of which the
             network is run by itself: a general network knows one channel only.
         washout: vectors after which the outputs are used; before it windows are not scored.
@@ -45,12 +47,16 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         washout_vectors: vectors replayed to warm a state up.
     """
 
-    family: Literal["forecaster", "autoencoder", "none", "persistence", "moving_z"]
+    family: Literal[
+        "forecaster", "autoencoder", "forecast_reconstruct", "none", "persistence", "moving_z"
+    ]
     form: Literal["window", "streaming"]
     quantization: Literal["float32", "float16", "dynamic", "int8", "none"]
     window_length: int
     state_size: int
     targets: tuple[int, ...]
+    quantiles: tuple[float, ...] = ()
+    horizon: int = 1
     washout: int
     washout_tolerance: float = 0.0
     washout_vectors: int = 0
@@ -83,6 +89,10 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(
                 f"model.washout_vectors is {self.washout_vectors}, allowed: 0 to {_MOST_VECTORS}"
             )
+        if not 1 <= self.horizon <= _MOST_STEPS or (self.horizon > 1 and not streaming):
+            raise ValueError(
+                f"model.horizon is {self.horizon}, allowed: 1, or to {_MOST_STEPS} for streaming"
+            )
         if not self.targets or len(set(self.targets)) != len(self.targets):
             raise ValueError(f"model.targets is {list(self.targets)}, allowed: one or more, once")
         if self.positions < 1 or len(self.targets) % self.positions:
@@ -109,6 +119,15 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 f" {self.positions} equal parts of {n_features} features"
             )
         return replace(self, targets=own, positions=1)
+
+    @property
+    def rows(self) -> int:
+        """Rows of one number for each target that a call returns."""
+        decoded = {
+            "autoencoder": self.window_length,
+            "forecast_reconstruct": self.window_length + 1,
+        }
+        return decoded.get(self.family, max(1, len(self.quantiles)))
 
     @property
     def has_network(self) -> bool:
@@ -155,7 +174,12 @@ class Model:
                 f"model has inputs {sorted(inputs)} and outputs {sorted(outputs)},"
                 f" allowed for a {spec.form} model: {sorted(expected[0])} and {sorted(expected[1])}"
             )
-        rows = spec.window_length if spec.family == "autoencoder" else 1
+        rows = spec.rows
+        if spec.horizon > 1 and spec.targets != tuple(range(n_features)):
+            raise ModelError(
+                f"model.targets is {list(spec.targets)}, allowed where predictions are fed back:"
+                f" all {n_features} features in order"
+            )
         allowed: dict[str, list[tuple[int, ...]]] = {
             "x": [(1, n_features) if streaming else (1, spec.window_length, n_features)],
             "y": [(1, rows * len(spec.targets)), (1, rows, len(spec.targets))],
@@ -199,98 +223,6 @@ class Model:
         return run.get_tensor(self._y)
 
 
-class Predictor(Protocol):
-    """Residuals of one asset's vectors, and the state that makes them."""
-
-    def push(
-        self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
-    ) -> NDArray[np.float32] | None:
-        """Take the newest scaled vector and what the network may see of it, both float32 (F,).
-
-        Returns residuals float32 (rows, targets), None while there is no prediction yet.
-        """
-
-    def state(self) -> dict[str, NDArray[np.float32]]:
-        """Everything that ``restore`` needs to continue bit for bit."""
-
-    def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
-        """Continue from a ``state``. Raises ValueError where its arrays have other shapes."""
-
-
-class StreamingForecaster:
-    """Predicts the next vector from packed state, one step per vector."""
-
-    def __init__(self, model: Model) -> None:
-        """Begin with zero state and no prediction."""
-        self._model = model
-        self._targets = np.array(model.spec.targets, dtype=np.intp)
-        self._state = np.zeros((1, model.spec.state_size), dtype=np.float32)
-        self._expected: NDArray[np.float32] | None = None
-
-    def push(
-        self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
-    ) -> NDArray[np.float32] | None:
-        """See Predictor."""
-        expected = self._expected
-        self._expected, self._state = self._model.step(seen[None, :], self._state)
-        return None if expected is None else scaled[self._targets][None, :] - expected
-
-    def state(self) -> dict[str, NDArray[np.float32]]:
-        """See Predictor."""
-        kept = {"state": self._state}
-        if self._expected is not None:
-            kept["expected"] = self._expected
-        return kept
-
-    def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
-        """See Predictor."""
-        expected = state.get("expected")
-        shapes = {"state": self._state.shape, "expected": (1, len(self._targets))}
-        _check(state, {name: shapes[name] for name in shapes if name in state or name == "state"})
-        self._state, self._expected = state["state"], expected
-
-
-class WindowPredictor:
-    """Keeps the last vectors and re-runs the network over them from zero state."""
-
-    def __init__(self, model: Model, n_features: int) -> None:
-        """Begin with an empty history of vectors."""
-        self._model = model
-        self._forecasts = model.spec.family == "forecaster"
-        self._targets = np.array(model.spec.targets, dtype=np.intp)
-        self._rows = np.zeros((0, n_features), dtype=np.float32)
-
-    def push(
-        self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
-    ) -> NDArray[np.float32] | None:
-        """See Predictor."""
-        length = self._model.spec.window_length
-        residual = None
-        if self._forecasts and len(self._rows) == length:
-            residual = scaled[self._targets][None, :] - self._model.run(self._rows[None])
-        self._rows = np.concatenate((self._rows, seen[None, :]))[-length:]
-        if not self._forecasts and len(self._rows) == length:
-            rebuilt = self._model.run(self._rows[None]).reshape(length, -1)
-            residual = self._rows[:, self._targets] - rebuilt
-        return residual
-
-    def state(self) -> dict[str, NDArray[np.float32]]:
-        """See Predictor."""
-        return {"rows": self._rows}
-
-    def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
-        """See Predictor."""
-        rows = min(len(state.get("rows", ())), self._model.spec.window_length)
-        _check(state, {"rows": (rows, self._rows.shape[1])})
-        self._rows = state["rows"]
-
-
-def _check(state: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, ...]]) -> None:
-    found = {name: array.shape for name, array in state.items()}
-    if found != shapes or any(array.dtype != np.float32 for array in state.values()):
-        raise ValueError(f"the network's state has arrays of {found}, allowed: float32 of {shapes}")
-
-
 AnyModel = Model | PlainModel
 
 
@@ -301,16 +233,3 @@ def load_model(content: bytes | None, spec: ModelSpec, n_features: int) -> AnyMo
         ModelError: the file is missing, cannot be loaded or is not what ``spec`` says.
     """
     return PlainModel(spec) if content is None else Model(content, spec, n_features)
-
-
-def predictor(model: AnyModel, n_features: int) -> Predictor:
-    """Return the predictor for the family and form of ``model``."""
-    if isinstance(model, PlainModel):
-        return PlainPredictor(model.spec.family, model.spec.targets, model.spec.window_length)
-    positions = model.spec.positions
-    if positions > 1:
-        one = model.of_one_position()
-        return Positions([predictor(one, n_features // positions) for _ in range(positions)])
-    if model.spec.form == "streaming":
-        return StreamingForecaster(model)
-    return WindowPredictor(model, n_features)

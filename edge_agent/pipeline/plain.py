@@ -33,7 +33,7 @@ class PlainPredictor:
     def push(
         self, scaled: NDArray[np.float32], seen: NDArray[np.float32]
     ) -> NDArray[np.float32] | None:
-        """See pipeline.model.Predictor."""
+        """See pipeline.predictor.Predictor."""
         came = scaled[self._targets]
         if self._length == 0:
             return came[None]
@@ -46,11 +46,11 @@ class PlainPredictor:
         return None if residual is None else residual[None].astype(np.float32, copy=False)
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """See pipeline.model.Predictor."""
+        """See pipeline.predictor.Predictor."""
         return {"rows": self._rows}
 
     def restore(self, state: dict[str, NDArray[np.float32]]) -> None:
-        """See pipeline.model.Predictor."""
+        """See pipeline.predictor.Predictor."""
         found = {name: array.shape for name, array in state.items()}
         rows = min(len(state.get("rows", ())), self._length)
         if found != {"rows": (rows, len(self._targets))} or state["rows"].dtype != np.float32:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # model.py makes these
-    from edge_agent.pipeline.model import Predictor
+if TYPE_CHECKING:  # predictor.py makes these
+    from edge_agent.pipeline.predictor import Predictor
 
 
 class Positions:

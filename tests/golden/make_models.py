@@ -39,21 +39,22 @@ def random_network(spec: NetworkSpec, n_inputs: int, n_outputs: int) -> FittedNe
 
     layers, width = [], n_inputs
     for units in spec.layer_units:
-        layers.append(
+        layers += [
             LayerWeights(
                 kernel=normal(width, 4 * units, scale=0.4),
                 recurrent=normal(units, 4 * units, scale=0.3),
                 bias=normal(4 * units, scale=0.1),
             )
-        )
-        width = units
+            for _ in range(spec.directions)
+        ]
+        width = units * spec.directions
     return FittedNetwork(
         spec=spec,
         n_inputs=n_inputs,
         n_outputs=n_outputs,
         layers=tuple(layers),
-        head_kernel=normal(width, n_outputs, scale=0.3),
-        head_bias=normal(n_outputs, scale=0.1),
+        head_kernel=normal(width, spec.heads * n_outputs, scale=0.3),
+        head_bias=normal(spec.heads * n_outputs, scale=0.1),
         history=FitHistory(loss=(), val_loss=(), best_epoch=0),
         seconds=0.0,
     )
@@ -87,5 +88,28 @@ if __name__ == "__main__":
     write(
         "window_autoencoder",
         NetworkSpec(family="autoencoder", form="window", units=(4, 2), window_length=6),
+        3,
+    )
+    write(
+        "window_quantiles",
+        NetworkSpec(
+            family="forecaster",
+            form="window",
+            units=(4, 3),
+            bidirectional=True,
+            window_length=7,
+            quantiles=(0.1, 0.5, 0.9),
+        ),
+        3,
+    )
+    write(
+        "forecast_reconstruct",
+        NetworkSpec(
+            family="forecast_reconstruct",
+            form="window",
+            units=(4,),
+            bidirectional=True,
+            window_length=6,
+        ),
         3,
     )

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.model import Model, ModelError, ModelSpec, WindowPredictor, predictor
+from edge_agent.pipeline.model import Model, ModelError, ModelSpec
 from edge_agent.pipeline.runtime import RUNTIMES, load_interpreter, tensor_indices
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def spec_of(
-    family: str, form: str, window_length: int, state_size: int, n_targets: int
+    family: str, form: str, window_length: int, state_size: int, n_targets: int, **more: object
 ) -> ModelSpec:
     return msgspec.convert(
         {
@@ -23,6 +23,7 @@ def spec_of(
             "state_size": state_size,
             "targets": list(range(n_targets)),
             "washout": window_length,
+            **more,
         },
         ModelSpec,
     )
@@ -32,6 +33,8 @@ SPECS = {
     "streaming": spec_of("forecaster", "streaming", 1, 20, 11),
     "window_forecaster": spec_of("forecaster", "window", 8, 0, 4),
     "window_autoencoder": spec_of("autoencoder", "window", 6, 0, 3),
+    "window_quantiles": spec_of("forecaster", "window", 7, 0, 3, quantiles=[0.1, 0.5, 0.9]),
+    "forecast_reconstruct": spec_of("forecast_reconstruct", "window", 6, 0, 3),
 }
 
 
@@ -60,7 +63,7 @@ def test_a_streaming_model_carries_its_state_as_the_reference_does() -> None:
         np.testing.assert_allclose(state[0], s_next, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["window_forecaster", "window_autoencoder"])
+@pytest.mark.parametrize("name", [name for name in SPECS if name != "streaming"])
 def test_a_window_model_starts_every_window_from_zero_state(name: str) -> None:
     model, expected = load(name), reference(name)
 
@@ -88,102 +91,6 @@ def test_what_a_model_returned_does_not_change_with_its_next_run() -> None:
     np.testing.assert_array_equal(state, kept[1])
 
 
-def test_a_streaming_forecasters_residual_is_what_came_minus_what_was_expected() -> None:
-    expected = reference("streaming")
-    steps = predictor(load("streaming"), 11)
-
-    residuals = [steps.push(x, x) for x in expected["x"]]
-
-    assert residuals[0] is None
-    for t, residual in enumerate(residuals[1:], 1):
-        assert residual is not None
-        assert residual.shape == (1, 11)
-        np.testing.assert_allclose(residual[0], expected["x"][t] - expected["y"][t - 1], atol=2e-6)
-
-
-def test_what_the_network_sees_may_differ_from_what_is_judged() -> None:
-    expected = reference("streaming")
-    steps = predictor(load("streaming"), 11)
-    steps.push(expected["x"][0], expected["x"][0])
-
-    residual = steps.push(np.full(11, 50.0, np.float32), expected["x"][1])
-
-    assert residual is not None
-    np.testing.assert_allclose(residual, 50.0 - expected["y"][:1], atol=1e-5)
-
-
-def test_a_window_forecaster_predicts_the_vector_after_its_window() -> None:
-    model = load("window_forecaster")
-    vectors = reference("window_forecaster")["x"].reshape(-1, 4)[:30]
-    steps = predictor(model, 4)
-
-    residuals = [steps.push(x, x) for x in vectors]
-
-    assert all(residual is None for residual in residuals[:8])
-    for t in range(8, 30):
-        found = residuals[t]
-        assert found is not None
-        expected = vectors[t] - model.run(vectors[None, t - 8 : t])
-        np.testing.assert_array_equal(found, expected)
-
-
-def test_an_autoencoder_is_judged_over_the_window_that_ends_with_the_newest_vector() -> None:
-    model = load("window_autoencoder")
-    vectors = reference("window_autoencoder")["x"].reshape(-1, 3)[:20]
-    steps = predictor(model, 3)
-
-    residuals = [steps.push(x, x) for x in vectors]
-
-    assert all(residual is None for residual in residuals[:5])
-    for t in range(5, 20):
-        found = residuals[t]
-        assert found is not None
-        window = vectors[None, t - 5 : t + 1]
-        np.testing.assert_array_equal(found, (window - model.run(window))[0])
-
-
-@pytest.mark.parametrize("cut", [0, 3, 8, 12])
-@pytest.mark.parametrize("name", SPECS)
-def test_a_restored_predictor_goes_on_bit_for_bit(name: str, cut: int) -> None:
-    model, n = load(name), len(SPECS[name].targets)
-    vectors = reference(name)["x"].reshape(-1, n)[:25]
-    undisturbed, restored = predictor(model, n), predictor(model, n)
-    for x in vectors[:cut]:
-        undisturbed.push(x, x)
-    restored.restore({key: array.copy() for key, array in undisturbed.state().items()})
-
-    for x in vectors[cut:]:
-        expected, found = undisturbed.push(x, x), restored.push(x, x)
-        if expected is None or found is None:
-            assert found is expected
-        else:
-            assert found.tobytes() == expected.tobytes()
-
-
-def test_predictors_that_share_a_model_do_not_disturb_each_other() -> None:
-    for name, spec in SPECS.items():
-        n = len(spec.targets)
-        vectors = reference(name)["x"].reshape(-1, n)[:20]
-        model = load(name)
-        alone, together, other = (predictor(model, n) for _ in range(3))
-        expected = [alone.push(x, x) for x in vectors]
-        for x, right in zip(vectors, expected, strict=True):
-            other.push(-x, -x)
-            found = together.push(x, x)
-            assert (found is None) == (right is None)
-            if found is not None and right is not None:
-                assert found.tobytes() == right.tobytes()
-
-
-def test_a_window_predictor_keeps_no_more_than_its_window() -> None:
-    steps = WindowPredictor(load("window_forecaster"), 4)
-    for x in reference("window_forecaster")["x"].reshape(-1, 4)[:50]:
-        steps.push(x, x)
-
-    assert steps.state()["rows"].shape == (8, 4)
-    assert steps.state()["rows"].flags.c_contiguous
-
-
 @pytest.mark.parametrize(
     ("name", "changes", "said"),
     [
@@ -195,6 +102,9 @@ def test_a_window_predictor_keeps_no_more_than_its_window() -> None:
         ("window_forecaster", {"family": "autoencoder"}, "'y'"),
         ("window_autoencoder", {"family": "forecaster"}, "'y'"),
         ("window_autoencoder", {"targets": (0, 1)}, "'y'"),
+        ("window_quantiles", {"quantiles": ()}, "'y'"),
+        ("forecast_reconstruct", {"family": "autoencoder"}, "'y'"),
+        ("streaming", {"horizon": 3, "targets": tuple(range(1, 11))}, "predictions are fed back"),
     ],
 )
 def test_a_model_that_is_not_what_the_bundle_says_is_refused(
@@ -223,6 +133,8 @@ def test_a_specification_that_contradicts_itself_is_refused() -> None:
         ({"window_length": 2}, "model.window_length"),
         ({"state_size": -1}, "model.state_size"),
         ({"washout": -1}, "model.washout"),
+        ({"horizon": 0}, "model.horizon"),
+        ({"horizon": 2, "form": "window"}, "model.horizon"),
         ({"washout_vectors": -1}, "model.washout_vectors"),
         ({"washout_vectors": 10**9}, "model.washout_vectors"),
         ({"targets": []}, "model.targets"),

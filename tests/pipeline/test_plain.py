@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.model import ModelError, ModelSpec, PlainModel, load_model, predictor
+from edge_agent.pipeline.model import ModelError, ModelSpec, PlainModel, load_model
+from edge_agent.pipeline.predictor import predictor
 
 
 def _spec(family: str, length: int = 1, **other: Any) -> ModelSpec:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.model import Model, ModelError, ModelSpec, predictor
+from edge_agent.pipeline.model import Model, ModelError, ModelSpec
+from edge_agent.pipeline.predictor import predictor
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SPEC = ModelSpec(

@@ -40,7 +40,7 @@ def _random_network(
         n_outputs=n_outputs,
         layers=tuple(
             LayerWeights(*(arrays[f"layer{n}_{part}"] for part in ("kernel", "recurrent", "bias")))
-            for n in range(len(spec.layer_units))
+            for n in range(len(spec.layer_units) * spec.directions)
         ),
         head_kernel=arrays["head_kernel"],
         head_bias=arrays["head_bias"],

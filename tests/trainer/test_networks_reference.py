@@ -22,11 +22,24 @@ STREAMING = [
     LSTM,
     NetworkSpec(family="forecaster", form="streaming", units=(8,), memory_alpha=0.1),
     NetworkSpec(family="forecaster", form="streaming", cell="gru", units=(10, 5)),
+    NetworkSpec(family="forecaster", form="streaming", units=(8,), linear_in=5, linear_out=7),
+    NetworkSpec(
+        family="forecaster", form="streaming", cell="gru", units=(8,), dropout=0.2, linear_in=5
+    ),
 ]
+QUANTILES = (0.1, 0.5, 0.9)
 FORECASTER = NetworkSpec(family="forecaster", form="window", units=(6, 5), window_length=20)
+FORECASTERS = [
+    FORECASTER,
+    msgspec.structs.replace(FORECASTER, bidirectional=True, dropout=0.2),
+    msgspec.structs.replace(FORECASTER, linear_in=4, linear_out=9, bidirectional=True),
+]
 AUTOENCODERS = [
     NetworkSpec(family="autoencoder", form="window", units=(16, 4), activation="relu"),
     NetworkSpec(family="autoencoder", form="window", units=(8, 4), window_length=12),
+    NetworkSpec(
+        family="autoencoder", form="window", units=(8,), window_length=9, bidirectional=True
+    ),
 ]
 FIT = FitSpec(
     epochs=2,
@@ -69,15 +82,51 @@ def _with_memory_from_the_start(
     return predict_stream(network, vectors[start:], state)[0]
 
 
+@pytest.mark.parametrize("spec", FORECASTERS)
 def test_a_window_forecaster_agrees_with_keras(
-    elsewhere: Callable[..., Any], vectors: NDArray[np.float32]
+    elsewhere: Callable[..., Any], vectors: NDArray[np.float32], spec: NetworkSpec
 ) -> None:
-    network = elsewhere(fit_network, FORECASTER, FIT, vectors, vectors[:, :2], [slice(0, 400)])
+    network = elsewhere(fit_network, spec, FIT, vectors, vectors[:, :2], [slice(0, 400)])
     held_back = range(380 - round(0.3 * 380), 380)
     windows = np.stack([vectors[start : start + 20] for start in held_back])
     error = predict_windows(network, windows) - vectors[held_back.start + 20 :, :2]
     assert network.n_outputs == 2
     assert network.history.val_loss[-1] == pytest.approx(np.mean(error**2), rel=3e-6)
+
+
+def test_quantiles_agree_with_keras(
+    elsewhere: Callable[..., Any], vectors: NDArray[np.float32]
+) -> None:
+    spec = msgspec.structs.replace(FORECASTER, quantiles=QUANTILES)
+    fit = msgspec.structs.replace(FIT, loss="pinball")
+    network = elsewhere(fit_network, spec, fit, vectors, vectors[:, :2], [slice(0, 400)])
+    held_back = range(380 - round(0.3 * 380), 380)
+    windows = np.stack([vectors[start : start + 20] for start in held_back])
+    predictions = predict_windows(network, windows).reshape(len(windows), 3, 2)
+    over = vectors[held_back.start + 20 :, None, :2] - predictions
+    levels = np.array(QUANTILES)[:, None]
+    pinball = np.where(over > 0.0, levels * over, (levels - 1.0) * over)
+    assert network.history.val_loss[-1] == pytest.approx(np.mean(pinball), rel=3e-6)
+
+
+def test_what_forecasts_and_reconstructs_agrees_with_keras(
+    elsewhere: Callable[..., Any], vectors: NDArray[np.float32]
+) -> None:
+    spec = NetworkSpec(
+        family="forecast_reconstruct",
+        form="window",
+        units=(6,),
+        window_length=12,
+        bidirectional=True,
+    )
+    fit = msgspec.structs.replace(FIT, forecast_share=0.25)
+    network = elsewhere(fit_network, spec, fit, vectors, vectors, [slice(0, 400)])
+    total = 400 - 12
+    held_back = range(total - round(0.3 * total), total)
+    windows = np.stack([vectors[start : start + 13] for start in held_back])
+    error = np.mean((predict_windows(network, windows[:, :12]) - windows) ** 2, axis=(0, 2))
+    expected = 0.75 * error[:12].mean() + 0.25 * error[12]
+    assert network.history.val_loss[-1] == pytest.approx(expected, rel=3e-6)
 
 
 @pytest.mark.parametrize("spec", AUTOENCODERS)

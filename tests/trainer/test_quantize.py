@@ -35,6 +35,21 @@ LSTM = NetworkSpec(
 GRU = NetworkSpec(family="forecaster", form="streaming", cell="gru", units=(24, 16))
 WINDOW = NetworkSpec(family="forecaster", form="window", units=(8, 32, 15), window_length=50)
 RELU = NetworkSpec(family="autoencoder", form="window", units=(16, 4), activation="relu")
+QUANTILES = NetworkSpec(
+    family="forecaster",
+    form="window",
+    units=(16, 8),
+    bidirectional=True,
+    window_length=24,
+    quantiles=(0.1, 0.5, 0.9),
+)
+BOTH = NetworkSpec(
+    family="forecast_reconstruct",
+    form="window",
+    units=(12,),
+    bidirectional=True,
+    window_length=30,
+)
 REBUILD = NetworkSpec(family="autoencoder", form="window", units=(12, 4), window_length=40)
 
 # largest RMSE / standard deviation against float32, about twice what was measured
@@ -55,6 +70,10 @@ CASES: list[tuple[NetworkSpec, Quantization, int]] = [
     (WINDOW, "int8", 19 * KILO),
     (RELU, "float32", 23 * KILO),
     (RELU, "float16", 23 * KILO),
+    (QUANTILES, "float32", 52 * KILO),
+    (QUANTILES, "float16", 36 * KILO),
+    (BOTH, "float32", 45 * KILO),
+    (BOTH, "float16", 32 * KILO),
 ]
 
 
@@ -188,6 +207,7 @@ def test_probes_of_another_width_are_refused(exports: Exports) -> None:
     ("spec", "quantization", "reason"),
     [
         (RELU, "int8", "activations of relu have no bound"),
+        (QUANTILES, "int8", "use float32 or float16"),
         (LSTM, "int8", "needs representative inputs"),
         (LSTM, "int4", "float32, float16, dynamic, int8 are allowed"),
     ],

@@ -23,7 +23,7 @@ class Batch:
 
     Attributes:
         rows: int32 (B, T), rows of the inputs.
-        target_rows: int32 (B,) or (B, T), rows of the targets.
+        target_rows: int32 (B,) or (B, rows), rows of the targets.
         weights: float32 like ``target_rows``; 0 where a step does not count or only fills up.
         carry: the state goes on from the batch before.
     """
@@ -40,7 +40,7 @@ class Plan:
 
     Attributes:
         rows: int32 (items, T).
-        target_rows: int32 (items,) or (items, T).
+        target_rows: int32 (items,) or (items, rows).
         weights: float32 like ``target_rows``.
         batch_size: items in one batch.
         sequence_length: steps of one batch where streams are cut; None where items are whole.
@@ -118,18 +118,25 @@ def _plan_windows(
     network: NetworkSpec, fit: FitSpec, runs: list[tuple[int, int]]
 ) -> tuple[Plan, Plan | None]:
     length = network.window_length
-    # a forecaster's target is the row after the window
-    ahead = 1 if network.family == "forecaster" else 0
+    # a forecaster's target is the row after the window, and what follows it
+    ahead = {"forecaster": fit.lookahead, "autoencoder": 0, "forecast_reconstruct": 1}
+    needed = length + ahead[network.family]
     starts = np.concatenate(
-        [np.arange(start, stop - length - ahead + 1, dtype=np.int32) for start, stop in runs]
+        [np.arange(start, stop - needed + 1, dtype=np.int32) for start, stop in runs]
         or [np.empty(0, dtype=np.int32)]
     )
     held_back = _held_back(len(starts), fit, f"windows of {length} vectors")
 
     def plan(chosen: Indices) -> Plan:
         rows = chosen[:, None] + np.arange(length, dtype=np.int32)
-        target_rows = chosen + np.int32(length) if ahead else rows
+        if network.decoded_length:
+            target_rows = chosen[:, None] + np.arange(network.decoded_length, dtype=np.int32)
+        else:
+            target_rows = chosen + np.int32(length)
         weights = np.ones(target_rows.shape, dtype=np.float32)
+        if network.family == "forecast_reconstruct":
+            weights[:, :length] = (1.0 - fit.forecast_share) / length
+            weights[:, length] = fit.forecast_share
         return Plan(rows, target_rows, weights, min(fit.batch_size, len(chosen)))
 
     training = plan(starts[: len(starts) - held_back])
@@ -137,8 +144,9 @@ def _plan_windows(
 
 
 def _plan_streams(fit: FitSpec, runs: list[tuple[int, int]]) -> tuple[Plan, Plan | None]:
-    # step t takes row t to row t + 1: the last row of a run is a target only
-    steps = [(start, stop - 1) for start, stop in runs if stop - 1 > start]
+    # step t takes row t to row t + 1 and what follows: the last rows of a run are targets only
+    ahead = fit.lookahead
+    steps = [(start, stop - ahead) for start, stop in runs if stop - ahead > start]
     total = sum(stop - start for start, stop in steps)
     held_back = _held_back(total, fit, "steps")
     training, validation = _split(steps, total - held_back)

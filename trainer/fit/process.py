@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.fit.batches import FitError
-from trainer.fit.fit import Progress, fit_network
+from trainer.fit.fit import fit_network
+from trainer.fit.loop import Progress
 from trainer.fit.spec import FitSpec
 from trainer.networks import FittedNetwork, NetworkSpec
 

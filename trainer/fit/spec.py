@@ -13,13 +13,21 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         batch_size: windows, sequences or (stateful) parallel streams in one update.
         learning_rate: of the optimiser.
         optimizer: Keras' own, with its other defaults.
-        loss: mean over the outputs of one step, then over the steps that count.
+        loss: mean over the outputs of one step, then over the steps that count; ``pinball`` is
+            that of the network's quantiles (Koenker and Bassett 1978), and theirs alone.
         gradient_clip: largest global norm of a gradient; None does not clip.
         patience: epochs without a better validation loss before the fit stops and the best
             epoch's weights are restored; 0 runs all epochs and keeps the last.
+        least_gain: by how much a validation loss must be better to be so.
         validation_share: share of the steps, the latest ones, held back from training.
         sequence_length: steps through which the error is propagated back (streaming form).
         washout: steps from zero state that do not count in the loss (streaming form).
+        lookahead: steps ahead that a forecaster is fitted to at once. Of its output layer only the
+            first step, the one that is scored, is kept.
+        forecast_share: of the forecast in the loss of a network that reconstructs too.
+        free_running: streaming form: to the loss are added that of forecasts made from the
+            network's own forecasts throughout a sequence, and the distance of the last layer's
+            outputs on that way from those on the true one.
         stateful: streaming form: ``batch_size`` contiguous streams run side by side over the
             whole healthy part; state is carried from sequence to sequence and reset each epoch.
         l2: penalty on the square of the weights from inputs and to outputs, per weight.
@@ -33,12 +41,16 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     batch_size: int
     learning_rate: float = 0.001
     optimizer: Literal["adam", "rmsprop"] = "adam"
-    loss: Literal["mse", "mae", "huber"] = "mse"
+    loss: Literal["mse", "mae", "huber", "pinball"] = "mse"
     gradient_clip: float | None = None
     patience: int = 0
+    least_gain: float = 0.0
     validation_share: float = 0.0
     sequence_length: int = 1
     washout: int = 0
+    lookahead: int = 1
+    forecast_share: float = 0.5
+    free_running: bool = False
     stateful: bool = False
     l2: float = 0.0
     slack: float = 0.0
@@ -53,6 +65,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "sequence_length": 1,
             "washout": 0,
             "patience": 0,
+            "least_gain": 0.0,
+            "lookahead": 1,
             "l2": 0.0,
             "slack": 0.0,
             "input_noise": 0.0,
@@ -62,6 +76,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if not getattr(self, name) >= allowed:
                 message = f"{name} is {getattr(self, name)}; {allowed} or more is allowed"
                 raise ValueError(message)
+        if not 0.0 <= self.forecast_share <= 1.0:
+            raise ValueError(f"forecast_share is {self.forecast_share}; 0 to 1 is allowed")
         problem = self._problem()
         if problem is not None:
             raise ValueError(problem)

@@ -60,9 +60,10 @@ class FittedNetwork:
         spec: what was built.
         n_inputs: F, numbers per input vector.
         n_outputs: O, numbers per output vector.
-        layers: recurrent layers in order, an autoencoder's decoder included.
-        head_kernel: float32 (units of the last layer, O).
-        head_bias: float32 (O,).
+        layers: recurrent layers in order, a decoder's included; of a bidirectional network first
+            the one that reads forwards, then the one that reads backwards.
+        head_kernel: float32 (width of the last layer, heads * O), quantile by quantile.
+        head_bias: float32 (heads * O,).
         history: losses of each epoch.
         seconds: how long the fit took, without the import of the library.
     """
@@ -118,12 +119,13 @@ def expected_shapes(spec: NetworkSpec, n_inputs: int, n_outputs: int) -> dict[st
     shapes: dict[str, tuple[int, ...]] = {}
     gates = _GATES[spec.cell]
     width = n_inputs if spec.memory_alpha is None else 2 * n_inputs
-    for number, units in enumerate(spec.layer_units):
+    for place, units in enumerate(spec.layer_units):
         columns = gates * units
-        shapes[f"layer{number}_kernel"] = (width, columns)
-        shapes[f"layer{number}_recurrent"] = (units, columns)
-        shapes[f"layer{number}_bias"] = (columns,) if spec.cell == "lstm" else (2, columns)
-        width = units
-    shapes["head_kernel"] = (width, n_outputs)
-    shapes["head_bias"] = (n_outputs,)
+        for number in range(place * spec.directions, (place + 1) * spec.directions):
+            shapes[f"layer{number}_kernel"] = (width, columns)
+            shapes[f"layer{number}_recurrent"] = (units, columns)
+            shapes[f"layer{number}_bias"] = (columns,) if spec.cell == "lstm" else (2, columns)
+        width = units * spec.directions
+    shapes["head_kernel"] = (width, n_outputs * spec.heads)
+    shapes["head_bias"] = (n_outputs * spec.heads,)
     return shapes

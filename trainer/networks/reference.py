@@ -28,7 +28,7 @@ def predict_step(network: FittedNetwork, x: Array, state: Array) -> tuple[Array,
             then the memory where the network has one.
 
     Returns:
-        The prediction, float32 (n_streams, O), and the next state.
+        The prediction, float32 (n_streams, heads * O), and the next state.
     """
     spec = network.spec
     parts: list[Array] = []
@@ -66,7 +66,7 @@ def predict_stream(
         state: float32 (1, S), zero where None.
 
     Returns:
-        Predictions, float32 (n, O) (row t is made from the vectors up to t), and the state
+        Predictions, float32 (n, heads * O) (row t is made from the vectors up to t), and the state
         after the last vector.
 
     Raises:
@@ -74,7 +74,7 @@ def predict_stream(
     """
     _require(network, "streaming", inputs, 2)
     current = zero_state(network) if state is None else state
-    outputs = np.empty((len(inputs), network.n_outputs), dtype=np.float32)
+    outputs = np.empty((len(inputs), len(network.head_bias)), dtype=np.float32)
     for row in range(len(inputs)):
         y, current = predict_step(network, inputs[row : row + 1], current)
         outputs[row] = y[0]
@@ -89,7 +89,8 @@ def predict_windows(network: FittedNetwork, windows: Array) -> Array:
         windows: float32 (n, window_length, F).
 
     Returns:
-        float32 (n, O) for a forecaster, (n, window_length, O) for an autoencoder.
+        float32 (n, heads * O) for a forecaster, (n, decoded_length, O) where there is a decoder:
+        the window again, and the vector after it from ``forecast_reconstruct``.
 
     Raises:
         NetworkError: the network is of another form or the windows of another shape.
@@ -99,16 +100,14 @@ def predict_windows(network: FittedNetwork, windows: Array) -> Array:
     if windows.shape[1] != length:
         message = f"windows hold {windows.shape[1]} vectors; {length} are allowed"
         raise NetworkError(message)
-    encoder = len(network.spec.units)
-    sequence = windows
-    for layer in network.layers[:encoder]:
-        sequence = _run_layer(network.spec, layer, sequence)
-    last = sequence[:, -1]
-    if network.spec.family == "forecaster":
+    last = sequence = windows
+    for place in range(len(network.spec.units)):
+        last, sequence = _run_place(network, place, sequence)
+    if not network.spec.decoded_length:
         return _head(network, last)
-    sequence = np.repeat(last[:, None], length, axis=1)
-    for layer in network.layers[encoder:]:
-        sequence = _run_layer(network.spec, layer, sequence)
+    sequence = np.repeat(last[:, None], network.spec.decoded_length, axis=1)
+    for place in range(len(network.spec.units), len(network.spec.layer_units)):
+        _, sequence = _run_place(network, place, sequence)
     return _head(network, sequence)
 
 
@@ -122,6 +121,21 @@ def _require(network: FittedNetwork, form: str, given: Array, dimensions: int) -
             f"{network.n_inputs} numbers in the last are allowed"
         )
         raise NetworkError(message)
+
+
+def _run_place(network: FittedNetwork, place: int, sequence: Array) -> tuple[Array, Array]:
+    """Run what stands at one place of the stack: last outputs (n, w), all (n, length, w).
+
+    A layer that reads backwards has read everything where the sequence begins.
+    """
+    directions = network.spec.directions
+    layers = network.layers[place * directions : (place + 1) * directions]
+    forwards = _run_layer(network.spec, layers[0], sequence)
+    if directions == 1:
+        return forwards[:, -1], forwards
+    backwards = _run_layer(network.spec, layers[1], sequence[:, ::-1])
+    last = np.concatenate((forwards[:, -1], backwards[:, -1]), axis=1)
+    return last, np.concatenate((forwards, backwards[:, ::-1]), axis=2)
 
 
 def _run_layer(spec: NetworkSpec, layer: LayerWeights, sequence: Array) -> Array:

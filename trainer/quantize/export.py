@@ -81,6 +81,11 @@ def _problem(
             "activations of relu have no bound, and an integer cell state crashes the converter "
             "or flips decisions: use float32, float16 or the activation tanh"
         )
+    if spec.bidirectional:
+        return (
+            "an integer network that reads a window both ways was off by up to a tenth of its "
+            "spread: use float32 or float16"
+        )
     if representative is None:
         return "it needs representative inputs to find the range of every number"
     return None

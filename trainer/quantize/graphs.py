@@ -100,23 +100,36 @@ def _gru_step(layer: LayerWeights, x: Any, state: list[Any], activate: Any) -> l
 
 def _window(network: FittedNetwork) -> Any:
     """A whole window from zero state, every layer in a form that the converter fuses."""
-    length = network.spec.window_length
-    encoder = len(network.spec.units)
+    spec = network.spec
 
     def window(x: Any) -> dict[str, Any]:
         last = sequence = x
-        for number, layer in enumerate(network.layers):
-            if number == encoder:
+        length = spec.window_length
+        for place in range(len(spec.layer_units)):
+            if place == len(spec.units):
+                length = spec.decoded_length
                 sequence = last[:, tf.newaxis]
                 if length > 1:
                     sequence = tf.tile(sequence, (1, length, 1))
-            last, sequence = _fused_layer(layer, sequence, length)
-        if network.spec.family == "forecaster":
+            last, sequence = _place(network, place, sequence, length)
+        if not spec.decoded_length:
             return {"y": _head(network, last)}
-        rows = tf.reshape(sequence, (length, network.layers[-1].units))
+        rows = tf.reshape(sequence, (length, len(network.head_kernel)))
         return {"y": tf.reshape(_head(network, rows), (1, length, network.n_outputs))}
 
     return window
+
+
+def _place(network: FittedNetwork, place: int, sequence: Any, length: int) -> tuple[Any, Any]:
+    """Return last and all outputs of one layer, or of the two that read both ways."""
+    directions = network.spec.directions
+    layers = network.layers[place * directions : (place + 1) * directions]
+    last, outputs = _fused_layer(layers[0], sequence, length)
+    if directions == 1:
+        return last, outputs
+    back_last, back = _fused_layer(layers[1], tf.reverse(sequence, (1,)), length)
+    both = tf.concat((outputs, tf.reverse(back, (1,))), axis=2)
+    return tf.concat((last, back_last), axis=1), both
 
 
 def _fused_layer(layer: LayerWeights, sequence: Any, length: int) -> tuple[Any, Any]:

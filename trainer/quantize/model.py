@@ -21,9 +21,10 @@ class ExportedModel:
 
     A streaming model has one signature: x (1, F), s (1, S) -> y (1, O), s_next (1, S), the state
     packed as h1, c1, h2, c2, ... (LSTM) or h1, h2, ... (GRU), then the memory if there is
-    one, zero at the start. A window model
-    has x (1, L, F) -> y (1, O), or (1, L, O) for an autoencoder; its variables must be reset
-    before each call. All are float32 in every quantization.
+    one, zero at the start. A window model has
+    x (1, L, F) -> y (1, O), or (1, rows, O) where there is a decoder; its variables must be
+    reset before each call. A forecaster of quantiles has (1, quantiles * O) instead of
+    (1, O). All are float32 in every quantization.
 
     Attributes:
         model: the file.

@@ -55,7 +55,7 @@ def read_request(folder: Path) -> tuple[Request, FittedNetwork, NDArray[np.float
             arrays[f"layer{number}_recurrent"],
             arrays[f"layer{number}_bias"],
         )
-        for number in range(len(request.spec.layer_units))
+        for number in range(len(request.spec.layer_units) * request.spec.directions)
     )
     network = FittedNetwork(
         spec=request.spec,
