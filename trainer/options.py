@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from trainer.metrics import DEFAULT_BUFFER
+
 
 class HealthyRange(click.ParamType[tuple[int, int]]):
     """A:B, windows counted from 0, half open."""
@@ -27,7 +29,10 @@ class HealthyRange(click.ParamType[tuple[int, int]]):
         return int(first), int(last)
 
 
-def recording_options(command: Callable[..., None]) -> Callable[..., None]:
+Command = Callable[..., None]
+
+
+def format_options(command: Command) -> Command:
     """Add what a recording's format may not say."""
     for option in (
         click.option(
@@ -38,8 +43,6 @@ def recording_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Keep every n-th sample after an anti-aliasing filter.",
         ),
         click.option("--unit", help="Unit of the samples, such as g or m/s2."),
-        click.option("--hop", type=click.IntRange(1), help="Samples from window to window."),
-        click.option("--window", type=click.IntRange(1), help="Samples per window."),
         click.option(
             "--rate-hz",
             type=click.FloatRange(min=0, min_open=True),
@@ -51,6 +54,25 @@ def recording_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="NAME",
             help="Channel to take, by name or number; repeatable. All by default.",
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def window_options(command: Command) -> Command:
+    """Add how windows are cut."""
+    for option in (
+        click.option("--hop", type=click.IntRange(1), help="Samples from window to window."),
+        click.option("--window", type=click.IntRange(1), help="Samples per window."),
+    ):
+        command = option(command)
+    return command
+
+
+def recording_options(command: Command) -> Command:
+    """Add the recording and the recipe that says what becomes of it."""
+    command = format_options(window_options(command))
+    for option in (
         click.option(
             "--data",
             type=click.Path(path_type=Path),
@@ -63,6 +85,38 @@ def recording_options(command: Callable[..., None]) -> Callable[..., None]:
             default="default",
             show_default=True,
             help="Name of a recipe, or a recipe file.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def known_options(command: Command) -> Command:
+    """Add what the user knows of a recording that detectors are judged on."""
+    for option in (
+        click.option(
+            "--buffer",
+            type=click.IntRange(0, 10_000),
+            default=DEFAULT_BUFFER,
+            show_default=True,
+            help="Tolerance of VUS in windows: the period of the series where it has one.",
+        ),
+        click.option(
+            "--fpt",
+            type=click.IntRange(0),
+            metavar="INDEX",
+            help="First prediction time of a run to failure, a window counted from 0.",
+        ),
+        click.option("--label-key", metavar="KEY", help="Series in a JSON file of labels."),
+        click.option(
+            "--labels",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Which rows are anomalous: 0 or 1 for each, or ranges; text, CSV or JSON.",
+        ),
+        click.option(
+            "--healthy-data",
+            type=click.Path(path_type=Path),
+            help="Recording that --healthy counts in, where it is another one.",
         ),
     ):
         command = option(command)

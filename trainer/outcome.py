@@ -160,7 +160,7 @@ def measure(outcome: Outcome, truth: Truth) -> Verdicts:
     if truth.labels is not None:
         labelled = against_labels(truth.labels, outcome.ratios, outcome.alarmed(), truth.buffer)
         found = replace(found, labelled=labelled)
-    elif truth.healthy is not None:
+    if truth.healthy is not None and (truth.labels is None or truth.fpt is not None):
         course = _course(outcome, truth, truth.healthy)
         seen = lead([(a.opened, a.closed) for a in outcome.alarms], course)
         found = replace(found, lead=seen, curve=lead_curve(outcome.detectors, course))

@@ -1,10 +1,14 @@
 """From the options about a recording to its feature vectors."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 from edge_agent.calibration.series import Series
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
 from trainer.data import input_spec, read_series
+from trainer.evaluate_bundle import Known
+from trainer.failures import Failure
 from trainer.progress import window_progress
 from trainer.recipe import Recipe, load_recipe
 
@@ -32,3 +36,43 @@ def read(
     spec = input_spec(recording, recipe, window, hop)
     with window_progress("features") as update:
         return recipe, recording, read_series(recording, recipe, spec, update)
+
+
+def format_of(given: dict[str, Any]) -> RecordingOptions:
+    """Take what ``format_options`` ask for out of ``given``."""
+    return RecordingOptions(
+        **{name: given.pop(name) for name in RecordingOptions.__struct_fields__}
+    )
+
+
+def known_of(
+    healthy: tuple[int, int] | None,
+    options: RecordingOptions,
+    *,
+    healthy_data: Path | None,
+    labels: Path | None,
+    label_key: str | None,
+    fpt: int | None,
+    buffer: int,
+) -> Known:
+    """Return what ``known_options`` ask for.
+
+    Raises:
+        Failure: one of them needs another.
+        RecordingError: see ``open_recording``.
+    """
+    for name, value, needed, there in (
+        ("--fpt", fpt, "--healthy", healthy),
+        ("--healthy-data", healthy_data, "--healthy", healthy),
+        ("--label-key", label_key, "--labels", labels),
+    ):
+        if value is not None and there is None:
+            raise Failure(f"{name} is {value}, allowed: beside {needed} only", os.EX_USAGE)
+    return Known(
+        healthy=healthy,
+        healthy_recording=None if healthy_data is None else open_recording(healthy_data, options),
+        labels=labels,
+        label_key=label_key,
+        fpt=fpt,
+        buffer=buffer,
+    )

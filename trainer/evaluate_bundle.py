@@ -1,0 +1,151 @@
+"""A finished bundle on a recording: the gateway's own code, judged beside the plain methods."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.bundle.loaded import LoadedBundle
+from edge_agent.bundle.replay import replay
+from edge_agent.calibration.kinds import level_columns
+from edge_agent.calibration.series import DataError, Series
+from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.spec import FlowSpec
+from edge_agent.recordings import Recording
+from trainer.baselines import baseline_watches
+from trainer.evaluate import Evaluation, count_reasons
+from trainer.labels import read_labels
+from trainer.metrics import DEFAULT_BUFFER
+from trainer.outcome import (
+    Truth,
+    Watch,
+    flow_watch,
+    measure_all,
+    outcome_of,
+    part_watches,
+    random_watch,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the user knows of the recording.
+
+    Attributes:
+        healthy: windows [first, last) that are known to be healthy.
+        healthy_recording: that they are counted in, None where it is the one to be judged on.
+        labels: file of labels.
+        label_key: of the series in it.
+        fpt: window of the first prediction time.
+        buffer: tolerance of VUS in windows.
+    """
+
+    healthy: tuple[int, int] | None = None
+    healthy_recording: Recording | None = None
+    labels: Path | None = None
+    label_key: str | None = None
+    fpt: int | None = None
+    buffer: int = DEFAULT_BUFFER
+
+    def truth(self, recording: Recording, series: Series) -> Truth:
+        """Read the labels and hold everything against the recording's windows.
+
+        Raises:
+            DataError: a window outside the recording.
+            LabelError: see ``read_labels``.
+        """
+        here = self.healthy if self.healthy_recording is None else None
+        check_healthy(here, recording, len(series.vectors))
+        if self.fpt is not None and self.fpt >= len(series.vectors):
+            raise DataError(
+                f"{recording.path}: --fpt is {self.fpt}, allowed: 0 to {len(series.vectors) - 1},"
+                " its windows"
+            )
+        labels = None
+        if self.labels is not None:
+            labels = read_labels(self.labels, recording, series, self.label_key)
+        return Truth(series, here, labels, self.fpt, self.buffer)
+
+
+def check_healthy(healthy: tuple[int, int] | None, recording: Recording, windows: int) -> None:
+    """Refuse a healthy part that is not in the recording. Raises DataError."""
+    if healthy is not None and healthy[1] > windows:
+        raise DataError(
+            f"{recording.path}: --healthy is {healthy[0]}:{healthy[1]},"
+            f" allowed: within 0:{windows}, its windows"
+        )
+
+
+def evaluate_bundle(loaded: LoadedBundle, recording: Recording, known: Known) -> Evaluation:
+    """Replay ``recording`` from a fresh start and judge what came of it.
+
+    Args:
+        loaded: the bundle.
+        recording: to judge on; the bundle need not have seen it.
+        known: of it. With a healthy part the plain methods are fitted to it and judged alike.
+
+    Raises:
+        ReplayError: a recording is not what the bundle was made for.
+        DataError, LabelError, MetricError: what is known does not fit the recording.
+    """
+    spec = loaded.manifest.flow
+    results, series = _replayed(loaded, recording)
+    truth = known.truth(recording, series)
+    outcome = outcome_of(results, spec)
+    watches: dict[str, Watch] = {
+        "all": lambda given: outcome if given is series else flow_watch(spec, loaded.model)(given),
+        **part_watches(spec, loaded.model),
+    }
+    reference = None
+    if known.healthy is not None:
+        elsewhere = known.healthy_recording
+        quiet, quiet_series = (
+            (results, series) if elsewhere is None else _replayed(loaded, elsewhere)
+        )
+        if elsewhere is not None:
+            check_healthy(known.healthy, elsewhere, len(quiet))
+            reference = quiet_series, known.healthy
+        watches |= _baselines(quiet[slice(*known.healthy)], quiet_series.names)
+    if truth.labels is not None:
+        watches["random"] = random_watch()
+    return Evaluation(
+        windows=len(results),
+        scored=sum(r.score is not None for r in results),
+        not_scored=count_reasons(results),
+        healthy=known.healthy,
+        verdicts=measure_all(watches, truth, reference),
+        parity=None,
+        labelled_rows=None if truth.labels is None else int(truth.labels.sum()),
+        buffer=known.buffer,
+    )
+
+
+def _replayed(loaded: LoadedBundle, recording: Recording) -> tuple[list[WindowResult], Series]:
+    results = list(replay(loaded, recording))
+    if not results:
+        raise DataError(f"{recording.path}: no window found, allowed: at least one")
+    return results, _series(results, loaded.manifest.flow)
+
+
+def _series(results: Sequence[WindowResult], spec: FlowSpec) -> Series:
+    missing = np.full(len(spec.feature_names), np.nan, dtype=np.float32)
+    rows = [missing if r.vector is None else r.vector for r in results]
+    return Series(
+        input=spec.input,
+        features=spec.features,
+        names=spec.feature_names,
+        vectors=np.array(rows, dtype=np.float32),
+        start_ns=np.array([r.start_ns for r in results], dtype=np.int64),
+        end_ns=np.array([r.end_ns for r in results], dtype=np.int64),
+        gap=np.array([r.gap for r in results], dtype=np.bool_),
+    )
+
+
+def _baselines(healthy: Sequence[WindowResult], names: tuple[str, ...]) -> dict[str, Watch]:
+    columns = level_columns(names)
+    running: list[NDArray[np.float32]] = [
+        r.vector for r in healthy if r.vector is not None and r.reason not in ("idle", "invalid")
+    ]
+    return baseline_watches(np.array(running), columns) if columns and running else {}
