@@ -16,6 +16,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.bundle import SCHEMA_VERSION, Manifest, Training, encode_bundle, make_golden
+from edge_agent.calibration.calibrate import calibrate
+from edge_agent.calibration.choices import Calibration
+from edge_agent.calibration.prepare import prepare
 from edge_agent.calibration.scaler import fit_scaler, unit_scaler
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import AlarmSpec
@@ -31,6 +34,7 @@ from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 from edge_agent.pipeline.window import Window
+from trainer.recipe import load_recipe
 
 GOLDEN = Path(__file__).parent / "golden"
 RATE_HZ = 1024.0
@@ -201,6 +205,45 @@ def plain_bundle(
     raw = [(i, Window(windows[i], i, i + 1, gap=False, clipped=False)) for i in (0, 15, 35)]
     golden = make_golden(Flow(flow, PlainModel(spec)), vectors, np.arange(len(vectors)), raw)
     return encode_bundle(_manifest(flow), None, golden)
+
+
+@pytest.fixture(scope="session")
+def general_calibration() -> Calibration:
+    """The default recipe's choices, with a washout as short as the small model's."""
+    recipe = load_recipe("default")
+    return msgspec.structs.replace(recipe.calibration, washout=WASHOUT, warm_up=40)
+
+
+@pytest.fixture(scope="session")
+def general_bundle(
+    flow_spec: FlowSpec,
+    model: Model,
+    model_bytes: bytes,
+    history: tuple[NDArray[np.float32], NDArray[np.float32]],
+    general_calibration: Calibration,
+) -> bytes:
+    """A general bundle: what ``model`` predicts are the eleven features of any channel."""
+    names = tuple("ch" + name.removeprefix("x") for name in flow_spec.feature_names)
+    spread = np.exp(0.05 * np.random.default_rng(8).standard_normal((120, len(names))))
+    series = _make_series(np.tile(history[1][:30], (4, 1)) * spread, names)
+    ready = prepare(general_calibration, series, (0, 120))
+    flow = calibrate(general_calibration, series, ready, model)
+    manifest = msgspec.structs.replace(
+        _manifest(flow),
+        form="general",
+        calibration=general_calibration,
+        plugins=flow_spec.features,
+    )
+    golden = make_golden(Flow(flow, model), history[1], np.arange(len(history[1])), [])
+    return encode_bundle(manifest, model_bytes, golden)
+
+
+@pytest.fixture
+def general_bundle_file(tmp_path: Path, general_bundle: bytes) -> Path:
+    """``general_bundle`` in a file."""
+    path = tmp_path / "general.edgemodel"
+    path.write_bytes(general_bundle)
+    return path
 
 
 @pytest.fixture

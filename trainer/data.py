@@ -13,7 +13,7 @@ from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec, installe
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import FeatureError
 from edge_agent.recordings import Recording
-from trainer.recipe import Recipe
+from trainer.recipe import Recipe, WindowChoice
 
 Progress = Callable[[int, int | None], None]
 
@@ -29,21 +29,36 @@ def input_spec(
         DataError: a window longer than the bursts, a window or hop that no memory would hold, or
             either for a feature table.
     """
+    return input_of(recording, recipe.window, recipe.features.columns, length, hop)
+
+
+def input_of(
+    recording: Recording,
+    window: WindowChoice,
+    columns: tuple[str, ...],
+    length: int | None = None,
+    hop: int | None = None,
+) -> InputSpec:
+    """Do what ``input_spec`` does for a recipe of that window and those columns of a table."""
     try:
-        return _input_spec(recording, recipe, length, hop)
+        return _input_spec(recording, window, columns, length, hop)
     except ValueError as error:
         raise DataError(f"{recording.path}: {error}") from error
 
 
 def _input_spec(
-    recording: Recording, recipe: Recipe, length: int | None, hop: int | None
+    recording: Recording,
+    window: WindowChoice,
+    columns: tuple[str, ...],
+    length: int | None,
+    hop: int | None,
 ) -> InputSpec:
     if recording.kind == "features":
         if length not in (None, 1) or hop not in (None, 1):
             raise ValueError("a feature table has no samples to cut windows from")
         return InputSpec(
             kind="features",
-            channels=_columns(recording.channels, recipe),
+            channels=_columns(recording.channels, columns),
             rate_hz=None,
             unit=None,
             length=1,
@@ -51,12 +66,10 @@ def _input_spec(
             period_s=recording.period_s,
         )
     burst = recording.burst_length
-    length = length or burst or recipe.window.length
+    length = length or burst or window.length
     if burst is not None and length > burst:
         raise ValueError(f"window is {length} samples, allowed: 1 to {burst}")
-    hop = hop or (
-        length if burst is not None or length != recipe.window.length else recipe.window.hop
-    )
+    hop = hop or (length if burst is not None or length != window.length else window.hop)
     return InputSpec(
         kind="samples",
         channels=recording.channels,
@@ -84,11 +97,21 @@ def read_series(
         DataError: no window at all, or none whose features can be computed.
         FeatureError: a feature cannot be computed from windows of this kind.
     """
+    plugins = () if spec.kind == "features" else recipe.features.plugins
+    features = tuple(installed_spec(p.plugin, p.options) for p in plugins)
+    return compute_series(recording, features, spec, progress)
+
+
+def compute_series(
+    recording: Recording,
+    features: tuple[FeatureSpec, ...],
+    spec: InputSpec,
+    progress: Progress | None = None,
+) -> Series:
+    """Do what ``read_series`` does, with these ``features`` where windows hold samples."""
     if spec.kind == "features":
-        features: tuple[FeatureSpec, ...] = ()
-        extractor, names = None, spec.channels
+        features, extractor, names = (), None, spec.channels
     else:
-        features = tuple(installed_spec(p.plugin, p.options) for p in recipe.features.plugins)
         extractor = FeatureExtractor(features, spec.feature_input())
         names = extractor.names
     rows, times, problems = [], [], list[str]()
@@ -148,8 +171,8 @@ def _window_count(recording: Recording, spec: InputSpec) -> int | None:
     return recording.length * ((recording.burst_length - spec.length) // spec.hop + 1)
 
 
-def _columns(names: tuple[str, ...], recipe: Recipe) -> tuple[str, ...]:
-    return tuple(n for n in names if _is_one_of(n, recipe.features.columns)) or names
+def _columns(names: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(n for n in names if _is_one_of(n, columns)) or names
 
 
 def _is_one_of(name: str, columns: tuple[str, ...]) -> bool:

@@ -96,7 +96,7 @@ def learn(
     stage("converting and calibrating")
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
     exported = export_variants(fitted, variants, ready.seen)
-    detectors = {q: _around(m, recipe, network, series, ready) for q, m in exported.items()}
+    detectors = {q: detector(m, recipe, network, series, ready) for q, m in exported.items()}
     return Learned(
         ready,
         detectors[quantization],
@@ -120,9 +120,10 @@ def _without_network(recipe: Recipe, series: Series, ready: Prepared) -> Detecto
     return Detector(calibrate(recipe, series, ready, model), model)
 
 
-def _around(
+def detector(
     exported: ExportedModel, recipe: Recipe, network: NetworkSpec, series: Series, ready: Prepared
 ) -> Detector:
+    """Calibrate an exported network on the healthy windows. Raises DataError as ``calibrate``."""
     spec = ModelSpec(
         family=network.family,
         form=network.form,

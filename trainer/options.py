@@ -71,24 +71,23 @@ def window_options(command: Command) -> Command:
 
 def recording_options(command: Command) -> Command:
     """Add the recording and the recipe that says what becomes of it."""
-    command = format_options(window_options(command))
-    for option in (
-        click.option(
-            "--data",
-            type=click.Path(path_type=Path),
-            required=True,
-            help="Recording: a file or a folder.",
-        ),
-        click.option(
-            "--recipe",
-            "recipe_name",
-            default="default",
-            show_default=True,
-            help="Name of a recipe, or a recipe file.",
-        ),
-    ):
-        command = option(command)
-    return command
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        required=True,
+        help="Recording: a file or a folder.",
+    )(recipe_options(command))
+
+
+def recipe_options(command: Command) -> Command:
+    """Add the recipe, and how recordings are read and cut."""
+    return click.option(
+        "--recipe",
+        "recipe_name",
+        default="default",
+        show_default=True,
+        help="Name of a recipe, or a recipe file.",
+    )(format_options(window_options(command)))
 
 
 def known_options(command: Command) -> Command:

@@ -1,9 +1,7 @@
 """The whole way from a recording to a bundle."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
@@ -13,7 +11,6 @@ from edge_agent.calibration.prepare import Prepared
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.features import feature_hash
 from edge_agent.pipeline.result import WindowResult
-from edge_agent.pipeline.runtime import RUNTIMES
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
@@ -26,8 +23,7 @@ from trainer.outcome import Truth, measure_all, outcome_of, part_watches
 from trainer.quantize import check_model
 from trainer.recipe import Recipe
 from trainer.report import Findings, render
-
-_VERSIONED = ("edge-agent", "tensorflow-cpu", "tensorflow", "keras", "numpy", *RUNTIMES)
+from trainer.versions import tool_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +162,7 @@ def _manifest(
             healthy=order.healthy,
             windows=len(ready.rows),
             seed=order.seed,
-            versions=_versions(),
+            versions=tool_versions(),
         ),
         metrics={
             "first_alarm": evaluation.verdicts["all"].first_alarm,
@@ -182,6 +178,7 @@ def _manifest(
             if name != "all"
         },
         members={},
+        calibration=order.recipe.calibration,
     )
 
 
@@ -193,11 +190,3 @@ def _parity_metrics(parity: Parity | None) -> dict[str, float | int | None]:
         "flipped_share": parity.flipped_share,
         "score_difference": parity.score_difference,
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _VERSIONED:
-        with suppress(PackageNotFoundError):  # TensorFlow has two names, and one runtime will do
-            found[name] = version(name)
-    return found

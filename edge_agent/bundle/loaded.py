@@ -21,6 +21,8 @@ class LoadedBundle:
         manifest: its parameters.
         model: its network, or what stands in for it.
         features: what computes its vectors; None where its input is features.
+        overlay: digest of the overlay by which a general bundle was made the asset's own; None
+            where there is none.
     """
 
     source: str
@@ -28,6 +30,7 @@ class LoadedBundle:
     manifest: Manifest
     model: AnyModel
     features: FeatureExtractor | None
+    overlay: str | None = None
 
     def flow(self, range_max: float | None = None) -> Flow:
         """Return a fresh flow of one asset.

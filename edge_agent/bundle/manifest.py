@@ -1,10 +1,12 @@
 """The manifest: everything about a bundle but the network's weights."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
+from edge_agent.calibration.choices import Calibration
+from edge_agent.pipeline.features import FeatureSpec
 from edge_agent.pipeline.spec import FlowSpec
 
 SCHEMA_VERSION = 1
@@ -27,6 +29,24 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class TrainedOn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One channel of one asset that a general network was trained on.
+
+    Attributes:
+        asset: name.
+        channel: of the asset.
+        data_sha256: digest of its healthy feature vectors.
+        healthy: the windows [first, last) that were taken as healthy.
+        windows: how many of them were used.
+    """
+
+    asset: str
+    channel: str
+    data_sha256: str
+    healthy: tuple[int, int]
+    windows: int
+
+
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the bundle comes from.
 
@@ -37,6 +57,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         windows: how many of them were used (idle and invalid ones are not).
         seed: of all random numbers.
         versions: of what made it, such as ``{"tensorflow": "2.21.0"}``.
+        positions: what a general network was trained on; the figures above are then those of
+            the first. Empty for a calibrated bundle.
     """
 
     recipe: str
@@ -45,6 +67,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     windows: int
     seed: int
     versions: dict[str, str]
+    positions: tuple[TrainedOn, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +85,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         metrics: figures measured by the trainer, such as quantization parity.
         baselines: the same figures of plain methods, by method.
         members: the other members.
+        form: ``calibrated`` to one asset, or ``general``: to be commissioned on its asset before
+            it may score; ``flow`` is then that of a reference channel, for the golden vectors.
+        calibration: how the numbers of ``flow`` were chosen, to choose them again for another
+            asset; None in bundles that do not say.
+        plugins: what computes a general bundle's features from an asset's samples; empty where
+            they were only ever taken from tables.
     """
 
     schema_version: int
@@ -74,6 +103,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics: dict[str, float | str | None]
     baselines: dict[str, dict[str, float | None]]
     members: dict[str, Member]
+    form: Literal["calibrated", "general"] = "calibrated"
+    calibration: Calibration | None = None
+    plugins: tuple[FeatureSpec, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names and versions outside their grammar. Raises ValueError."""
@@ -82,6 +114,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         problem = identity_problem(self.name, self.version)
         if problem is not None:
             raise ValueError(problem)
+        if self.form == "general" and (self.calibration is None or not self.flow.model.has_network):
+            raise ValueError("form is general, allowed only with a network and its calibration")
         if not _CREATED.fullmatch(self.created):
             raise ValueError(f"created is {self.created!r}, allowed: as 2024-01-31T12:00:00Z")
 

@@ -10,6 +10,7 @@ import msgspec
 from edge_agent.bundle.bundle import Bundle
 from edge_agent.bundle.fit import misfits
 from edge_agent.bundle.loaded import LoadedBundle
+from edge_agent.bundle.overlay import apply_overlay, read_overlay, require_calibrated
 from edge_agent.bundle.rows import encode_rows
 from edge_agent.bundle.times import rfc3339
 from edge_agent.pipeline.block import InputError, InputSpec
@@ -98,6 +99,7 @@ def replay_file(
     options: RecordingOptions,
     write: Callable[[bytes], object],
     *,
+    overlay_path: Path | None = None,
     window: int | None = None,
     hop: int | None = None,
     progress: Callable[[int, int | None], None] = lambda _done, _all: None,
@@ -109,6 +111,7 @@ def replay_file(
         recording_path: file or folder.
         options: what the recording's format does not say.
         write: takes the lines of each window.
+        overlay_path: the overlay that makes a general bundle the recorded asset's own.
         window: samples per window; must be the bundle's where given.
         hop: likewise.
         progress: called after each window with how many are done, and of how many.
@@ -119,13 +122,20 @@ def replay_file(
     """
     began_s = time.perf_counter()
     bundle = Bundle.read(bundle_path)
-    needed = bundle.manifest.flow.input
+    overlay = None
+    if overlay_path is None:
+        require_calibrated(bundle)
+    else:
+        overlay = read_overlay(overlay_path)
+    needed = (bundle.manifest if overlay is None else overlay).flow.input
     for name, given, own in (("window", window, needed.length), ("hop", hop, needed.hop)):
         if given not in (None, own):
             raise ReplayError(f"--{name} is {given}, but {bundle_path} was made for {name} {own}")
     recording = open_recording(recording_path, options)
     loaded = bundle.load()
     bundle.verify_golden(loaded)
+    if overlay is not None:
+        loaded = apply_overlay(overlay, bundle)
     total = expected_windows(needed, recording)
     not_scored: Counter[str] = Counter()
     first: WindowResult | None = None

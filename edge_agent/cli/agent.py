@@ -105,6 +105,7 @@ def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: 
 )
 @click.option("--bundle", type=_PATH, required=True, help="The .edgemodel file.")
 @click.option("--recording", type=_PATH, required=True, help="File or folder.")
+@click.option("--overlay", type=_PATH, help="What makes a general bundle this asset's own.")
 @click.option("--jsonl", type=_PATH, help="Where the rows go; - is standard output.")
 @click.option("--channels", multiple=True, help="Channel by name or number; repeatable.")
 @click.option(
@@ -127,6 +128,7 @@ def replay(  # noqa: PLR0913 - click passes one for each option
     *,
     bundle: Path,
     recording: Path,
+    overlay: Path | None,
     jsonl: Path | None,
     channels: Sequence[str],
     rate_hz: float | None,
@@ -143,7 +145,7 @@ def replay(  # noqa: PLR0913 - click passes one for each option
     options = RecordingOptions(
         channels=tuple(channels), rate_hz=rate_hz, unit=unit, decimate=decimate
     )
-    return replay_command(bundle, recording, jsonl, options, window, hop, as_json=as_json)
+    return replay_command(bundle, recording, overlay, jsonl, options, window, hop, as_json=as_json)
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent status --config /etc/edge-agent/config.toml")

@@ -23,6 +23,7 @@ _SHOW_EVERY_S = 0.2
 def replay_command(
     bundle: Path,
     recording: Path,
+    overlay: Path | None,
     jsonl: Path | None,
     options: RecordingOptions,
     window: int | None,
@@ -31,13 +32,21 @@ def replay_command(
     as_json: bool,
 ) -> int:
     """Replay a recording; return the exit code."""
-    if jsonl is not None and (_is_same(jsonl, bundle) or _is_same(jsonl, recording)):
+    read = [path for path in (bundle, recording, overlay) if path is not None]
+    if jsonl is not None and any(_is_same(jsonl, path) for path in read):
         print_error(f"--jsonl is {jsonl}, which is to be read, allowed: another file")
         return exit_codes.USAGE
     try:
         with _rows_to(jsonl) as write, _progress() as progress:
             summary = replay_file(
-                bundle, recording, options, write, window=window, hop=hop, progress=progress
+                bundle,
+                recording,
+                options,
+                write,
+                overlay_path=overlay,
+                window=window,
+                hop=hop,
+                progress=progress,
             )
     except (RuntimeMissingError, BundleUnavailableError, ExtraMissingError) as error:
         print_error(str(error))

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from edge_agent.bundle import Bundle, BundleError, LoadedBundle
+from edge_agent.bundle.overlay import require_calibrated
 from edge_agent.daemon.keep import replace_file
 from edge_agent.pipeline.runtime import installed_runtime
 
@@ -42,7 +43,8 @@ class Models:
         """Return the bundle at ``path``.
 
         Raises:
-            BundleError: damaged, or it cannot run here, or computes other numbers here.
+            BundleError: damaged, or general and not commissioned, or it cannot run here, or
+                computes other numbers here.
         """
         known = self._by_path.get(path)
         if known is None:
@@ -57,6 +59,7 @@ class Models:
 
     def _load(self, path: Path) -> LoadedBundle:
         bundle = Bundle.read(path)
+        require_calibrated(bundle)
         if bundle.sha256 in self._by_sha256:
             return self._by_sha256[bundle.sha256]
         loaded = bundle.load()

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from edge_agent.bundle import Bundle, encode_bundle
+from edge_agent.bundle.overlay import encode_overlay
 from edge_agent.pipeline.features import FeatureSpec, feature_hash
-from edge_agent.recordings import RecordingOptions
+from edge_agent.recordings import RecordingOptions, open_recording
+from trainer.commission import commission_bundle, read_asset
 
 EdgeAgent = Callable[..., Any]
 Vibration = Callable[..., Any]
@@ -303,3 +305,26 @@ def test_a_place_that_cannot_be_written_is_named(
     )
     assert ran.code == 69
     assert str(out) in ran.err
+
+
+def test_a_general_bundle_replays_with_its_overlay_only(
+    edge_agent: EdgeAgent, general_bundle_file: Path, recording: Path
+) -> None:
+    bundle = Bundle.read(general_bundle_file)
+    opened = open_recording(recording, RATE)
+    series = read_asset(bundle, opened, 256, 256)
+    overlay, _ = commission_bundle(bundle, series, (0, 40))
+    file = recording.with_name("pump.overlay.json")
+    file.write_bytes(encode_overlay(overlay))
+    command = ("replay", "--bundle", general_bundle_file, "--recording", recording, *OPTIONS)
+
+    refused = edge_agent(*command)
+    assert refused.code == 65
+    assert "scores no machine before it is commissioned" in refused.err
+    ran = edge_agent(*command, "--overlay", file, "--jsonl", "-")
+    assert ran.code == 0
+    windows, _ = rows_of(ran.out)
+    assert 40 <= next(row["index"] for row in windows if row["anomaly"]) <= 44
+    assert edge_agent(*command, "--overlay", recording).code == 65
+    same = edge_agent(*command, "--overlay", file, "--jsonl", file)
+    assert same.code == 64

@@ -1,16 +1,18 @@
 """``edge-trainer train``."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge_agent.calibration.series import DataError
+from edge_agent.calibration.series import DataError, Series
+from edge_agent.recordings import Recording
 from trainer.cli.output import print_json
 from trainer.cli.reading import read
 from trainer.cli.requirements import require_folder, require_identity, require_trainer
-from trainer.failures import failures
-from trainer.options import HealthyRange, recording_options
+from trainer.failures import Failure, failures
+from trainer.options import HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
 from trainer.recipe import load_recipe
 from trainer.whole_file import write_whole
@@ -20,12 +22,26 @@ from trainer.whole_file import write_whole
     epilog="\b\nExample:\n"
     "  edge-trainer train --data recordings/pump-1 --healthy 0:400 --out pump-1.edgemodel"
 )
-@recording_options
+@recipe_options
 @click.option(
     "--healthy",
     type=HealthyRange(),
     required=True,
-    help="Windows that are known to be healthy, from 0, half open.",
+    multiple=True,
+    help="Windows that are known to be healthy, from 0, half open; one for each --data.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    multiple=True,
+    help="Recording: a file or a folder; repeatable with --general.",
+)
+@click.option(
+    "--general",
+    is_flag=True,
+    help="One network for every channel of all recordings, to be commissioned on machines that"
+    " it has never seen.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Bundle to write."
@@ -45,35 +61,59 @@ from trainer.whole_file import write_whole
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 def train(
     *,
-    healthy: tuple[int, int],
+    data: tuple[Path, ...],
+    healthy: tuple[tuple[int, int], ...],
     out: Path,
     name: str | None,
     bundle_version: str,
-    seed: int | None,
     report: Path | None,
-    as_json: bool,
+    general: bool,
     **given: Any,
 ) -> None:
     """Train on the healthy part of a recording and write a bundle."""
+    name = out.stem if name is None else name
+    require_identity(name, bundle_version)
+    require_folder(out, report)
+    if len(data) != len(healthy):
+        raise Failure(
+            f"--data is given {len(data)} times and --healthy {len(healthy)} times, allowed: as"
+            " many of each, in the same order",
+            os.EX_USAGE,
+        )
+    if general:
+        if report is not None:
+            raise Failure("--report: a general bundle has no machine to report on", os.EX_USAGE)
+        _train_general(list(zip(data, healthy, strict=True)), out, name, bundle_version, **given)
+        return
+    if len(data) > 1:
+        raise Failure("--data is given more than once, allowed with --general only", os.EX_USAGE)
+    _train_one(data[0], healthy[0], out, name, bundle_version, report, **given)
+
+
+def _train_one(
+    data: Path,
+    healthy: tuple[int, int],
+    out: Path,
+    name: str,
+    version: str,
+    report: Path | None,
+    *,
+    seed: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     from trainer.fit import FitError
     from trainer.measure import GoldenHistoryError
     from trainer.quantize import ExportError, GateError
     from trainer.train import Order
     from trainer.train import train as run_training
 
-    name = out.stem if name is None else name
-    require_identity(name, bundle_version)
-    require_folder(out, report)
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
         require_trainer(load_recipe(given["recipe_name"]))
-        recipe, recording, series = read(**given)
-        if healthy[1] > len(series.vectors):
-            raise DataError(
-                f"{recording.path}: --healthy is {healthy[0]}:{healthy[1]},"
-                f" allowed: within 0:{len(series.vectors)}, its windows"
-            )
+        recipe, recording, series = read(data=data, **given)
+        _require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
-        order = Order(recipe, healthy, name, bundle_version, seed)
+        order = Order(recipe, healthy, name, version, seed)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)
@@ -87,3 +127,53 @@ def train(
     click.echo(f"{out}: {order.name} {order.version}, {len(trained.bundle)} bytes")
     click.echo(f"healthy part {healthy[0]}:{healthy[1]}: {found.alarms_in_healthy} alarms")
     click.echo(f"first alarm after it: {first}, of {trained.evaluation.windows} windows")
+
+
+def _train_general(
+    assets: list[tuple[Path, tuple[int, int]]],
+    out: Path,
+    name: str,
+    version: str,
+    *,
+    seed: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    from trainer.fit import FitError
+    from trainer.general import Asset, GeneralOrder, train_general
+    from trainer.measure import GoldenHistoryError
+    from trainer.quantize import ExportError, GateError
+
+    with failures(FitError, ExportError, GateError, GoldenHistoryError):
+        recipe, found = load_recipe(given["recipe_name"]), list[Asset]()
+        require_trainer(recipe)
+        for path, healthy in assets:
+            _, recording, series = read(data=path, **given)
+            _require_within(recording, series, healthy)
+            found.append(Asset(path.name, series, healthy))
+        seed = recipe.seed if seed is None else seed
+        with epoch_progress() as progress:
+            order = GeneralOrder(recipe, name, version, seed)
+            trained = train_general(order, found, progress, show_stage)
+        write_whole(out, trained.bundle)
+    if as_json:
+        print_json(trained.findings)
+        return
+    findings = trained.findings
+    click.echo(f"{out}: {name} {version}, general, {len(trained.bundle)} bytes")
+    click.echo(f"features: {', '.join(findings.features)}")
+    click.echo(f"left out, as some channels lack them: {', '.join(findings.left_out) or 'none'}")
+    for position in findings.positions:
+        first = "none" if position.first_alarm is None else f"in window {position.first_alarm}"
+        click.echo(
+            f"{position.asset} {position.channel}: {position.windows} healthy windows,"
+            f" {position.alarms_in_healthy} alarms in them; first alarm after them: {first}"
+        )
+
+
+def _require_within(recording: Recording, series: Series, healthy: tuple[int, int]) -> None:
+    if healthy[1] > len(series.vectors):
+        raise DataError(
+            f"{recording.path}: --healthy is {healthy[0]}:{healthy[1]},"
+            f" allowed: within 0:{len(series.vectors)}, its windows"
+        )
