@@ -72,7 +72,7 @@ def golden_history(
     count = spec.model.washout + spec.model.window_length + _QUIET
     quiet, start_ns = healthy[0][-count:], healthy[1][-count:]
     step_ns = int(np.median(np.diff(healthy[1])))
-    worse_count = _WORSE + round(_SPANS * (2.0 / spec.smoothing.alpha - 1.0))
+    worse_count = _WORSE + round(_SPANS * spec.smoothing.span)
     start_ns = np.append(start_ns, start_ns[-1] + step_ns * np.arange(1, worse_count + 1))
     for factor in (4.0, 10.0, 100.0):
         windows = [(len(quiet) - len(raw) + i, w) for i, w in enumerate(raw)]

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.calibration.choices import Calibration
+from edge_agent.calibration.choices import Calibration, ScorerChoice
 from edge_agent.calibration.level import fit_level
 from edge_agent.calibration.prepare import Prepared
 from edge_agent.calibration.scorer import fit_scorer
@@ -14,8 +14,8 @@ from edge_agent.calibration.threshold import choose_threshold
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.predictor import predictor
-from edge_agent.pipeline.scorer import Scorer
-from edge_agent.pipeline.smoothing import Ewma, SmoothingSpec
+from edge_agent.pipeline.scorer import Scorer, ScorerSpec
+from edge_agent.pipeline.smoothing import SmoothingSpec, smoothed
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.threshold import ThresholdSpec
 
@@ -28,9 +28,8 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: AnyMo
     """
     rows, residuals = _residuals(model, ready)
     washout = min(model.spec.washout, len(residuals) // 4)
-    scorer = fit_scorer(choice.scorer, np.stack(residuals[washout:]))
     smoothing = averaged(choice.smoothing, choice.season, ready.season)
-    scores = _smoothed(smoothing, Scorer(scorer), residuals)
+    scorer, scores = _scored(choice.scorer, smoothing, residuals, washout)
     held_out = scores[max(washout, int(np.searchsorted(rows, ready.fitted))) :]
     threshold = _threshold(choice, scores[washout:], held_out, len(ready.rows))
     return FlowSpec(
@@ -71,11 +70,21 @@ def _residuals(
     return np.array(positions, dtype=np.intp), residuals
 
 
-def _smoothed(
-    spec: SmoothingSpec, scorer: Scorer, residuals: list[NDArray[np.float32]]
-) -> NDArray[np.float64]:
-    smoothing = Ewma(spec)
-    return np.array([smoothing.push(scorer.score(r)[0]) for r in residuals])
+def _scored(
+    choice: ScorerChoice,
+    smoothing: SmoothingSpec,
+    residuals: list[NDArray[np.float32]],
+    washout: int,
+) -> tuple[ScorerSpec, NDArray[np.float64]]:
+    """Return the scorer fitted to all but the first ``washout`` residuals, and every score."""
+    if smoothing.of == "residuals":
+        each = smoothed(smoothing, np.array([r.mean(axis=0, dtype=np.float64) for r in residuals]))
+        spec = fit_scorer(choice, each[washout:, None])
+        scorer = Scorer(spec)
+        return spec, np.array([scorer.score(e[None])[0] for e in each])
+    spec = fit_scorer(choice, np.stack(residuals[washout:]))
+    scorer = Scorer(spec)
+    return spec, smoothed(smoothing, np.array([[scorer.score(r)[0]] for r in residuals]))[:, 0]
 
 
 def _threshold(

@@ -34,19 +34,31 @@ class ScorerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How residuals are scored.
 
     Attributes:
-        kind: see pipeline.scorer.
+        kind: see pipeline.scorer; ``pca`` is a ``mahalanobis`` whose matrix comes from principal
+            components, see calibration.pca.
         shrinkage: share of the identity in the correlation that is inverted; at least
             d / (n + d) for d features and n windows is taken.
         cap: see pipeline.scorer.
         scale_floor: least scale of a residual, in scaled units.
         offset: see pipeline.scorer.
+        upward: see pipeline.scorer.
+        retained: ``pca`` only: share of the variance that the components in use must hold.
+        index: likewise: which distance, see calibration.pca.
     """
 
-    kind: ScorerKind
+    kind: ScorerKind | Literal["pca"]
     shrinkage: float = 0.0
     cap: float | None = None
     scale_floor: float = 0.0
     offset: float = 0.0
+    upward: bool = False
+    retained: float = 0.9
+    index: Literal["combined", "t2", "spe"] = "combined"
+
+    def __post_init__(self) -> None:
+        """Refuse a share of nothing or of more than all. Raises ValueError."""
+        if not 0.0 < self.retained < 1.0:
+            raise ValueError(f"scorer.retained is {self.retained}, allowed: above 0, below 1")
 
 
 class ThresholdChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,11 +1,13 @@
 """How residuals of a healthy machine are distributed."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.calibration.choices import ScorerChoice
+from edge_agent.calibration.pca import fit_pca
 from edge_agent.calibration.scaler import robust_location_scale
 from edge_agent.pipeline.scorer import ScorerSpec
 
@@ -13,9 +15,11 @@ _LEAST_SCALE = 1e-6  # a perfect forecast has no spread to divide by
 _LEAST_BAND = 0.1  # of the median width: a narrower band is luck
 
 
-def fit_scorer(choice: ScorerChoice, residuals: NDArray[np.float32]) -> ScorerSpec:
-    """Return the scorer for healthy ``residuals``, float32 (n, rows, targets)."""
+def fit_scorer(choice: ScorerChoice, residuals: NDArray[np.floating[Any]]) -> ScorerSpec:
+    """Return the scorer for healthy ``residuals``, float (n, rows, targets)."""
     e = residuals.astype(np.float64)
+    if choice.kind == "pca":
+        return fit_pca(choice, e.reshape(-1, e.shape[2]))
     if choice.kind == "mahalanobis":
         return _robust_distance(choice, e.reshape(-1, e.shape[2]))
     if choice.kind == "log_density":
@@ -29,7 +33,7 @@ def fit_scorer(choice: ScorerChoice, residuals: NDArray[np.float32]) -> ScorerSp
         scale = _floats(np.maximum(_LEAST_BAND * width, least))
     elif choice.kind == "product":
         scale = _floats(np.maximum(np.abs(e).max(axis=0).T.reshape(-1), least))
-    return ScorerSpec(kind=choice.kind, scale=scale, offset=choice.offset)
+    return ScorerSpec(kind=choice.kind, scale=scale, offset=choice.offset, upward=choice.upward)
 
 
 def _robust_distance(choice: ScorerChoice, e: NDArray[np.float64]) -> ScorerSpec:
@@ -40,7 +44,7 @@ def _robust_distance(choice: ScorerChoice, e: NDArray[np.float64]) -> ScorerSpec
     deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-9))
     correlation = covariance / np.outer(deviation, deviation)
     return ScorerSpec(
-        kind=choice.kind,
+        kind="mahalanobis",
         mean=(0.0,)
         * e.shape[1],  # a healthy bias is the network's fault; it must not hide a real one
         scale=_floats(scale),
@@ -56,7 +60,7 @@ def _log_density(choice: ScorerChoice, e: NDArray[np.float64]) -> ScorerSpec:
     _, log_determinant = np.linalg.slogdet(correlation)
     log_volume = float(np.log(scale).sum() + 0.5 * log_determinant)
     return ScorerSpec(
-        kind=choice.kind,
+        kind="log_density",
         mean=_floats(mean),
         scale=_floats(scale),
         precision=_rows(np.linalg.inv(correlation)),
@@ -70,7 +74,7 @@ def _horizon_distance(choice: ScorerChoice, e: NDArray[np.float64]) -> ScorerSpe
     """Take mean and covariance of each target's errors at all horizons, e (n, H, targets)."""
     found = [_moments(choice, e[:, :, target]) for target in range(e.shape[2])]
     return ScorerSpec(
-        kind=choice.kind,
+        kind="horizon_mahalanobis",
         mean=_floats(np.concatenate([mean for mean, _, _ in found])),
         scale=_floats(np.concatenate([scale for _, scale, _ in found])),
         precision=_rows(np.concatenate([np.linalg.inv(c) for _, _, c in found])),

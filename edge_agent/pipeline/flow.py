@@ -21,9 +21,8 @@ from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.predictor import predictor
 from edge_agent.pipeline.result import Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler
-from edge_agent.pipeline.scorer import Scorer
 from edge_agent.pipeline.season import Season
-from edge_agent.pipeline.smoothing import Ewma
+from edge_agent.pipeline.smoothing import SmoothedScorer
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowState, Past, pack, unpack
 from edge_agent.pipeline.window import Window, Windower
@@ -67,14 +66,13 @@ class Flow:
         self._windower = Windower(spec.input, range_max)
         self._features = features or feature_extractor(spec)
         self._scaler = Scaler(spec.scaler)
-        self._scorer = Scorer(spec.scorer)
+        self._scorer = SmoothedScorer(spec.scorer, spec.smoothing, len(spec.model.targets))
         self._targets = np.array(spec.model.targets, dtype=np.intp)
         self.gate = Gate(spec.gate)
         n_features = len(spec.feature_names)
         self._season = None if spec.season is None else Season(spec.season, n_features)
         self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
         self.predictor = predictor(model, n_features)
-        self.smoothing = Ewma(spec.smoothing)
         self.level = None if spec.level is None else LevelDetector(spec.level)
         self.rules: dict[Detector, AlarmRule] = {"network": AlarmRule(spec.alarm)}
         if spec.level is not None:
@@ -138,7 +136,7 @@ class Flow:
             idle_since_ns=self.gate.idle_since_ns,
             denoiser=None if self.denoiser is None else pack(self.denoiser.state()),
             predictor={name: pack(a) for name, a in self.predictor.state().items()},
-            smoothed=self.smoothing.value,
+            smoothed=pack(self._scorer.smoother.state()),
             level=None if self.level is None else pack(self.level.smoothed),
             rules={name: rule.state() for name, rule in self.rules.items()},
             anomalies=self.anomalies.state(),
@@ -167,7 +165,7 @@ class Flow:
         self.index, self.washout_left = state.index, state.washout_left
         self.broken = state.broken
         self.gate.idle_since_ns = state.idle_since_ns
-        self.smoothing.value = state.smoothed
+        self._scorer.smoother.restore(unpack(state.smoothed))
         for name, rule in state.rules.items():
             self.rules[name].restore(rule)
         self.anomalies.restore(state.anomalies)
@@ -208,10 +206,10 @@ class Flow:
             return _Scored(None, "washout", None)
         if broken and self.spec.model.looks_back:  # the forecast was for another time
             return _Scored(None, "gap", None)
-        score, target_shares = self._scorer.score(residuals)
+        score, target_shares = self._scorer.push(residuals)
         shares = np.zeros(len(vector), dtype=np.float32)
         shares[self._targets] = target_shares
-        return _Scored(self.smoothing.push(score), None, shares)
+        return _Scored(score, None, shares)
 
     def _judge(
         self,

@@ -1,7 +1,7 @@
 """Residuals become one number per window and each feature's share of it."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 ScorerKind = Literal[
     "absolute_error",
     "squared_error",
+    "maximum",
     "mahalanobis",
     "horizon_mahalanobis",
     "log_density",
@@ -24,7 +25,8 @@ MATRIX_KINDS = ("mahalanobis", "horizon_mahalanobis", "log_density")
 class ScorerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How residuals e of n targets become a score.
 
-    ``absolute_error``: mean |e|. ``squared_error``: mean e^2. With u = (e - mean) / scale:
+    ``absolute_error``: mean |e|. ``squared_error``: mean e^2. ``maximum``: largest |e|, or
+    largest e where ``upward``. With u = (e - mean) / scale:
 
     * ``mahalanobis``: u' precision u / n, Mahalanobis 1936, divided by the number of targets n so
       that a healthy window scores about 1 whatever the features.
@@ -53,6 +55,7 @@ class ScorerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         offset: added to the score, so that an unusually good forecast, which means nothing, does
             not pull an average of logarithms down.
         log_peak: ``log_density`` only: ln of the density at its peak.
+        upward: ``maximum`` only: what is less than expected does not count.
     """
 
     kind: ScorerKind
@@ -62,6 +65,7 @@ class ScorerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     cap: float | None = None
     offset: float = 0.0
     log_peak: float | None = None
+    upward: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a distance without its matrix. Raises ValueError."""
@@ -97,6 +101,7 @@ class Scorer:
         parts: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
             "absolute_error": lambda e: np.abs(e).mean(axis=0),
             "squared_error": lambda e: np.square(e).mean(axis=0),
+            "maximum": lambda e: (e if spec.upward else np.abs(e)).max(axis=0),
             "mahalanobis": self._distance,
             "horizon_mahalanobis": self._horizon_distance,
             # a mean over n targets follows: the density is that of all of them
@@ -106,14 +111,15 @@ class Scorer:
             "product": self._product,
         }
         self._parts = parts[spec.kind]
+        self._is_maximum = spec.kind == "maximum"
 
-    def score(self, residuals: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
-        """Return (score, shares) of residuals, float32 (rows, n); shares (n,) sum to 1.
+    def score(self, residuals: NDArray[np.floating[Any]]) -> tuple[float, NDArray[np.float32]]:
+        """Return (score, shares) of residuals, float (rows, n); shares (n,) sum to 1.
 
         A row is one time step, one horizon or one quantile; a plain forecaster has one.
         """
         parts = self._parts(residuals.astype(np.float64))
-        score = float(parts.mean()) + self._offset
+        score = float(parts.max() if self._is_maximum else parts.mean()) + self._offset
         positive = np.maximum(parts, 0.0)  # correlated features may have negative parts
         total = positive.sum()
         shares = positive / total if total > 0.0 else np.full(len(parts), 1.0 / len(parts))

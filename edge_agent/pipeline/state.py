@@ -35,7 +35,7 @@ class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     idle_since_ns: int | None
     denoiser: Array | None
     predictor: dict[str, Array]
-    smoothed: float | None
+    smoothed: Array
     level: Array | None
     rules: dict[Detector, RuleState]
     anomalies: AnomaliesState
