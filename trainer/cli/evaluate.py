@@ -1,27 +1,34 @@
 """``edge-trainer evaluate``."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge_agent.bundle import Bundle
+from edge_agent.bundle import Bundle, LoadedBundle
+from edge_agent.bundle.overlay import apply_overlay, encode_overlay, require_calibrated
 from edge_agent.bundle.replay import ReplayError
-from edge_agent.recordings import open_recording
+from edge_agent.recordings import Recording, open_recording
 from trainer.cli.output import print_json
 from trainer.cli.reading import format_of, known_of
+from trainer.cli.requirements import require_folder
 from trainer.cli.tables import evaluation_lines
+from trainer.commission import commission_bundle, read_asset
 from trainer.evaluate_bundle import evaluate_bundle
-from trainer.failures import failures
+from trainer.failures import Failure, failures
 from trainer.labels import LabelError
 from trainer.metrics import MetricError
-from trainer.options import HealthyRange, format_options, known_options
+from trainer.options import HealthyRange, format_options, known_options, window_options
+from trainer.progress import window_progress
+from trainer.whole_file import write_whole
 
 
 @click.command(
     epilog="\b\nExample:\n"
     "  edge-trainer evaluate pump-1.edgemodel recordings/pump-1 --healthy 0:400\n"
-    "  edge-trainer evaluate taxi.edgemodel nyc_taxi.csv --labels combined_windows.json"
+    "  edge-trainer evaluate taxi.edgemodel nyc_taxi.csv --labels combined_windows.json\n"
+    "  edge-trainer evaluate pumps.edgemodel recordings/pump-9 --commission 0:200"
 )
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))
@@ -33,12 +40,26 @@ from trainer.options import HealthyRange, format_options, known_options
     help="Windows that are known to be healthy: false alarms are counted there, and the plain"
     " methods fitted.",
 )
+@click.option(
+    "--commission",
+    type=HealthyRange(),
+    help="Commission a general bundle on these windows of RECORDING first; they are the healthy"
+    " ones unless --healthy says others.",
+)
+@window_options
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what commissioning found, JSON, to this file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 def evaluate(
     *,
     bundle: Path,
     recording: Path,
     healthy: tuple[int, int] | None,
+    commission: tuple[int, int] | None,
+    overlay: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -47,14 +68,39 @@ def evaluate(
     The bundle's own flow runs over RECORDING from a fresh start, as on a gateway; RECORDING need
     not be the one it was trained on.
     """
+    cut = given.pop("window"), given.pop("hop")
+    if commission is None and (*cut, overlay) != (None, None, None):
+        raise Failure("--window, --hop, --overlay: allowed beside --commission only", os.EX_USAGE)
+    require_folder(overlay)
     with failures(ReplayError, LabelError, MetricError):
-        loaded = Bundle.read(bundle).load()
+        read = Bundle.read(bundle)
         options = format_of(given)
-        known = known_of(healthy, options, **given)
-        found = evaluate_bundle(loaded, open_recording(recording, options), known)
+        opened = open_recording(recording, options)
+        if commission is None:
+            require_calibrated(read)
+            loaded = read.load()
+        else:
+            loaded = _commissioned(read, opened, commission, cut, overlay)
+        known = known_of(healthy or commission, options, **given)
+        found = evaluate_bundle(loaded, opened, known)
     if as_json:
         print_json(found)
         return
     click.echo(f"{recording}: {found.windows} windows, {found.scored} scored, by {bundle}")
     for line in evaluation_lines(found):
         click.echo(line)
+
+
+def _commissioned(
+    bundle: Bundle,
+    recording: Recording,
+    healthy: tuple[int, int],
+    cut: tuple[int | None, int | None],
+    out: Path | None,
+) -> LoadedBundle:
+    with window_progress("commissioning") as update:
+        series = read_asset(bundle, recording, *cut, update)
+    overlay, _ = commission_bundle(bundle, series, healthy)
+    if out is not None:
+        write_whole(out, encode_overlay(overlay))
+    return apply_overlay(overlay, bundle)
