@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +61,7 @@ class Case:
         windows: labelled rows, half open, as NAB has them.
         fpt: first prediction time by the literature or by the set's own description.
         period: rows that VUS-PR takes for one cycle.
+        only: recipes it is for, as the publication had it; empty: all.
     """
 
     family: str
@@ -73,6 +74,7 @@ class Case:
     windows: tuple[NabWindow, ...] = ()
     fpt: int | None = None
     period: int = 100
+    only: tuple[str, ...] = ()
 
     def series(self, recipe: Recipe) -> tuple[Series, Series, tuple[int, int]]:
         """Return what is learned from, what is judged, and the healthy part of the former."""
@@ -106,6 +108,35 @@ def cases(data: Path, unpacked: Path) -> Iterator[Case]:
         yield _smd(data, machine)
     for record in _ECG:
         yield _ecg(data, record)
+
+
+def published_cases(data: Path) -> Iterator[Case]:
+    """Yield the data of the publications where they differ from those of ``cases``."""
+    mean_abs = data / "ims_2nd_test" / "ims_2nd_test_meanabs_first_row_dropped.csv"
+    yield Case(
+        "IMS test 2",
+        "b1 to b4, mean |x|, files 2:447",
+        "run to failure",
+        Source(mean_abs, RecordingOptions()),
+        (2, 447),
+        fpt=532,
+        only=("larzalere",),
+    )
+    yield Case(
+        "IMS test 2",
+        "b1, table without bands",
+        "run to failure",
+        Source(data / _IMS, RecordingOptions(channels=("b1",))),
+        (0, 700),
+        fpt=532,
+        only=("baosight",),
+    )
+    (taxi,) = _nyc_taxi(data)
+    for rows, recipes in (
+        (9320, ("zoo-anomaly-detector",)),
+        (5000, ("cerliani-quantile", "singh-stateful", "aer", "telemanom")),
+    ):
+        yield replace(taxi, name=f"nyc_taxi, first {rows} rows", healthy=(0, rows), only=recipes)
 
 
 def _cwru(data: Path, unpacked: Path) -> Iterator[Case]:
