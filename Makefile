@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 # The agent also runs on 3.12 and 3.13, with LiteRT: make test-agent LITERT_PYTHON=python3.13
 LITERT_PYTHON ?= $(PYTHON)
 RECORDING ?=
+DATA ?= ../shared/data
 
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 MAKE_ENVIRONMENT := requirements/environment
@@ -17,7 +18,7 @@ TRAINING := -m training -n auto
 SYSTEM := -m system
 
 .DEFAULT_GOAL := help
-.PHONY: help setup broker demo test test-agent bench lint lock
+.PHONY: help setup broker demo test test-agent bench results lint lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,6 +48,9 @@ test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's te
 
 bench: setup broker ## Measure features, model step, whole path, memory and latency
 	$(BIN)/python -m benchmarks
+
+results: setup ## Run every recipe on every public recording in DATA and write docs/results.md
+	$(BIN)/python -m benchmarks.results --data "$(DATA)"
 
 lint: setup ## Check style, types and import directions
 	$(BIN)/ruff check .

@@ -1,9 +1,9 @@
 """Run every recipe on every set of recordings and write docs/results.md with its figures.
 
-    python -m benchmarks.results --data ../shared/data [--rows build/results.jsonl] [--seeds 5] [--all]
+    python -m benchmarks.results --data ../shared/data [--seeds 5] [--all]
 
-What is in the file of rows already is not run again. ``--all`` adds what would take over two hours:
-every seed of ``default`` on SMD as well.
+What is in the file of rows already is not run again while its recipe is the same. ``--all`` adds
+what would take over two hours: every seed of ``default`` on SMD as well.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +16,8 @@ from trainer.learn import Learned, learn
 from trainer.outcome import Truth, flow_watch, measure_all, part_watches
 from trainer.quantize import ExportError
 from trainer.recipe import Recipe
+
+Key = tuple[str, str, str, int, str]
 
 _KEPT_ALARMS = 20  # of thousands that a detector tuned to another trade may raise
 
@@ -29,6 +32,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         system: the recipe's name.
         baseline: whether it is one.
         seed: of all random numbers.
+        recipe_sha256: of the recipe, so that rows of a changed one are not taken for its own.
         verdicts: of ``all``, and of the parts ``network`` and ``level`` where there are two; the
             first alarms only.
         parity: quantized against float, None without a network.
@@ -42,15 +46,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     baseline: bool
     seed: int
+    recipe_sha256: str
     verdicts: dict[str, Verdicts]
     parity: Parity | None
     problem: str | None
     seconds: float
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
+    def key(self) -> Key:
         """What it is the row of."""
-        return self.family, self.case, self.system, self.seed
+        return self.family, self.case, self.system, self.seed, self.recipe_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,14 @@ class Task:
     seed: int
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
+    def key(self) -> Key:
         """See Row."""
-        return self.case.family, self.case.name, self.recipe.name, self.seed
+        return self.case.family, self.case.name, self.recipe.name, self.seed, self.recipe_sha256
+
+    @property
+    def recipe_sha256(self) -> str:
+        """See Row."""
+        return sha256(msgspec.json.encode(self.recipe, order="sorted")).hexdigest()
 
 
 def rows(tasks: Sequence[Task], told: Callable[[str], None]) -> Iterator[Row]:
@@ -73,7 +83,7 @@ def rows(tasks: Sequence[Task], told: Callable[[str], None]) -> Iterator[Row]:
     found: Learned | None = None
     for task in tasks:
         began_s = time.perf_counter()
-        told(" ".join(map(str, task.key)))
+        told(" ".join(map(str, task.key[:4])))
         try:
             train, test, healthy = task.case.series(task.recipe)
             asked = (task.case.train, healthy, task.recipe, task.seed)
@@ -90,6 +100,7 @@ def rows(tasks: Sequence[Task], told: Callable[[str], None]) -> Iterator[Row]:
             system=task.recipe.name,
             baseline=task.recipe.kind == "baseline",
             seed=task.seed,
+            recipe_sha256=task.recipe_sha256,
             verdicts=verdicts,
             parity=parity,
             problem=problem,
