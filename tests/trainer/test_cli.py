@@ -136,7 +136,9 @@ def test_features_are_those_that_training_uses(
     np.testing.assert_array_equal(stored, computed.vectors)
 
 
-@pytest.mark.parametrize("command", ["", "recipes", "features", "train", "evaluate", "inspect"])
+@pytest.mark.parametrize(
+    "command", ["", "recipes", "features", "train", "evaluate", "compare", "inspect"]
+)
 def test_every_command_helps_with_an_example(edge_trainer: EdgeTrainer, command: str) -> None:
     ended = edge_trainer(*command.split(), "--help")
     assert ended.returncode == 0

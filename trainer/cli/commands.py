@@ -7,6 +7,7 @@ import click
 
 from edge_agent import __version__
 from trainer.cli.collect import collect
+from trainer.cli.compare import compare
 from trainer.cli.evaluate import evaluate
 from trainer.cli.features import features
 from trainer.cli.inspect import inspect
@@ -21,7 +22,7 @@ def cli() -> None:
     """Make bundles from recordings of healthy machines."""
 
 
-for command in (collect, evaluate, features, inspect, recipes, train):
+for command in (collect, compare, evaluate, features, inspect, recipes, train):
     cli.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from trainer.compare import Comparison, Row, Spread
 from trainer.evaluate import Evaluation, Verdicts
 from trainer.metrics import EventCounts
 
@@ -10,6 +11,24 @@ _ORACLE = (
     "PA-F1: point-adjusted, best, for reproduction only; hold it against that of random",
 )
 _LABELLED = ("VUS-PR", "event F1", "best", "found", "missed", "false", "NAB", "best", "PA-F1")
+# figure by the heading of its column: name in Row.spread, digits
+_SPREAD_LABELLED = {
+    "VUS-PR": ("vus_pr", 3),
+    "event F1": ("event_f1", 3),
+    "best": ("best_event_f1", 3),
+    "NAB": ("nab", 1),
+    "best NAB": ("best_nab_rows", 1),
+    "PA-F1": ("point_adjusted_f1", 3),
+    "first alarm": ("first_alarm", 0),
+}
+_SPREAD_COURSE = {
+    "first alarm": ("first_alarm", 0),
+    "hours": ("lead_hours", 1),
+    "after FPT": ("delay_to_fpt", 0),
+    "counts": ("counts", 2),
+    "alarms": ("alarms", 0),
+}
+_SPREAD_HEALTHY = {"in healthy": ("alarms_in_healthy", 0), "a day": ("alarms_per_healthy_day", 2)}
 _COURSE = ("first alarm", "lead", "hours", "after FPT", "counts")
 _HEALTHY = ("in healthy", "a day")
 
@@ -44,6 +63,47 @@ def evaluation_lines(found: Evaluation) -> Iterator[str]:
             yield f"{name}: its lead does not count: {verdicts.lead.problem}"
     if labelled:
         yield from _ORACLE
+
+
+def comparison_lines(found: Comparison) -> Iterator[str]:
+    """Yield a table of every contestant's figures, median and range over the seeds."""
+    labelled = found.labelled_rows is not None
+    shown = {**(_SPREAD_LABELLED if labelled else _SPREAD_COURSE), **_SPREAD_HEALTHY}
+    rows = [
+        [
+            row.name,
+            str(len(row.seeds)),
+            *(spread(row.spread.get(key), digits) for key, digits in shown.values()),
+            *_parity(row),
+        ]
+        for row in found.rows
+    ]
+    yield from table(["", "seeds", *shown, "float first", "dVUS-PR", "flipped %"], rows)
+    for row in found.rows:
+        if row.problem is not None:
+            yield f"{row.name}: could not be trained: {row.problem}"
+    if labelled:
+        yield from _ORACLE
+
+
+def spread(found: Spread | None, digits: int) -> str:
+    """Return median and range, and how many seeds have no such figure."""
+    if found is None:
+        return "-"
+    text = figure(found.median, digits)
+    if found.low != found.high:
+        text += f" ({found.low:.{digits}f} to {found.high:.{digits}f})"
+    return f"{text}, {found.missing} without" if found.missing else text
+
+
+def _parity(row: Row) -> tuple[str, str, str]:
+    """Return the float network's first alarms, and the largest differences of any seed."""
+    if not row.parity:
+        return ("-", "-", "-")
+    firsts = sorted({whole(p.float_first_alarm) for p in row.parity})
+    vus = [abs(p.vus_pr_difference) for p in row.parity if p.vus_pr_difference is not None]
+    flipped = 100.0 * max(p.flipped_share for p in row.parity)
+    return ", ".join(firsts), figure(max(vus, default=None), 4), figure(flipped, 3)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
