@@ -17,7 +17,7 @@ from trainer.labels import LabelError
 from trainer.metrics import MetricError
 from trainer.options import HealthyRange, format_options, known_options, window_options
 from trainer.progress import show_stage
-from trainer.recipe import Recipe, load_recipe, recipe_names
+from trainer.recipe import load_recipe
 
 
 @click.command(
@@ -40,7 +40,9 @@ from trainer.recipe import Recipe, load_recipe, recipe_names
     "--recipes",
     "names",
     metavar="A,B,C",
-    help="Names of recipes or recipe files; default and every baseline where left out.",
+    default="default",
+    show_default=True,
+    help="Names of recipes, or recipe files.",
 )
 @click.option(
     "--bundle",
@@ -57,7 +59,7 @@ def compare(
     *,
     recording: Path,
     healthy: tuple[int, int],
-    names: str | None,
+    names: str,
     bundles: tuple[Path, ...],
     seeds: int,
     as_json: bool,
@@ -68,7 +70,7 @@ def compare(
     Each recipe with a network is trained with several seeds; figures are median and range.
     """
     with failures(ReplayError, LabelError, MetricError):
-        recipes = _recipes(names)
+        recipes = [load_recipe(name.strip()) for name in names.split(",")]
         for recipe in recipes:
             require_trainer(recipe)
         options = format_of(given)
@@ -82,10 +84,3 @@ def compare(
     click.echo(f"{recording}: {found.windows} windows, trained on {healthy[0]}:{healthy[1]}")
     for line in comparison_lines(found):
         click.echo(line)
-
-
-def _recipes(names: str | None) -> list[Recipe]:
-    if names is not None:
-        return [load_recipe(name.strip()) for name in names.split(",")]
-    all_of_them = [load_recipe(name) for name in recipe_names()]
-    return [load_recipe("default"), *(r for r in all_of_them if r.kind == "baseline")]
