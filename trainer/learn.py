@@ -12,6 +12,7 @@ from edge_agent.pipeline.model import AnyModel, Model, ModelSpec, PlainModel
 from edge_agent.pipeline.spec import FlowSpec
 from trainer.fit import fit_in_child
 from trainer.networks import FittedNetwork, NetworkSpec
+from trainer.published import network_as_published, scaled_as_published, threshold_as_published
 from trainer.quantize import ExportedModel, Quantization, export_variants
 from trainer.recipe import Recipe
 
@@ -80,11 +81,12 @@ def learn(
         FitError: the network cannot be fitted to it.
         ExportError: the converter failed.
     """
-    ready = prepare(recipe, series, healthy)
+    faults = recipe.published
+    ready = scaled_as_published(faults, recipe, series, prepare(recipe, series, healthy))
     wanted, quantization = recipe.to_fit, recipe.quantization
     if wanted is None or quantization == "none":
         return Learned(ready, _without_network(recipe, series, ready), None)
-    network, fit = wanted
+    network, fit = network_as_published(faults, wanted[0]), wanted[1]
     fitted = fit_in_child(
         network,
         msgspec.structs.replace(fit, seed=seed),
@@ -92,6 +94,7 @@ def learn(
         ready.scaled[: ready.fitted, list(ready.targets)],
         ready.segments(),
         progress,
+        recipe.search,
     )
     stage("converting and calibrating")
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
@@ -137,4 +140,6 @@ def detector(
         washout_vectors=recipe.warm_up,
     )
     model = Model(exported.model, spec, len(series.names))
-    return Detector(calibrate(recipe, series, ready, model), model)
+    found = calibrate(recipe, series, ready, model)
+    faults = recipe.published
+    return Detector(threshold_as_published(faults, recipe.threshold, found, model, series), model)

@@ -9,8 +9,9 @@ import msgspec
 
 from edge_agent.calibration.choices import Calibration
 from edge_agent.pipeline.plain import PlainFamily
-from trainer.fit import FitSpec
+from trainer.fit import FitSpec, SearchSpec
 from trainer.networks import NetworkSpec
+from trainer.published import PublishedFaults
 
 
 class RecipeError(ValueError):
@@ -69,7 +70,9 @@ class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True)
         features: what goes in.
         network: None for a recipe without one, as ``fit`` is then.
         fit: how the network is fitted.
+        search: values of network and fit to choose among by validation loss.
         plain: the rule that takes its place where there is none.
+        published: faults of the publication, which may be switched on to repeat its figures.
     """
 
     name: str
@@ -81,7 +84,9 @@ class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True)
     features: FeatureChoice
     network: NetworkSpec | None = None
     fit: FitSpec | None = None
+    search: SearchSpec | None = None
     plain: PlainChoice = PlainChoice()
+    published: PublishedFaults = PublishedFaults()
 
     def __post_init__(self) -> None:
         """Refuse half a network, and one with a rule in its place. Raises ValueError."""
@@ -99,6 +104,17 @@ class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def to_fit(self) -> tuple[NetworkSpec, FitSpec] | None:
         """The network and how it is fitted, None where there is none."""
         return None if self.network is None or self.fit is None else (self.network, self.fit)
+
+    def with_faults(self, names: tuple[str, ...]) -> "Recipe":
+        """Return the recipe with faults of its publication switched on.
+
+        Raises:
+            RecipeError: the publication does not have one of them.
+        """
+        try:
+            return msgspec.structs.replace(self, published=self.published.on(names))
+        except ValueError as error:
+            raise RecipeError(f"recipe {self.name}: {error}") from error
 
     @property
     def seed(self) -> int:

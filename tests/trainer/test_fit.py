@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.fit import FitError, FitSpec, fit_in_child, fit_network
-from trainer.networks import FittedNetwork, NetworkSpec, predict_stream, predict_windows
+from trainer.fit import FitError, FitSpec, SearchSpec, fit_best, fit_in_child, fit_network
+from trainer.networks import (
+    FittedNetwork,
+    NetworkSpec,
+    predict_step,
+    predict_stream,
+    predict_windows,
+)
 
 Elsewhere = Callable[..., Any]
 
@@ -151,3 +157,87 @@ def test_a_fit_that_runs_away_is_an_error_with_advice(elsewhere: Elsewhere) -> N
     fit = FitSpec(epochs=2, batch_size=2, sequence_length=10)
     with pytest.raises(FitError, match="smaller learning_rate"):
         elsewhere(fit_network, STREAMING, fit, huge, huge, [slice(0, 60)])
+
+
+@pytest.mark.parametrize("form", ["window", "streaming"])
+def test_of_a_network_fitted_to_several_steps_the_first_is_kept(
+    elsewhere: Elsewhere, vectors: NDArray[np.float32], form: Any
+) -> None:
+    spec = msgspec.structs.replace(STREAMING, form=form, window_length=4 if form == "window" else 1)
+    fit = FitSpec(epochs=1, batch_size=8, sequence_length=20, lookahead=3, learning_rate=1e-12)
+    both = [slice(0, 60)]
+    network = elsewhere(fit_network, spec, fit, vectors, vectors[:, :2], both)
+    assert network.head_kernel.shape == (12, 2)
+    # the loss is over all three steps: not that of the one that was kept
+    alone = msgspec.structs.replace(fit, lookahead=1)
+    first = elsewhere(fit_network, spec, alone, vectors, vectors[:, :2], both)
+    assert network.history.loss[0] != pytest.approx(first.history.loss[0], rel=1e-3)
+
+
+def test_fitting_on_its_own_forecasts_makes_them_better(elsewhere: Elsewhere) -> None:
+    clean = np.sin(np.arange(400)[:, None] / (5.0 + np.arange(2))).astype(np.float32)
+    errors = {}
+    for free in (True, False):
+        fit = msgspec.structs.replace(
+            FIT, epochs=30, learning_rate=0.02, free_running=free, washout=0, input_noise=0.0
+        )
+        network = elsewhere(fit_network, STREAMING, fit, clean, clean, [slice(0, 400)])
+        _, state = predict_stream(network, clean[:199])
+        x = clean[199:200]
+        own = []
+        for _ in range(20):
+            x, state = predict_step(network, x, state)
+            own.append(x[0])
+        errors[free] = float(np.mean((np.array(own) - clean[200:220]) ** 2))
+    assert errors[True] < 0.7 * errors[False]
+
+
+def test_a_search_keeps_the_candidate_of_the_least_validation_loss(
+    elsewhere: Elsewhere, vectors: NDArray[np.float32]
+) -> None:
+    fit = msgspec.structs.replace(FIT, epochs=2, validation_share=0.25)
+    search = SearchSpec(units=((4,), (12,)), learning_rate=(1e-9, 0.01))
+    found = elsewhere(fit_best, STREAMING, fit, search, vectors, vectors, RUNS)
+    trials = found.history.trials
+    assert [(t.units, t.learning_rate) for t in trials] == [
+        ((4,), 1e-9),
+        ((4,), 0.01),
+        ((12,), 1e-9),
+        ((12,), 0.01),
+    ]
+    best = min(trials, key=lambda trial: trial.val_loss)
+    assert found.spec.units == best.units
+    assert found.history.val_loss[-1] == best.val_loss
+    alone = msgspec.structs.replace(STREAMING, units=best.units)
+    slow = msgspec.structs.replace(fit, learning_rate=best.learning_rate)
+    assert _same(found, elsewhere(fit_network, alone, slow, vectors, vectors, RUNS))
+
+
+def test_a_search_without_anything_to_choose_by_is_refused() -> None:
+    rows = np.zeros((50, 2), np.float32)
+    with pytest.raises(FitError, match="needs a validation_share"):
+        fit_best(STREAMING, FIT, SearchSpec(units=((4,),)), rows, rows, [slice(0, 50)])
+
+
+WINDOW = NetworkSpec(family="forecaster", form="window", units=(4,), window_length=5)
+
+
+@pytest.mark.parametrize(
+    ("spec", "change", "outputs", "reason"),
+    [
+        (STREAMING, {"loss": "pinball"}, 2, "go together"),
+        (msgspec.structs.replace(WINDOW, quantiles=(0.1, 0.9)), {}, 2, "go together"),
+        (msgspec.structs.replace(WINDOW, family="autoencoder"), {"lookahead": 2}, 2, "lookahead"),
+        (msgspec.structs.replace(STREAMING, memory_alpha=0.1), {"lookahead": 2}, 2, "lookahead"),
+        (WINDOW, {"free_running": True}, 2, "goes with a streaming network"),
+        (STREAMING, {"free_running": True}, 1, "forecast of all 2 inputs"),
+        (msgspec.structs.replace(STREAMING, horizon=3), {}, 1, "forecast of all 2 inputs"),
+    ],
+)
+def test_a_fit_that_is_not_for_the_network_is_refused(
+    spec: NetworkSpec, change: dict[str, Any], outputs: int, reason: str
+) -> None:
+    rows = np.zeros((60, 2), np.float32)
+    fit = msgspec.structs.replace(FIT, **change)
+    with pytest.raises(FitError, match=reason):
+        fit_network(spec, fit, rows, rows[:, :outputs], [slice(0, 60)])

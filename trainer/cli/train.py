@@ -58,6 +58,12 @@ from trainer.whole_file import write_whole
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the report, HTML, to this file too.",
 )
+@click.option(
+    "--published",
+    multiple=True,
+    metavar="FAULT",
+    help="Fault of the recipe's publication to switch on, to repeat its figures; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 def train(
     *,
@@ -68,11 +74,12 @@ def train(
     bundle_version: str,
     report: Path | None,
     general: bool,
+    published: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Train on the healthy part of a recording and write a bundle."""
-    name = out.stem if name is None else name
-    require_identity(name, bundle_version)
+    identity = out.stem if name is None else name, bundle_version
+    require_identity(*identity)
     require_folder(out, report)
     if len(data) != len(healthy):
         raise Failure(
@@ -83,20 +90,22 @@ def train(
     if general:
         if report is not None:
             raise Failure("--report: a general bundle has no machine to report on", os.EX_USAGE)
-        _train_general(list(zip(data, healthy, strict=True)), out, name, bundle_version, **given)
+        if published:
+            raise Failure("--published: no general system was published", os.EX_USAGE)
+        _train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
         return
     if len(data) > 1:
         raise Failure("--data is given more than once, allowed with --general only", os.EX_USAGE)
-    _train_one(data[0], healthy[0], out, name, bundle_version, report, **given)
+    _train_one(data[0], healthy[0], out, identity, report, published, **given)
 
 
 def _train_one(
     data: Path,
     healthy: tuple[int, int],
     out: Path,
-    name: str,
-    version: str,
+    identity: tuple[str, str],
     report: Path | None,
+    published: tuple[str, ...],
     *,
     seed: int | None,
     as_json: bool,
@@ -111,9 +120,10 @@ def _train_one(
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
         require_trainer(load_recipe(given["recipe_name"]))
         recipe, recording, series = read(data=data, **given)
+        recipe = recipe.with_faults(published)
         _require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
-        order = Order(recipe, healthy, name, version, seed)
+        order = Order(recipe, healthy, *identity, seed)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)

@@ -3,6 +3,7 @@
 from trainer.fit.batches import FitError
 from trainer.fit.fit import fit_network
 from trainer.fit.process import fit_in_child
+from trainer.fit.search import SearchSpec, fit_best
 from trainer.fit.spec import FitSpec
 
-__all__ = ["FitError", "FitSpec", "fit_in_child", "fit_network"]
+__all__ = ["FitError", "FitSpec", "SearchSpec", "fit_best", "fit_in_child", "fit_network"]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trainer.fit.batches import FitError
 from trainer.fit.fit import fit_network
 from trainer.fit.loop import Progress
+from trainer.fit.search import SearchSpec, fit_best
 from trainer.fit.spec import FitSpec
 from trainer.networks import FittedNetwork, NetworkSpec
 
@@ -30,8 +31,9 @@ def fit_in_child(
     targets: _Rows,
     segments: Sequence[slice],
     progress: Progress | None = None,
+    search: SearchSpec | None = None,
 ) -> FittedNetwork:
-    """Do what ``fit_network`` does, in a child process.
+    """Do what ``fit_network`` does, or ``fit_best`` where there is a search, in a child process.
 
     Raises:
         FitError: as ``fit_network`` does, and where the process ended without a word.
@@ -39,7 +41,7 @@ def fit_in_child(
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     bounds = [(s.start, s.stop) for s in segments]
-    child = context.Process(target=_run, args=(there, spec, fit, inputs, targets, bounds))
+    child = context.Process(target=_run, args=(there, spec, fit, search, inputs, targets, bounds))
     child.start()
     there.close()
     try:
@@ -64,6 +66,7 @@ def _run(
     out: Connection,
     spec: NetworkSpec,
     fit: FitSpec,
+    search: SearchSpec | None,
     inputs: _Rows,
     targets: _Rows,
     bounds: Sequence[tuple[int, int]],
@@ -75,7 +78,10 @@ def _run(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     segments = [slice(start, stop) for start, stop in bounds]
     try:
-        out.send(fit_network(spec, fit, inputs, targets, segments, progress))
+        if search is None:
+            out.send(fit_network(spec, fit, inputs, targets, segments, progress))
+        else:
+            out.send(fit_best(spec, fit, search, inputs, targets, segments, progress))
     except FitError as error:
         out.send(error)
 

@@ -1,6 +1,12 @@
 """Networks: what a recipe asks for, fitted weights as arrays, and what they compute."""
 
-from trainer.networks.fitted import FitHistory, FittedNetwork, LayerWeights, NetworkError
+from trainer.networks.fitted import (
+    FitHistory,
+    FittedNetwork,
+    LayerWeights,
+    NetworkError,
+    Trial,
+)
 from trainer.networks.reference import (
     predict_step,
     predict_stream,
@@ -16,6 +22,7 @@ __all__ = [
     "LayerWeights",
     "NetworkError",
     "NetworkSpec",
+    "Trial",
     "predict_step",
     "predict_stream",
     "predict_windows",

@@ -37,6 +37,15 @@ class LayerWeights:
         return int(self.recurrent.shape[0])
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One candidate of a search, and the validation loss that it was judged by."""
+
+    units: tuple[int, ...]
+    learning_rate: float
+    batch_size: int
+    val_loss: float
+
+
 class FitHistory(msgspec.Struct, frozen=True, kw_only=True):
     """How the fit went.
 
@@ -45,11 +54,13 @@ class FitHistory(msgspec.Struct, frozen=True, kw_only=True):
         val_loss: validation loss of each epoch; empty where nothing was held back.
         best_epoch: 0-based epoch whose weights were kept; -1 where none was better than the weights
             before the first, whose output layer is zero.
+        trials: all candidates where several were fitted, this one included.
     """
 
     loss: tuple[float, ...]
     val_loss: tuple[float, ...]
     best_epoch: int
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
