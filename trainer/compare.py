@@ -251,9 +251,6 @@ def _figures(verdicts: Verdicts) -> dict[str, float]:
         }
     if verdicts.labelled is not None:
         plain = msgspec.to_builtins(verdicts.labelled)
-        event = plain.pop("event")
-        found |= {
-            **plain,
-            **{f"event_{name}": event[name] for name in ("precision", "recall", "f1")},
-        }
+        found |= {f"event_{name}": value for name, value in plain.pop("event").items()}
+        found |= plain
     return {name: float(value) for name, value in found.items() if value is not None}

@@ -26,6 +26,7 @@ from trainer.metrics import (
     Course,
     Ratios,
     against_labels,
+    largest,
     lead,
     lead_curve,
     runs,
@@ -50,9 +51,7 @@ class Outcome:
     @property
     def ratios(self) -> NDArray[np.float64]:
         """Largest score / threshold of any part, float64 (n,), NaN where none scored."""
-        parts = np.stack([np.nan_to_num(d.values, nan=-np.inf) for d in self.detectors])
-        largest: NDArray[np.float64] = parts.max(axis=0)
-        return np.where(np.isneginf(largest), np.nan, largest)
+        return largest(self.detectors)
 
     def alarmed(self) -> NDArray[np.bool_]:
         """Whether an alarm was open, bool (n,)."""
@@ -158,7 +157,7 @@ def measure(outcome: Outcome, truth: Truth) -> Verdicts:
     """
     found = verdicts(outcome.alarms, truth.series, truth.healthy)
     if truth.labels is not None:
-        labelled = against_labels(truth.labels, outcome.ratios, outcome.alarmed(), truth.buffer)
+        labelled = against_labels(truth.labels, outcome.detectors, outcome.alarmed(), truth.buffer)
         found = replace(found, labelled=labelled)
     if truth.healthy is not None and (truth.labels is None or truth.fpt is not None):
         course = _course(outcome, truth, truth.healthy)

@@ -10,14 +10,18 @@ _ORACLE = (
     "best: at the threshold that suits the labels best, an oracle's; for comparison only",
     "PA-F1: point-adjusted, best, for reproduction only; hold it against that of random",
 )
-_LABELLED = ("VUS-PR", "event F1", "best", "found", "missed", "false", "NAB", "best", "PA-F1")
+_LABELLED = (
+    *("VUS-PR", "event F1", "best", "found", "missed", "false", "alarmed %"),
+    *("NAB", "best", "PA-F1"),
+)
 # figure by the heading of its column: name in Row.spread, digits
 _SPREAD_LABELLED = {
     "VUS-PR": ("vus_pr", 3),
     "event F1": ("event_f1", 3),
     "best": ("best_event_f1", 3),
+    "alarmed": ("event_alarmed_share", 3),
     "NAB": ("nab", 1),
-    "best NAB": ("best_nab_rows", 1),
+    "best NAB": ("best_nab", 1),
     "PA-F1": ("point_adjusted_f1", 3),
     "first alarm": ("first_alarm", 0),
 }
@@ -139,8 +143,9 @@ def _labelled(verdicts: Verdicts) -> tuple[str, ...]:
         str(event.found),
         str(event.missed),
         str(event.false_alarms),
+        figure(100.0 * event.alarmed_share, 1),
         figure(found.nab, 1),
-        figure(found.best_nab_rows, 1),
+        figure(found.best_nab, 1),
         figure(found.point_adjusted_f1),
     )
 

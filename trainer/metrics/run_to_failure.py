@@ -12,11 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.alarm import AlarmRule, AlarmSpec
 from trainer.metrics.scored import runs
+from trainer.metrics.sweep import FACTORS, Ratios, alarmed_at
 
 EDGE = 20  # windows after the begin of scoring or the end of the healthy part; the longest washout
-FACTORS = tuple(float(f) for f in np.round(np.geomspace(0.25, 16.0, 25), 4))
 _NS_PER_HOUR = 3600.0 * 10**9
 _NS_PER_DAY = 24.0 * _NS_PER_HOUR
 
@@ -90,19 +89,6 @@ class Course:
         return span_ns / _NS_PER_DAY if span_ns > 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Ratios:
-    """Score / threshold of one detector and the rule that makes alarms of it.
-
-    Attributes:
-        values: float64 (n,), NaN where a window was not scored.
-        rule: when its alarm opens and closes.
-    """
-
-    values: NDArray[np.float64]
-    rule: AlarmSpec
-
-
 def lead(alarms: Sequence[tuple[int, int | None]], course: Course) -> Lead:
     """Say when the first alarm after the healthy part came.
 
@@ -150,9 +136,7 @@ def lead_curve(
     """
     points = []
     for factor in factors:
-        is_open = np.zeros(len(course.start_ns), dtype=np.bool_)
-        for detector in detectors:
-            is_open |= _is_open(detector, factor)
+        is_open = alarmed_at(detectors, factor)
         alarms = [(int(a), None if b == len(is_open) else int(b)) for a, b in runs(is_open)]
         found = lead(alarms, course)
         inside = sum(course.healthy[0] <= a < course.healthy[1] for a, _ in alarms)
@@ -181,10 +165,3 @@ def _problem(opened: Sequence[int], course: Course) -> str | None:
         if last <= window < last + EDGE:
             return f"an alarm on the edge of the healthy part, window {window}"
     return None
-
-
-def _is_open(detector: Ratios, factor: float) -> NDArray[np.bool_]:
-    rule, is_open = AlarmRule(detector.rule), np.zeros(len(detector.values), dtype=np.bool_)
-    for i, ratio in enumerate(detector.values / factor):
-        is_open[i] = rule.is_open if np.isnan(ratio) else rule.push(float(ratio))
-    return is_open
