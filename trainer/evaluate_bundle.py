@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.bundle.loaded import LoadedBundle
-from edge_agent.bundle.replay import replay
+from edge_agent.bundle.replay import expected_windows, replay
 from edge_agent.calibration.kinds import level_columns
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
+from trainer.data import Progress
 from trainer.evaluate import Evaluation, count_reasons
 from trainer.labels import read_labels
 from trainer.metrics import DEFAULT_BUFFER
@@ -78,20 +79,26 @@ def check_healthy(healthy: tuple[int, int] | None, recording: Recording, windows
         )
 
 
-def evaluate_bundle(loaded: LoadedBundle, recording: Recording, known: Known) -> Evaluation:
+def evaluate_bundle(
+    loaded: LoadedBundle,
+    recording: Recording,
+    known: Known,
+    progress: Progress = lambda _done, _all: None,
+) -> Evaluation:
     """Replay ``recording`` from a fresh start and judge what came of it.
 
     Args:
         loaded: the bundle.
         recording: to judge on; the bundle need not have seen it.
         known: of it. With a healthy part the plain methods are fitted to it and judged alike.
+        progress: called after each replayed window with how many are done, and of how many.
 
     Raises:
         ReplayError: a recording is not what the bundle was made for.
         DataError, LabelError, MetricError: what is known does not fit the recording.
     """
     spec = loaded.manifest.flow
-    results, series = _replayed(loaded, recording)
+    results, series = _replayed(loaded, recording, progress)
     truth = known.truth(recording, series)
     outcome = outcome_of(results, spec)
     watches: dict[str, Watch] = {
@@ -102,7 +109,7 @@ def evaluate_bundle(loaded: LoadedBundle, recording: Recording, known: Known) ->
     if known.healthy is not None:
         elsewhere = known.healthy_recording
         quiet, quiet_series = (
-            (results, series) if elsewhere is None else _replayed(loaded, elsewhere)
+            (results, series) if elsewhere is None else _replayed(loaded, elsewhere, progress)
         )
         if elsewhere is not None:
             check_healthy(known.healthy, elsewhere, len(quiet))
@@ -122,8 +129,14 @@ def evaluate_bundle(loaded: LoadedBundle, recording: Recording, known: Known) ->
     )
 
 
-def _replayed(loaded: LoadedBundle, recording: Recording) -> tuple[list[WindowResult], Series]:
-    results = list(replay(loaded, recording))
+def _replayed(
+    loaded: LoadedBundle, recording: Recording, progress: Progress
+) -> tuple[list[WindowResult], Series]:
+    results = []
+    total = expected_windows(loaded.manifest.flow.input, recording)
+    for result in replay(loaded, recording):
+        results.append(result)
+        progress(len(results), total)
     if not results:
         raise DataError(f"{recording.path}: no window found, allowed: at least one")
     return results, _series(results, loaded.manifest.flow)

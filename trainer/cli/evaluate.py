@@ -82,7 +82,8 @@ def evaluate(
         else:
             loaded = _commissioned(read, opened, commission, cut, overlay)
         known = known_of(healthy or commission, options, **given)
-        found = evaluate_bundle(loaded, opened, known)
+        with window_progress("replay") as update:
+            found = evaluate_bundle(loaded, opened, known, update)
     if as_json:
         print_json(found)
         return
