@@ -114,15 +114,14 @@ def compute_series(
     else:
         extractor = FeatureExtractor(features, spec.feature_input())
         names = extractor.names
-    rows, times, problems = [], [], list[str]()
+    rows, problems = _Rows(len(names)), list[str]()
     total = _window_count(recording, spec)
     for window in windows(recording, spec):
         vector = window.samples[0] if extractor is None else _vector(extractor, window, problems)
-        rows.append(vector)
-        times.append((window.start_ns, window.end_ns, window.gap))
+        rows.append(vector, window)
         if progress is not None:
             progress(len(rows), total)
-    if not rows:
+    if not len(rows):
         raise DataError(
             f"{recording.path}: no window of {spec.length} samples found, allowed: at least one"
         )
@@ -131,16 +130,43 @@ def compute_series(
             f"{recording.path}: features of none of {len(rows)} windows can be computed: "
             + problems[0]
         )
-    starts, ends, gaps = zip(*times, strict=True)
-    return Series(
-        spec,
-        features,
-        names,
-        np.array(rows, dtype=np.float32),
-        np.array(starts, dtype=np.int64),
-        np.array(ends, dtype=np.int64),
-        np.array(gaps, dtype=np.bool_),
-    )
+    return Series(spec, features, names, *rows.arrays())
+
+
+class _Rows:
+    """Vectors and times while they come, in arrays: a list of each would take many times that."""
+
+    _PART = 4096
+
+    def __init__(self, width: int) -> None:
+        """For vectors of ``width`` numbers."""
+        self._width = width
+        self._parts: list[NDArray[np.void]] = []
+        self._length = 0
+        self._kind = np.dtype(
+            [("vector", "f4", (width,)), ("start", "i8"), ("end", "i8"), ("gap", "?")]
+        )
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, vector: NDArray[np.float32], window: Window) -> None:
+        at = self._length % self._PART
+        if at == 0:
+            self._parts.append(np.empty(self._PART, self._kind))
+        self._parts[-1][at] = (vector, window.start_ns, window.end_ns, window.gap)
+        self._length += 1
+
+    def arrays(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return vectors, starts, ends and gaps."""
+        columns = [
+            np.concatenate([part[name] for part in self._parts])[: self._length]
+            for name in ("vector", "start", "end", "gap")
+        ]
+        vectors, starts, ends, gaps = columns
+        return vectors, starts, ends, gaps
 
 
 def raw_windows(recording: Recording, spec: InputSpec, rows: Sequence[int]) -> list[Window]:

@@ -1,6 +1,6 @@
 """Bursts of one length that were taken every so often: one block each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -43,7 +43,7 @@ class BurstRecording:
             yield Block(samples, start_ns, self.rate_hz, self.unit, self.channels, gap)
 
 
-def gaps_before(starts_ns: Sequence[int], period_s: float) -> Iterator[bool]:
+def gaps_before(starts_ns: Iterable[int], period_s: float) -> Iterator[bool]:
     """Say for each start whether it comes half a period later than due, or before the last."""
     allowed_ns = round(1.5 * period_s * NS)
     previous_ns: int | None = None

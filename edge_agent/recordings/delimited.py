@@ -17,6 +17,8 @@ import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -25,7 +27,7 @@ from edge_agent.recordings.continuous import ContinuousRecording
 from edge_agent.recordings.csv_samples import Rows, counting_rate_hz, read_samples
 from edge_agent.recordings.feature_table import (
     FeatureTable,
-    TableText,
+    TablePart,
     feature_table,
     looks_like_features,
 )
@@ -40,6 +42,7 @@ from edge_agent.recordings.recording import (
 )
 
 _MAX_COLUMNS = 4096
+_PART_ROWS = 1024
 _RATE_TOLERANCE = 0.01  # times are printed with few decimals
 
 
@@ -75,7 +78,7 @@ def read_delimited(path: Path, options: RecordingOptions) -> ContinuousRecording
             " leave out --rate-hz",
         )
     if looks_like_features(names) and options.rate_hz is None:
-        return feature_table(_table(path, head, names), options)
+        return feature_table(path, names, _parts(path, head, names), options)
     what = f"a header of {listed(names)}, neither a time nor CHANNEL_FEATURE,"
     rows = Rows(path, head.delimiter, names, head.number, required_rate_hz(path, options, what))
     times = time_columns(names)
@@ -95,7 +98,7 @@ def _read_headerless(
                 f"the first column counts up like a time in seconds: give --rate-hz"
                 f" {counting_hz:g} to read samples",
             )
-        return feature_table(_table(path, head, names), options)
+        return feature_table(path, names, _parts(path, head, names), options)
     rate_hz = required_rate_hz(path, options, "a table without a header")
     if counting_hz is not None:
         is_time = math.isclose(counting_hz, rate_hz, rel_tol=_RATE_TOLERANCE)
@@ -145,23 +148,26 @@ def _header_names(path: Path, head: _Head) -> list[str]:
     return names
 
 
-def _table(path: Path, head: _Head, names: Sequence[str]) -> TableText:
-    lines: list[int] = []
-    rows: list[list[str]] = []
+def _parts(path: Path, head: _Head, names: Sequence[str]) -> Iterator[TablePart]:
     with open_text(path) as text:
         for _ in range(head.number if head.is_header else head.number - 1):
             text.readline()
-        for number, cells in _numbered_rows(path, text, head):
-            if len(cells) != len(names):
-                raise RecordingError(
-                    path,
-                    f"line {number} has {len(cells)} columns,"
-                    f" allowed: {len(names)} as in line {head.number}",
-                )
-            lines.append(number)
-            rows.append(cells)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return TableText(path, names, columns, lambda row: f"line {lines[row]}")
+        numbered = _numbered_rows(path, text, head)
+        while some := list(islice(numbered, _PART_ROWS)):
+            for number, cells in some:
+                if len(cells) != len(names):
+                    raise RecordingError(
+                        path,
+                        f"line {number} has {len(cells)} columns,"
+                        f" allowed: {len(names)} as in line {head.number}",
+                    )
+            lines = [number for number, _ in some]
+            columns = list(zip(*(cells for _, cells in some), strict=True))
+            yield TablePart(path, names, columns, partial(_place, lines))
+
+
+def _place(lines: Sequence[int], row: int) -> str:
+    return f"line {lines[row]}"
 
 
 def _numbered_rows(path: Path, text: TextIO, head: _Head) -> Iterator[tuple[int, list[str]]]:

@@ -147,8 +147,7 @@ def read_store(path: Path, options: RecordingOptions) -> FeatureStore:
         unit = agreed_unit(path, first.unit, options, "the unit of the samples")
     # Eight bytes a row, far less than the vectors that are made of them.
     starts_ns = np.unique(np.concatenate(starts))
-    steps = np.diff(starts_ns)
-    period_s = float(np.median(steps)) / NS if len(steps) else row_times.ROW_PERIOD_S
+    period_s = row_times.period_s(starts_ns)
     return FeatureStore(path, first.features, unit, period_s, [of for of in files if of])
 
 
@@ -219,7 +218,7 @@ def _opened(file: Path) -> tuple[Any, Any]:
     arrow = formats_module("pyarrow", file, "Parquet")
     parquet = formats_module("pyarrow.parquet", file, "Parquet")
     try:
-        return arrow, parquet.ParquetFile(file, buffer_size=_READ_BYTES)
+        return arrow, parquet.ParquetFile(file, buffer_size=_READ_BYTES, pre_buffer=False)
     except (arrow.ArrowException, OSError) as error:
         raise _damaged(file, error) from error
 

@@ -12,9 +12,11 @@ What a column is goes by its name, see ``column_names``:
 * every other column is a series of its own under its own name (``value`` stays ``value``).
 
 An empty cell, nan, na, n/a or null is a missing value: NaN in the row.
+
+A table is read part by part, and nothing is kept of it but float32 values and times.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -47,7 +49,7 @@ class FeatureTable:
     Attributes:
         channels: canonical names of the columns.
         rows: float32 (length, len(channels)), NaN where a value is missing.
-        starts_ns: time of each row.
+        starts_ns: int64 (length,), time of each row.
     """
 
     path: Path
@@ -55,7 +57,7 @@ class FeatureTable:
     unit: str | None
     period_s: float
     rows: NDArray[np.float32]
-    starts_ns: Sequence[int]
+    starts_ns: NDArray[np.int64]
     kind: Literal["features"] = field(default="features", init=False)
     rate_hz: None = field(default=None, init=False)
     burst_length: int = field(default=1, init=False)
@@ -67,8 +69,9 @@ class FeatureTable:
 
     def blocks(self) -> Iterator[Block]:
         """See Recording.blocks; a row that comes half a period late has a gap before it."""
-        gaps = gaps_before(self.starts_ns, self.period_s)
-        for i, (start_ns, gap) in enumerate(zip(self.starts_ns, gaps, strict=True)):
+        gaps = gaps_before(map(int, self.starts_ns), self.period_s)
+        for i, gap in enumerate(gaps):
+            start_ns = int(self.starts_ns[i])
             yield Block(self.rows[i : i + 1], start_ns, None, self.unit, self.channels, gap)
 
 
@@ -78,18 +81,18 @@ def looks_like_features(names: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class TableText:
-    """The text of a table, by column.
+class TablePart:
+    """Some rows of a table, by column.
 
     Attributes:
         names: header, one per column.
-        cells: one sequence of cells per column.
-        place: says where a row is, such as "line 3".
+        cells: one sequence of cells per column, at least one row: texts, or an array of numbers.
+        place: says where a row is, counted from the first of these, such as "line 3".
     """
 
     path: Path
     names: Sequence[str]
-    cells: Sequence[Sequence[str]]
+    cells: Sequence[Sequence[str] | NDArray[np.generic]]
     place: Callable[[int], str]
 
     def error(self, row: int, column: int, problem: str) -> RecordingError:
@@ -98,70 +101,121 @@ class TableText:
         return RecordingError(self.path, f"{where}: {problem}")
 
 
-def feature_table(table: TableText, options: RecordingOptions) -> FeatureTable:
-    """Make the recording of a table.
+def feature_table(
+    path: Path, names: Sequence[str], parts: Iterable[TablePart], options: RecordingOptions
+) -> FeatureTable:
+    """Make the recording of a table with the header ``names``, read part by part.
 
     Raises:
         RecordingError: no rows, no values, a cell that is no number or time, a time that does
             not rise, two columns of one name, or a rate given for what has none.
     """
-    columns = value_columns(table.names)
-    channels = tuple(canonical_column(table.names[i]) for i in columns)
-    if not channels or not table.cells[0]:
-        what = "rows" if channels else f"columns of values among {listed(list(table.names))}"
-        raise RecordingError(table.path, f"has no {what}, allowed: one row of features a window")
+    columns = value_columns(names)
+    channels = tuple(canonical_column(names[i]) for i in columns)
     if len(set(channels)) != len(channels):
         twice = sorted({name for name in channels if channels.count(name) > 1})
         raise RecordingError(
-            table.path, f"has several columns for {listed(twice)}, allowed: one for each feature"
+            path, f"has several columns for {listed(twice)}, allowed: one for each feature"
         )
-    rows = np.stack([_values(table, i) for i in columns], axis=1)
-    starts_ns = _times(table)
+    values: list[NDArray[np.float32]] = []
+    clocks = _clocks(names)
+    if channels:
+        for part in parts:
+            values.append(np.stack([_values(part, i) for i in columns], axis=1))
+            for clock in clocks:
+                clock.read(part)
+    if not values:
+        what = "rows" if channels else f"columns of values among {listed(list(names))}"
+        raise RecordingError(path, f"has no {what}, allowed: one row of features a window")
+    rows = np.concatenate(values)
+    _refuse_empty(path, names, columns, rows)
+    starts_ns = _times(clocks, len(rows))
     period_s = row_times.period_s(starts_ns)
-    known = any(is_feature_column(table.names[i]) for i in columns)
+    known = any(is_feature_column(names[i]) for i in columns)
     if period_s < _SHORTEST_PERIOD_S and not known:
         raise RecordingError(
-            table.path,
+            path,
             f"rows are {period_s:g} s apart, too close for a table of features:"
             f" give --rate-hz {1 / period_s:g} to read them as samples",
         )
-    return FeatureTable(table.path, channels, options.unit, period_s, rows, starts_ns)
+    return FeatureTable(path, channels, options.unit, period_s, rows, starts_ns)
 
 
-def _values(table: TableText, column: int) -> NDArray[np.float32]:
+def _values(table: TablePart, column: int) -> NDArray[np.float32]:
     cells = table.cells[column]
     try:
         values = np.array(cells, np.float64)  # most columns hold plain numbers only
     except ValueError:
-        plain = ["nan" if cell.lower() in _MISSING else cell for cell in cells]
+        texts = [str(cell) for cell in cells]
+        plain = ["nan" if text.lower() in _MISSING else text for text in texts]
         values = np.array([float(cell) if is_number(cell) else np.inf for cell in plain])
     if not (np.isnan(values) | (np.abs(values) <= FLOAT32_MAX)).all():
         row = int(np.flatnonzero(np.isinf(values) | (np.abs(values) > FLOAT32_MAX))[0])
-        problem = cell_problem(cells[row])
+        problem = cell_problem(str(cells[row]))
         raise table.error(row, column, f"{problem}, or nothing where it is missing")
-    if np.isnan(values).all():
-        raise RecordingError(
-            table.path, f"column {column + 1} ({table.names[column]}) holds no number at all"
-        )
     return values.astype(np.float32)
 
 
-def _times(table: TableText) -> Sequence[int]:
-    for column in time_columns(table.names):
-        times = [row_times.time_ns(cell, table.names[column]) for cell in table.cells[column]]
-        starts_ns = [time for time in times if time is not None]
-        if len(starts_ns) < len(times):
-            if is_file_name_column(table.names[column]):
-                continue  # names that are no times are just names
-            row = times.index(None)
-            found = shown(table.cells[column][row])
-            raise table.error(row, column, f"found {found}, allowed: {row_times.ALLOWED}")
-        row_behind = row_times.first_not_after(starts_ns)
-        if row_behind is not None:
-            found = shown(table.cells[column][row_behind])
-            raise table.error(
-                row_behind, column, f"found {found}, allowed: a time after the row before"
+def _refuse_empty(
+    path: Path, names: Sequence[str], columns: Sequence[int], rows: NDArray[np.float32]
+) -> None:
+    for column, values in zip(columns, rows.T, strict=True):
+        if np.isnan(values).all():
+            raise RecordingError(
+                path, f"column {column + 1} ({names[column]}) holds no number at all"
             )
-        return starts_ns
-    step_ns = round(row_times.ROW_PERIOD_S * NS)
-    return [row * step_ns for row in range(len(table.cells[0]))]
+
+
+class _Clock:
+    """A column that may tell the rows' times."""
+
+    def __init__(self, column: int, name: str) -> None:
+        self._column = column
+        self._name = name
+        self._starts: list[NDArray[np.int64]] = []
+        self._last_ns = -1
+        self._behind: RecordingError | None = None
+        self.tells = True
+
+    def read(self, part: TablePart) -> None:
+        """Take the times of a part. Raises RecordingError where a cell of a time is none."""
+        if not self.tells:
+            return
+        cells = part.cells[self._column]
+        times = [row_times.time_ns(str(cell), self._name) for cell in cells]
+        known = [time for time in times if time is not None]
+        if len(known) < len(times):
+            if is_file_name_column(self._name):
+                self.tells = False  # names that are no times are just names
+                return
+            row = times.index(None)
+            found = shown(cells[row])
+            raise part.error(row, self._column, f"found {found}, allowed: {row_times.ALLOWED}")
+        behind = row_times.first_not_after([self._last_ns, *known])
+        if behind is not None and self._behind is None:
+            found = shown(cells[behind - 1])
+            self._behind = part.error(
+                behind - 1, self._column, f"found {found}, allowed: a time after the row before"
+            )
+        self._last_ns = known[-1]
+        self._starts.append(np.array(known, np.int64))
+
+    def starts_ns(self) -> NDArray[np.int64]:
+        """Return the time of every row. Raises RecordingError where they do not rise."""
+        if self._behind is not None:
+            raise self._behind
+        return np.concatenate(self._starts)
+
+
+def _clocks(names: Sequence[str]) -> list[_Clock]:
+    """Return the best time column; file names, which may be no times, all of them."""
+    found = time_columns(names)
+    of_files = [i for i in found if is_file_name_column(names[i])]
+    return [_Clock(i, names[i]) for i in (found[:1] if len(of_files) < len(found) else of_files)]
+
+
+def _times(clocks: Sequence[_Clock], length: int) -> NDArray[np.int64]:
+    clock = next((clock for clock in clocks if clock.tells), None)
+    if clock is not None:
+        return clock.starts_ns()
+    return np.arange(length, dtype=np.int64) * round(row_times.ROW_PERIOD_S * NS)

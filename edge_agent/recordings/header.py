@@ -17,6 +17,7 @@ integers or floats, in the unit itself: nothing is scaled.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ from edge_agent.recordings.stored_array import StoredArray
 
 _LATEST_NS = 2**63 - 1
 Time = Annotated[int, msgspec.Meta(ge=0, le=_LATEST_NS)]
+_READ_BYTES = 1 << 19
 _BURST_DIMENSIONS = 3
 
 
@@ -155,9 +157,11 @@ def burst_array(
     """Return the recording of an array (bursts, n, channels); values are divided by ``divisor``."""
 
     def read() -> Iterator[NDArray[np.float32]]:
-        for i, part in enumerate(array.parts(1)):
+        burst_bytes = array.byte_count // array.shape[0]
+        parts = array.parts(max(1, _READ_BYTES // burst_bytes))
+        for i, burst in enumerate(chain.from_iterable(parts)):
             where = f"{array.label}burst {i}"
-            yield finite_float32(array.path, part[0], where, channels, divisor=divisor)
+            yield finite_float32(array.path, burst, where, channels, divisor=divisor)
 
     return BurstRecording(
         path=array.path,

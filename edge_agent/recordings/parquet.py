@@ -1,6 +1,7 @@
 """Parquet by pyarrow (extra ``formats``): samples or features, told apart as in CSV files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from edge_agent.recordings.column_names import is_feature_column, time_columns, 
 from edge_agent.recordings.continuous import BLOCK_LENGTH, ContinuousRecording
 from edge_agent.recordings.feature_table import (
     FeatureTable,
-    TableText,
+    TablePart,
     feature_table,
     looks_like_features,
 )
@@ -27,6 +28,8 @@ from edge_agent.recordings.recording import (
     shown,
 )
 
+_READ_BYTES = 1 << 16
+_PART_ROWS = 4096
 _DAMAGE = (LookupError, MemoryError, OSError, OverflowError, TypeError, ValueError)
 
 
@@ -39,39 +42,58 @@ class _ParquetFile:
         self._damage = (*_DAMAGE, self.arrow.ArrowException)
         parquet = formats_module("pyarrow.parquet", path, "Parquet")
         try:
-            self._file = parquet.ParquetFile(path)
+            # By default pyarrow fetches the whole file ahead of what is asked for.
+            self._file = parquet.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False)
             self.fields = {field.name: field.type for field in self._file.schema_arrow}
             self.names = tuple(field.name for field in self._file.schema_arrow)
             self.length = int(self._file.metadata.num_rows)
         except self._damage as error:
             raise self._damaged(error) from error
 
-    def batches(self, names: tuple[str, ...]) -> Iterator[Any]:
+    def batches(self, names: Sequence[str], rows: int = BLOCK_LENGTH) -> Iterator[Any]:
         """Yield record batches of the columns ``names``."""
         try:
-            yield from self._file.iter_batches(BLOCK_LENGTH, columns=list(names))
+            yield from self._file.iter_batches(rows, columns=list(names), use_threads=False)
         except self._damage as error:
             raise self._damaged(error) from error
 
-    def texts(self, name: str) -> list[str]:
-        """Return a column as the cells that a CSV file would have; null is an empty cell."""
-        kind = self.fields[name]
-        cells: list[str] = []
-        for batch in self.batches((name,)):
-            column = batch.column(0)
-            try:
-                if self.arrow.types.is_timestamp(kind):
-                    # Microseconds of UTC: what Python's datetime holds, without a time zone table.
-                    column = column.cast(self.arrow.timestamp("us"), safe=False)
-                values = column.to_pylist()
-            except self._damage as error:
-                raise self._damaged(error) from error
-            cells.extend("" if value is None else str(value) for value in values)
-        return cells
+    def parts(self, names: Sequence[str]) -> Iterator[TablePart]:
+        """Yield some rows at a time: numbers, and texts as the cells of a CSV file."""
+        types = self.arrow.types
+        times = {names[i] for i in time_columns(names)}
+        numbers = {
+            name
+            for name in names
+            if types.is_integer(self.fields[name]) or types.is_floating(self.fields[name])
+        } - times
+        first = 0
+        for batch in self.batches(names, _PART_ROWS):
+            cells = [
+                batch.column(name).to_numpy(zero_copy_only=False)
+                if name in numbers
+                else self._texts(batch.column(name), self.fields[name])
+                for name in names
+            ]
+            yield TablePart(self._path, names, cells, partial(_place, first))
+            first += batch.num_rows
+
+    def _texts(self, column: Any, kind: Any) -> list[str]:  # noqa: ANN401 - pyarrow's
+        try:
+            if self.arrow.types.is_timestamp(kind):
+                # Microseconds of UTC: what Python's datetime holds, without a time zone table.
+                column = column.cast(self.arrow.timestamp("us"), safe=False)
+            values = column.to_pylist()
+        except self._damage as error:
+            raise self._damaged(error) from error
+        return ["" if value is None else str(value) for value in values]
 
     def _damaged(self, error: BaseException) -> RecordingError:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return RecordingError(self._path, f"is no readable Parquet file: {reason[0][:200]}")
+
+
+def _place(first: int, row: int) -> str:
+    return f"row {first + row}"
 
 
 def read_parquet(path: Path, options: RecordingOptions) -> ContinuousRecording | FeatureTable:
@@ -93,9 +115,7 @@ def read_parquet(path: Path, options: RecordingOptions) -> ContinuousRecording |
             " leave out --rate-hz",
         )
     if looks_like_features(file.names) and options.rate_hz is None:
-        cells = [file.texts(name) for name in file.names]
-        table = TableText(path, file.names, cells, lambda row: f"row {row}")
-        return feature_table(table, options)
+        return feature_table(path, file.names, file.parts(file.names), options)
     return _samples(path, file, options)
 
 
@@ -129,7 +149,7 @@ def _samples(path: Path, file: _ParquetFile, options: RecordingOptions) -> Conti
 
 
 def _start_ns(path: Path, file: _ParquetFile, name: str) -> int:
-    cell = file.texts(name)[0]
+    cell = next(file.parts((name,))).cells[0][0]
     start_ns = row_times.time_ns(cell, name)
     if start_ns is None:
         raise RecordingError(

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.recordings.continuous import NS
 from edge_agent.recordings.ims import ims_time_ns
@@ -52,10 +54,10 @@ def _number_ns(text: str, column: str) -> int | None:
     return ns if ns <= _LATEST_NS else None
 
 
-def period_s(starts_ns: Sequence[int]) -> float:
+def period_s(starts_ns: NDArray[np.int64]) -> float:
     """Median seconds from row to row; a single row gets a minute."""
-    steps = [after - before for before, after in pairwise(starts_ns)]
-    return median(steps) / NS if steps else ROW_PERIOD_S
+    steps = np.diff(starts_ns)
+    return float(np.median(steps)) / NS if len(steps) else ROW_PERIOD_S
 
 
 def first_not_after(starts_ns: Sequence[int]) -> int | None:
