@@ -148,6 +148,11 @@ def test_the_command_prints_a_table_or_json(
     [
         (["--fpt", "5"], os.EX_USAGE, "--fpt is 5, allowed: beside --healthy only"),
         (["--label-key", "a"], os.EX_USAGE, "--label-key is a, allowed: beside --labels only"),
+        (
+            ["--fpt", "5", "--healthy", "0:9", "--healthy-data", "x.csv"],
+            os.EX_USAGE,
+            "--fpt is 5, allowed: where --healthy counts in RECORDING itself",
+        ),
         (["--labels", "nope.txt"], os.EX_DATAERR, "nope.txt: cannot be read"),
         (["--channels", "q"], os.EX_DATAERR, "allowed: x"),
         (["--unit", "m/s2"], os.EX_DATAERR, "does not fit"),

@@ -68,6 +68,10 @@ def known_of(
     ):
         if value is not None and there is None:
             raise Failure(f"{name} is {value}, allowed: beside {needed} only", os.EX_USAGE)
+    if fpt is not None and healthy_data is not None:
+        raise Failure(
+            f"--fpt is {fpt}, allowed: where --healthy counts in RECORDING itself", os.EX_USAGE
+        )
     return Known(
         healthy=healthy,
         healthy_recording=None if healthy_data is None else open_recording(healthy_data, options),
