@@ -13,12 +13,13 @@ TFLITE := .venv-tflite
 LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
 # System tests hold real daemons to seconds: they run one by one.
-QUICK := -m "not system and not training" -n auto --dist loadfile
-TRAINING := -m training -n auto
-SYSTEM := -m system
+QUICK := -m "not system and not training and not spark" -n auto --dist loadfile
+TRAINING := -m "training and not spark" -n auto
+SYSTEM := -m "system and not spark"
+SPARK := -m spark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup broker demo test test-agent bench results lint lock
+.PHONY: help setup broker demo test test-spark test-agent bench results lint lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +46,9 @@ test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's te
 	$(TFLITE)/bin/python -m pytest $(SYSTEM) $(AGENT_TESTS)
 	$(LITERT)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
 	$(LITERT)/bin/python -m pytest $(SYSTEM) $(AGENT_TESTS)
+
+test-spark: setup ## Run the tests of the Spark engine; they need a Java 17 runtime
+	$(BIN)/python -m pytest $(SPARK)
 
 bench: setup broker ## Measure features, model step, whole path, memory and latency
 	$(BIN)/python -m benchmarks

@@ -39,7 +39,13 @@ def require_identity(name: str, version: str) -> None:
 
 
 def require_folder(*paths: Path | None) -> None:
-    """Refuse a file in a folder that is not there. Raises Failure."""
+    """Refuse what is to be made in a folder that is not there. Raises Failure."""
     for path in paths:
         if path is not None and not path.parent.is_dir():
             raise Failure(f"{path}: there is no folder {path.parent}", os.EX_UNAVAILABLE)
+
+
+def require_file(path: Path) -> None:
+    """Refuse to write a file where there is a folder. Raises Failure."""
+    if path.is_dir():
+        raise Failure(f"{path}: is a folder, allowed: a file", os.EX_USAGE)

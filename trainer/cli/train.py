@@ -1,6 +1,7 @@
 """``edge-trainer train``."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,32 +9,41 @@ import click
 
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.recordings import Recording
+from trainer.cli.fleet import fleet_options
 from trainer.cli.output import print_json
 from trainer.cli.reading import read
-from trainer.cli.requirements import require_folder, require_identity, require_trainer
+from trainer.cli.requirements import require_file, require_folder, require_identity, require_trainer
 from trainer.failures import Failure, failures
+from trainer.fleet import Asset as FleetAsset
+from trainer.fleet import Job, training_jobs
 from trainer.options import HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
 from trainer.recipe import load_recipe
 from trainer.whole_file import write_whole
 
 
+def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
+    jobs = training_jobs(assets, folder)
+    for job in jobs:
+        require_trainer(job.recipe)
+    return jobs
+
+
 @click.command(
     epilog="\b\nExample:\n"
-    "  edge-trainer train --data recordings/pump-1 --healthy 0:400 --out pump-1.edgemodel"
+    "  edge-trainer train --data recordings/pump-1 --healthy 0:400 --out pump-1.edgemodel\n"
+    "  edge-trainer train --assets plant.toml --engine spark --out models"
 )
 @recipe_options
 @click.option(
     "--healthy",
     type=HealthyRange(),
-    required=True,
     multiple=True,
     help="Windows that are known to be healthy, from 0, half open; one for each --data.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    required=True,
     multiple=True,
     help="Recording: a file or a folder; repeatable with --general.",
 )
@@ -44,7 +54,10 @@ from trainer.whole_file import write_whole
     " it has never seen.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Bundle to write."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Bundle to write; the folder for many assets.",
 )
 @click.option("--name", help="Name of the bundle; the file's stem by default.")
 @click.option("--version", "bundle_version", default="0.1.0", show_default=True, help="SemVer.")
@@ -65,6 +78,7 @@ from trainer.whole_file import write_whole
     help="Fault of the recipe's publication to switch on, to repeat its figures; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
+@fleet_options(_fleet_jobs, "data", "healthy")
 def train(
     *,
     data: tuple[Path, ...],
@@ -80,6 +94,7 @@ def train(
     """Train on the healthy part of a recording and write a bundle."""
     identity = out.stem if name is None else name, bundle_version
     require_identity(*identity)
+    require_file(out)
     require_folder(out, report)
     if len(data) != len(healthy):
         raise Failure(
