@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
+from edge_agent.pipeline.budget import BudgetSpec
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.result import WindowResult
@@ -81,6 +82,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         parity: quantized against float, None where only one of them is at hand.
         labelled_rows: how many windows are labelled as anomalies, None without labels.
         buffer: tolerance of VUS in windows.
+        budget: what false alarms are to be expected, None where nothing tells.
     """
 
     windows: int
@@ -91,6 +93,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     parity: Parity | None
     labelled_rows: int | None = None
     buffer: int = DEFAULT_BUFFER
+    budget: BudgetSpec | None = None
 
 
 def count_reasons(results: Sequence[WindowResult]) -> dict[str, int]:

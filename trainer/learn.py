@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_agent.calibration.calibrate import calibrate
 from edge_agent.calibration.prepare import Prepared, prepare
+from edge_agent.calibration.reaction import calibrate_to_budget
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.model import AnyModel, Model, ModelSpec, PlainModel
 from edge_agent.pipeline.spec import FlowSpec
@@ -65,6 +65,7 @@ def learn(
     seed: int = 0,
     progress: Progress | None = None,
     stage: Stage = lambda _: None,
+    budget: float | None = None,
 ) -> Learned:
     """Fit and export a network where the recipe has one, and calibrate.
 
@@ -75,9 +76,10 @@ def learn(
         seed: of all random numbers.
         progress: called after each epoch of the fit.
         stage: told what begins after the fit.
+        budget: false alarms per month and asset; None: the recipe's own thresholds.
 
     Raises:
-        DataError: the healthy part does not do.
+        DataError: the healthy part does not do, or not for this budget.
         FitError: the network cannot be fitted to it.
         ExportError: the converter failed.
     """
@@ -85,7 +87,7 @@ def learn(
     ready = scaled_as_published(faults, recipe, series, prepare(recipe, series, healthy))
     wanted, quantization = recipe.to_fit, recipe.quantization
     if wanted is None or quantization == "none":
-        return Learned(ready, _without_network(recipe, series, ready), None)
+        return Learned(ready, _without_network(recipe, series, ready, budget), None)
     network, fit = network_as_published(faults, wanted[0]), wanted[1]
     fitted = fit_in_child(
         network,
@@ -99,7 +101,9 @@ def learn(
     stage("converting and calibrating")
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
     exported = export_variants(fitted, variants, ready.seen)
-    detectors = {q: detector(m, recipe, network, series, ready) for q, m in exported.items()}
+    detectors = {
+        q: detector(m, recipe, network, series, ready, budget) for q, m in exported.items()
+    }
     return Learned(
         ready,
         detectors[quantization],
@@ -107,7 +111,9 @@ def learn(
     )
 
 
-def _without_network(recipe: Recipe, series: Series, ready: Prepared) -> Detector:
+def _without_network(
+    recipe: Recipe, series: Series, ready: Prepared, budget: float | None
+) -> Detector:
     model = PlainModel(
         ModelSpec(
             family=recipe.plain.family,
@@ -120,11 +126,16 @@ def _without_network(recipe: Recipe, series: Series, ready: Prepared) -> Detecto
             washout_vectors=recipe.warm_up,
         )
     )
-    return Detector(calibrate(recipe, series, ready, model), model)
+    return Detector(calibrate_to_budget(recipe, series, ready, model, budget), model)
 
 
 def detector(
-    exported: ExportedModel, recipe: Recipe, network: NetworkSpec, series: Series, ready: Prepared
+    exported: ExportedModel,
+    recipe: Recipe,
+    network: NetworkSpec,
+    series: Series,
+    ready: Prepared,
+    budget: float | None = None,
 ) -> Detector:
     """Calibrate an exported network on the healthy windows. Raises DataError as ``calibrate``."""
     spec = ModelSpec(
@@ -140,6 +151,9 @@ def detector(
         washout_vectors=recipe.warm_up,
     )
     model = Model(exported.model, spec, len(series.names))
-    found = calibrate(recipe, series, ready, model)
+    found = calibrate_to_budget(recipe, series, ready, model, budget)
     faults = recipe.published
-    return Detector(threshold_as_published(faults, recipe.threshold, found, model, series), model)
+    judged = threshold_as_published(faults, recipe.threshold, found, model, series)
+    if judged.threshold != found.threshold:  # what was foreseen is of the other one
+        judged = msgspec.structs.replace(judged, budget=None)
+    return Detector(judged, model)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from edge_agent.calibration.rate import parse_rate
 from trainer.metrics import DEFAULT_BUFFER
 
 
@@ -27,6 +28,26 @@ class HealthyRange(click.ParamType[tuple[int, int]]):
         if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
             self.fail(f"{value!r} found, allowed: A:B with whole numbers and A below B", param, ctx)
         return int(first), int(last)
+
+
+class BudgetRate(click.ParamType[float]):
+    """Events in a time, such as 1/month; events per month."""
+
+    name = "RATE"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return events per month."""
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_rate(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 Command = Callable[..., None]

@@ -28,13 +28,23 @@ from trainer.versions import tool_versions
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the user asks for: windows [first, last) are healthy."""
+    """What the user asks for.
+
+    Attributes:
+        recipe: how.
+        healthy: the windows [first, last) that are known to be healthy.
+        name: of the bundle.
+        version: of the bundle.
+        seed: of all random numbers.
+        budget: false alarms per month and asset; None: the recipe's own thresholds.
+    """
 
     recipe: Recipe
     healthy: tuple[int, int]
     name: str
     version: str
     seed: int = 0
+    budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ def train(
         BundleError: the finished bundle does not behave as it was recorded to.
     """
     recipe, healthy = order.recipe, order.healthy
-    learned = learn(recipe, series, healthy, order.seed, progress, stage)
+    learned = learn(recipe, series, healthy, order.seed, progress, stage, order.budget)
     ready, shipped = learned.ready, learned.shipped
     network = learned.network
     if network is not None:
@@ -126,6 +136,7 @@ def _evaluate(
         healthy=healthy,
         verdicts=found,
         parity=_parity(learned, series, healthy, results),
+        budget=spec.budget,
     )
 
 

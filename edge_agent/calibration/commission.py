@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_agent.calibration.calibrate import calibrate
 from edge_agent.calibration.choices import Calibration
 from edge_agent.calibration.positions import NEUTRAL, asset_series
 from edge_agent.calibration.prepare import Prepared, prepare
+from edge_agent.calibration.reaction import calibrate_to_budget
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.scaler import ScalerSpec
@@ -77,7 +77,7 @@ def commission(general: General, series: Series, healthy: tuple[int, int]) -> Co
         targets=tuple(p * width + i for p in range(positions) for i in general.flow.model.targets),
     )
     model = Model(general.model, spec, len(series.names))
-    flow = calibrate(general.calibration, series, ready, model)
+    flow = calibrate_to_budget(general.calibration, series, ready, model)
     return Commissioned(flow, model, series, ready)
 
 

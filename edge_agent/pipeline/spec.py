@@ -4,6 +4,7 @@ import msgspec
 
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.budget import BudgetSpec
 from edge_agent.pipeline.denoise import DenoiseSpec
 from edge_agent.pipeline.features import FeatureSpec
 from edge_agent.pipeline.gate import GateSpec
@@ -32,3 +33,4 @@ class FlowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     alarm: AlarmSpec
     level: LevelSpec | None
     season: SeasonSpec | None = None
+    budget: BudgetSpec | None = None

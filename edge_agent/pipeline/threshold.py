@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-Method = Literal["fixed", "top_percent", "quantile", "mean_sigma", "log_median_sigma"]
+Method = Literal["fixed", "top_percent", "quantile", "mean_sigma", "log_median_sigma", "budget"]
 
 
 class ThresholdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from edge_agent.bundle import Bundle
+from edge_agent.calibration.rate import budget_text
 from edge_agent.calibration.series import DataError
 from trainer.cli.output import print_json
 from trainer.failures import failures
@@ -46,6 +47,7 @@ def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
         if found.model is not None
         else f"no network, family {flow.model.family}",
         "threshold": f"{flow.threshold.value:.4g} ({flow.threshold.method})",
+        **({} if flow.budget is None else {"false alarms": budget_text(flow.budget)}),
         **{name: str(value) for name, value in manifest.metrics.items()},
     }
     for key, value in rows.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edge_agent.calibration.rate import budget_text
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.recordings import Recording
 from trainer.cli.fleet import fleet_options
@@ -16,7 +17,7 @@ from trainer.cli.requirements import require_file, require_folder, require_ident
 from trainer.failures import Failure, failures
 from trainer.fleet import Asset as FleetAsset
 from trainer.fleet import Job, training_jobs
-from trainer.options import HealthyRange, recipe_options
+from trainer.options import BudgetRate, HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
 from trainer.recipe import load_recipe
 from trainer.whole_file import write_whole
@@ -58,6 +59,13 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
     type=click.Path(path_type=Path),
     required=True,
     help="Bundle to write; the folder for many assets.",
+)
+@click.option(
+    "--budget",
+    type=BudgetRate(),
+    metavar="RATE",
+    help="False alarms per asset that are acceptable, such as 1/month; the recipe's own"
+    " thresholds by default.",
 )
 @click.option("--name", help="Name of the bundle; the file's stem by default.")
 @click.option("--version", "bundle_version", default="0.1.0", show_default=True, help="SemVer.")
@@ -107,21 +115,23 @@ def train(
             raise Failure("--report: a general bundle has no machine to report on", os.EX_USAGE)
         if published:
             raise Failure("--published: no general system was published", os.EX_USAGE)
+        if given.pop("budget") is not None:
+            raise Failure("--budget: a general bundle has no thresholds yet", os.EX_USAGE)
         _train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
         return
     if len(data) > 1:
         raise Failure("--data is given more than once, allowed with --general only", os.EX_USAGE)
-    _train_one(data[0], healthy[0], out, identity, report, published, **given)
+    _train_one(data[0], healthy[0], (out, report), identity, published, **given)
 
 
 def _train_one(
     data: Path,
     healthy: tuple[int, int],
-    out: Path,
+    files: tuple[Path, Path | None],
     identity: tuple[str, str],
-    report: Path | None,
     published: tuple[str, ...],
     *,
+    budget: float | None,
     seed: int | None,
     as_json: bool,
     **given: Any,
@@ -132,13 +142,14 @@ def _train_one(
     from trainer.train import Order
     from trainer.train import train as run_training
 
+    out, report = files
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
         require_trainer(load_recipe(given["recipe_name"]))
         recipe, recording, series = read(data=data, **given)
         recipe = recipe.with_faults(published)
         _require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
-        order = Order(recipe, healthy, *identity, seed)
+        order = Order(recipe, healthy, *identity, seed, budget)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)
@@ -150,6 +161,9 @@ def _train_one(
     found = trained.evaluation.verdicts["all"]
     first = "none" if found.first_alarm is None else f"in window {found.first_alarm}"
     click.echo(f"{out}: {order.name} {order.version}, {len(trained.bundle)} bytes")
+    foreseen = trained.manifest.flow.budget
+    if foreseen is not None:
+        click.echo(f"false alarms: {budget_text(foreseen)}")
     click.echo(f"healthy part {healthy[0]}:{healthy[1]}: {found.alarms_in_healthy} alarms")
     click.echo(f"first alarm after it: {first}, of {trained.evaluation.windows} windows")
 
