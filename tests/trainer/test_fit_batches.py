@@ -74,6 +74,27 @@ def test_a_stateful_stream_goes_on_where_the_chunk_before_ended() -> None:
         assert counts[4 : last + 1].all()
 
 
+@pytest.mark.parametrize(("most", "streams"), [(None, 4), (100, 4), (20, 10), (1, 200)])
+def test_a_long_healthy_part_is_cut_into_more_streams_instead_of_more_updates(
+    most: int | None, streams: int
+) -> None:
+    fit = FitSpec(
+        epochs=1, batch_size=4, sequence_length=10, washout=2, stateful=True, most_updates=most
+    )
+    plan, _ = plan_fit(STREAMING, fit, [slice(0, 2001)], 2001)
+    batches = plan.batches(None)
+    assert len(plan.rows) == streams
+    assert len(batches) <= 2000 / 10 / streams + 2
+    counted = np.concatenate([b.rows[b.weights > 0] for b in batches])
+    # every step counts, but those that the very first stream is washed in with
+    np.testing.assert_array_equal(np.sort(counted), np.arange(2, 2000))
+
+
+def test_updates_are_limited_of_stateful_streams_only() -> None:
+    with pytest.raises(ValueError, match="most_updates is 9; 1 or more, if stateful, is allowed"):
+        FitSpec(epochs=1, batch_size=4, most_updates=9)
+
+
 def test_windows_stay_within_their_run_and_predict_the_row_after() -> None:
     plan, _ = plan_fit(WINDOW, FitSpec(epochs=1, batch_size=4), [slice(0, 8), slice(10, 16)], 16)
     assert plan.rows.tolist() == [

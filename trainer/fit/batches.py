@@ -151,7 +151,11 @@ def _plan_streams(fit: FitSpec, runs: list[tuple[int, int]]) -> tuple[Plan, Plan
     held_back = _held_back(total, fit, "steps")
     training, validation = _split(steps, total - held_back)
     n_training = total - held_back
-    streams = max(1, min(fit.batch_size, n_training // fit.sequence_length))
+    sequences = n_training // fit.sequence_length
+    streams = fit.batch_size
+    if fit.most_updates is not None:
+        streams = max(streams, sequences // fit.most_updates)
+    streams = max(1, min(streams, sequences))
     counted = fit.sequence_length - fit.washout
     if fit.stateful:
         counted = -(-n_training // streams)

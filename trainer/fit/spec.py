@@ -30,6 +30,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             outputs on that way from those on the true one.
         stateful: streaming form: ``batch_size`` contiguous streams run side by side over the
             whole healthy part; state is carried from sequence to sequence and reset each epoch.
+        most_updates: stateful: a long healthy part is cut into more streams than ``batch_size``,
+            so that an epoch has about so many updates at most; None: into no more.
         l2: penalty on the square of the weights from inputs and to outputs, per weight.
         slack: a network with a memory may have a validation loss worse by this share than the
             memory alone has; if none is as good the memory stays alone.
@@ -52,6 +54,7 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     forecast_share: float = 0.5
     free_running: bool = False
     stateful: bool = False
+    most_updates: int | None = None
     l2: float = 0.0
     slack: float = 0.0
     input_noise: float = 0.0
@@ -83,6 +86,8 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(problem)
 
     def _problem(self) -> str | None:
+        if self.most_updates is not None and not (self.stateful and self.most_updates >= 1):
+            return f"most_updates is {self.most_updates}; 1 or more, if stateful, is allowed"
         if not self.learning_rate > 0.0:
             return f"learning_rate is {self.learning_rate}; more than 0 is allowed"
         if self.gradient_clip is not None and not self.gradient_clip > 0.0:
