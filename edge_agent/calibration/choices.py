@@ -17,15 +17,15 @@ class ScalerChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Attributes:
         kind: see pipeline.scaler.
-        transform: ``identity``, or ``shape``: logarithms, with what follows the level taken
-            relative to it.
+        transform: ``identity``; ``log``: logarithms of what is always above 0; or ``shape``:
+            logarithms, with what follows the level taken relative to it.
         input_clip: see pipeline.scaler.
         widen_windows: the scale is widened by 1 + this / n for n healthy windows, because a short
             healthy period shows less than the whole spread.
     """
 
     kind: Literal["standard", "min_max", "robust"]
-    transform: Literal["identity", "shape"] = "identity"
+    transform: Literal["identity", "log", "shape"] = "identity"
     input_clip: float | None = None
     widen_windows: float = 0.0
 

@@ -51,16 +51,23 @@ def unscaled(
 ) -> ScalerSpec:
     """Return the chosen transforms of features ``names``, without offset and scale yet.
 
+    ``log``: every number by its logarithm.
     ``shape``: amplitudes, ratios and band energies by their logarithm, kurtosis by that of
     kurtosis + 3 (excess), anything else as it is; band energies relative to the square of the
     channel's rms and amplitudes relative to it, so that one number tells the level and the others
-    the shape. A number that is not above 0 in every healthy window is left as it is.
+    the shape.
+    A number that is not above 0 in every healthy window is left as it is.
     """
     n = len(names)
     as_is: list[Transform] = ["identity"] * n
     plain = unit_scaler(choice.kind, tuple(as_is), choice.input_clip)
     if choice.transform == "identity":
         return plain
+    if choice.transform == "log":
+        positive: list[Transform] = [
+            "log" if above else "identity" for above in (vectors > 0.0).all(axis=0)
+        ]
+        return msgspec.structs.replace(plain, transform=tuple(positive))
     columns = level_columns(names)
     level_of = {split_name(names[i])[0]: i for i in columns}
     transform: list[Transform] = []

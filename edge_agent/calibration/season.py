@@ -43,8 +43,8 @@ class SeasonChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         mode: see pipeline.season; ``auto`` takes for each feature what foretells better.
         statistic: of the windows in a bin.
         least_explained: least share of a feature's variance that its season must foretell, of
-            windows that it was not made from; a feature below it has no season. None: every
-            feature has one, and only the length of the healthy part can be too little.
+            windows that it was not made from; a feature below it has no season. 0: every feature
+            has one, and only the length of the healthy part can be too little.
         beyond_windows: variance is that of the difference to the mean of so many windows before.
         average_s: where at least half of the features have a season, scores are averaged over
             about so many seconds, because a changed habit is a little wrong for long; None: as
@@ -56,7 +56,7 @@ class SeasonChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     bin_s: int = 1800
     mode: Literal["auto", "ratio", "difference"] = "auto"
     statistic: Literal["median", "mean"] = "median"
-    least_explained: float | None = 0.25
+    least_explained: float = 0.25
     beyond_windows: int = 20
     average_s: float | None = None
     utc_offset_s: int = 0
@@ -128,11 +128,13 @@ def averaged(
         return smoothing
     if len(season.spec.features) < len(season.explained) / 2:
         return smoothing
-    alpha = 2.0 / (choice.average_s / season.period_s + 1.0)  # of that span
-    if alpha >= smoothing.alpha:
+    windows = choice.average_s / season.period_s
+    if windows <= smoothing.span or smoothing.kind == "cusum":
         return smoothing
     # not of logarithms: a few hours far off their habit are as telling as a day a little off it
-    return msgspec.structs.replace(smoothing, alpha=alpha, geometric=False)
+    return msgspec.structs.replace(
+        smoothing, length=round(windows), alpha=2.0 / (windows + 1.0), geometric=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def _season(
 ) -> FoundSeason | None:
     (vectors, values), (bin_s, period_s) = windows, seconds
     least = choice.least_explained
-    chosen = found.explained >= (-np.inf if least is None else least)
+    chosen = found.explained >= (least if least > 0.0 else -np.inf)
     columns = np.flatnonzero(chosen)
     if not len(columns):
         return None

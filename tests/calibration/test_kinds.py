@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from edge_agent.calibration.choices import ScalerChoice
 from edge_agent.calibration.kinds import level_columns, split_name, target_columns, unscaled
 from edge_agent.pipeline.scaler import ScalerSpec
 from trainer.recipe import load_recipe
@@ -94,3 +95,10 @@ def test_a_recipe_without_the_transform_leaves_every_number_as_it_is() -> None:
     )
     assert set(found.transform) == {"identity"}
     assert not any(found.power)
+
+
+def test_logarithms_of_everything_leave_out_what_is_not_always_above_0() -> None:
+    choice = ScalerChoice(kind="standard", transform="log")
+    found = unscaled(choice, ("value", "load"), np.array([[1.0, 0.0], [2.0, 3.0]], np.float32))
+    assert found.transform == ("log", "identity")
+    assert not found.reference

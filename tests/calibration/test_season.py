@@ -137,7 +137,7 @@ def test_a_constant_and_a_column_that_rarely_moves_have_no_season() -> None:
 def test_windows_are_judged_by_profiles_they_were_not_made_from() -> None:
     """With two weeks, a profile of both would leave less than there will be in the third."""
     vectors, start_ns = _seasonal(14, noise=0.1), _times(14)
-    found = _found(vectors, start_ns, period="week", least_explained=None)
+    found = _found(vectors, start_ns, period="week", least_explained=0.0)
     later = _seasonal(21, noise=0.1)[14 * 48 :]
     expected = Season(found.spec, 2).remove(later, _times(21)[14 * 48 :])
     own = Season(found.spec, 2).remove(vectors, start_ns)
@@ -167,7 +167,7 @@ def test_everything_may_be_said_by_the_recipe_instead() -> None:
         bin_s=3600,
         mode="ratio",
         statistic="mean",
-        least_explained=None,
+        least_explained=0.0,
         utc_offset_s=-5 * 3600,
     )
     assert found.spec.features == (0, 1)
@@ -194,12 +194,17 @@ def test_scores_are_averaged_over_a_day_where_most_features_have_a_season(
     assert slow.alpha == pytest.approx(alpha)
     assert slow.initial == 1.0
     assert slow.geometric == (alpha == 0.4)
+    plain = averaged(SmoothingSpec(kind="mean"), choice, found)
+    assert plain.length == (48 if alpha != 0.4 else 1)
 
 
 def test_smoothing_that_is_slower_already_or_without_a_season_stays() -> None:
     choice = SeasonChoice(average_s=7200.0)
     smoothing = SmoothingSpec(alpha=0.1, geometric=True)
-    assert averaged(smoothing, choice, _found(_seasonal(6), _times(6))) is smoothing
+    found = _found(_seasonal(6), _times(6))
+    assert averaged(smoothing, choice, found) is smoothing
+    a_sum = SmoothingSpec(kind="cusum", slack=0.5)
+    assert averaged(a_sum, SeasonChoice(average_s=86_400.0), found) is a_sum
     assert averaged(smoothing, choice, None) is smoothing
 
 

@@ -81,13 +81,14 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError(message)
         if not 0.0 <= self.forecast_share <= 1.0:
             raise ValueError(f"forecast_share is {self.forecast_share}; 0 to 1 is allowed")
+        if self.most_updates is not None and not (self.stateful and self.most_updates >= 1):
+            message = f"most_updates is {self.most_updates}; 1 or more, if stateful, is allowed"
+            raise ValueError(message)
         problem = self._problem()
         if problem is not None:
             raise ValueError(problem)
 
     def _problem(self) -> str | None:
-        if self.most_updates is not None and not (self.stateful and self.most_updates >= 1):
-            return f"most_updates is {self.most_updates}; 1 or more, if stateful, is allowed"
         if not self.learning_rate > 0.0:
             return f"learning_rate is {self.learning_rate}; more than 0 is allowed"
         if self.gradient_clip is not None and not self.gradient_clip > 0.0:
