@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,8 +69,12 @@ def message(start_s: float, gateway: str = "gw-1", asset: str = "pump-1", **chan
 class Gateway:
     """Publishes what a test says."""
 
-    def __init__(self, port: int, protocol: int = MQTTv5) -> None:
+    def __init__(
+        self, port: int, protocol: int = MQTTv5, login: tuple[str, str] | None = None
+    ) -> None:
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=protocol)  # type: ignore[arg-type]
+        if login is not None:
+            self._client.username_pw_set(*login)
         self._client.max_queued_messages_set(0)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -92,8 +97,10 @@ class Gateway:
 
 
 @contextmanager
-def gateway(port: int, protocol: int = MQTTv5) -> Iterator[Gateway]:
-    speaker = Gateway(port, protocol)
+def gateway(
+    port: int, protocol: int = MQTTv5, login: tuple[str, str] | None = None
+) -> Iterator[Gateway]:
+    speaker = Gateway(port, protocol, login)
     try:
         yield speaker
     finally:
@@ -290,19 +297,24 @@ def test_a_broker_of_311_is_spoken_to_in_its_version(
     assert starts_in(store / ASSET) == [NOON_S + i for i in range(5)]
 
 
-def test_a_login_is_shown_and_a_wrong_one_refused(
+def test_a_login_is_shown_that_the_sample_acl_lets_read_and_a_wrong_one_is_refused(
     make_mosquitto: Any, collect: Start, store: Path, tmp_path: Path
 ) -> None:
     passwords = tmp_path / "passwords"
-    if subprocess.run(
-        ["mosquitto_passwd", "-c", "-b", str(passwords), "trainer", "s3cret"],
-        check=False,
-        capture_output=True,
-    ).returncode:
+    if shutil.which("mosquitto_passwd") is None:
         pytest.skip("mosquitto_passwd is not installed")
-    broker = make_mosquitto("allow_anonymous false", f"password_file {passwords}")
-    given = ("--username", "trainer", "--password-env", "TRAINER_PASSWORD", "--for", "1s")
-    collect(broker.port, *given, TRAINER_PASSWORD="s3cret").ended()
+    for i, user in enumerate(("trainer", "gw-1")):
+        command = ["mosquitto_passwd", *(["-c"] if i == 0 else []), "-b", str(passwords)]
+        subprocess.run([*command, user, "s3cret"], check=True, capture_output=True)
+    acl = Path(__file__).parents[2] / "deploy" / "mosquitto" / "acl"
+    broker = make_mosquitto(
+        "allow_anonymous false", f"password_file {passwords}", f"acl_file {acl}"
+    )
+    given = ("--username", "trainer", "--password-env", "TRAINER_PASSWORD", "--messages", "1")
+    running = collect(broker.port, *given, TRAINER_PASSWORD="s3cret")
+    with gateway(broker.port, login=("gw-1", "s3cret")) as speaker:
+        speaker.say(message(NOON_S))
+    running.ended()
     refused = collect(broker.port, *given, TRAINER_PASSWORD="guess")
     assert refused.process.wait(20) == os.EX_NOPERM
     assert "refused the connection" in refused.said()

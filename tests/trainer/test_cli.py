@@ -137,7 +137,7 @@ def test_features_are_those_that_training_uses(
 
 
 @pytest.mark.parametrize(
-    "command", ["", "recipes", "features", "train", "evaluate", "compare", "inspect"]
+    "command", ["", "collect", "recipes", "features", "train", "evaluate", "compare", "inspect"]
 )
 def test_every_command_helps_with_an_example(edge_trainer: EdgeTrainer, command: str) -> None:
     ended = edge_trainer(*command.split(), "--help")
