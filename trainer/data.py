@@ -9,27 +9,38 @@ from numpy.typing import NDArray
 from edge_agent.calibration.kinds import split_name
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.block import Conformer, InputSpec
-from edge_agent.pipeline.features import FeatureExtractor, FeatureSpec, installed_spec
+from edge_agent.pipeline.features import Extractor, FeatureSpec, installed_spec, window_extractor
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import FeatureError
 from edge_agent.recordings import Recording
 from trainer.recipe import Recipe, WindowChoice
 
+# the exact names under which a plant's data have them; a house's load is what is watched itself
+_KNOWN_CONTEXT = ("speed", "rpm", "load")
+
 Progress = Callable[[int, int | None], None]
 
 
 def input_spec(
-    recording: Recording, recipe: Recipe, length: int | None = None, hop: int | None = None
+    recording: Recording,
+    recipe: Recipe,
+    length: int | None = None,
+    hop: int | None = None,
+    context: tuple[str, ...] = (),
 ) -> InputSpec:
     """Say how windows are cut from ``recording``.
 
     The user's ``length`` and ``hop`` come first, then one window for each burst, then the recipe's.
+    Context are the user's channels, and those called speed, rpm or load wherever a vibration is
+    among the others.
 
     Raises:
-        DataError: a window longer than the bursts, a window or hop that no memory would hold, or
-            either for a feature table.
+        DataError: a context that the recording does not have, a window longer than the bursts, a
+            window or hop that no memory would hold, or either for a feature table.
     """
-    return input_of(recording, recipe.window, recipe.features.columns, length, hop)
+    wanted = _context(recording, context)
+    columns = recipe.features.columns
+    return input_of(recording, recipe.window, columns, length, hop, wanted)
 
 
 def input_of(
@@ -38,10 +49,11 @@ def input_of(
     columns: tuple[str, ...],
     length: int | None = None,
     hop: int | None = None,
+    context: tuple[str, ...] = (),
 ) -> InputSpec:
     """Do what ``input_spec`` does for a recipe of that window and those columns of a table."""
     try:
-        return _input_spec(recording, window, columns, length, hop)
+        return _input_spec(recording, window, columns, (length, hop), context)
     except ValueError as error:
         raise DataError(f"{recording.path}: {error}") from error
 
@@ -50,20 +62,22 @@ def _input_spec(
     recording: Recording,
     window: WindowChoice,
     columns: tuple[str, ...],
-    length: int | None,
-    hop: int | None,
+    cut: tuple[int | None, int | None],
+    context: tuple[str, ...],
 ) -> InputSpec:
+    length, hop = cut
     if recording.kind == "features":
         if length not in (None, 1) or hop not in (None, 1):
             raise ValueError("a feature table has no samples to cut windows from")
         return InputSpec(
             kind="features",
-            channels=_columns(recording.channels, columns),
+            channels=_columns(recording.channels, columns, context),
             rate_hz=None,
             unit=None,
             length=1,
             hop=1,
             period_s=recording.period_s,
+            context=context,
         )
     burst = recording.burst_length
     length = length or burst or window.length
@@ -78,6 +92,7 @@ def _input_spec(
         length=length,
         hop=hop,
         period_s=recording.period_s,
+        context=context,
     )
 
 
@@ -112,7 +127,7 @@ def compute_series(
     if spec.kind == "features":
         features, extractor, names = (), None, spec.channels
     else:
-        extractor = FeatureExtractor(features, spec.feature_input())
+        extractor = window_extractor(features, spec)
         names = extractor.names
     rows, problems = _Rows(len(names)), list[str]()
     total = _window_count(recording, spec)
@@ -179,9 +194,7 @@ def raw_windows(recording: Recording, spec: InputSpec, rows: Sequence[int]) -> l
     ]
 
 
-def _vector(
-    extractor: FeatureExtractor, window: Window, problems: list[str]
-) -> NDArray[np.float32]:
+def _vector(extractor: Extractor, window: Window, problems: list[str]) -> NDArray[np.float32]:
     try:
         return extractor.compute(window.samples)[0]
     except FeatureError as error:
@@ -197,8 +210,26 @@ def _window_count(recording: Recording, spec: InputSpec) -> int | None:
     return recording.length * ((recording.burst_length - spec.length) // spec.hop + 1)
 
 
-def _columns(names: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(n for n in names if _is_one_of(n, columns)) or names
+def _context(recording: Recording, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the channels that are context. Raises DataError for one that is not there."""
+    names = recording.channels
+    missing = [name for name in asked if name not in names]
+    if missing:
+        raise DataError(
+            f"{recording.path}: context {', '.join(missing)} not found, allowed: {', '.join(names)}"
+        )
+    others = [n for n in names if n.lower() not in _KNOWN_CONTEXT]
+    vibrates = recording.kind == "samples" or any(split_name(n)[1] for n in others)
+    known = [n for n in names if n not in others] if others and vibrates else []
+    return tuple(dict.fromkeys((*asked, *known)))
+
+
+def _columns(
+    names: tuple[str, ...], columns: tuple[str, ...], context: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the features in the table's order, then the context."""
+    others = tuple(n for n in names if n not in context)
+    return (*(tuple(n for n in others if _is_one_of(n, columns)) or others), *context)
 
 
 def _is_one_of(name: str, columns: tuple[str, ...]) -> bool:

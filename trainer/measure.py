@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.bundle import Golden, make_golden
-from edge_agent.pipeline.features import FeatureExtractor
+from edge_agent.pipeline.features import window_extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.spec import FlowSpec
@@ -78,7 +78,7 @@ def golden_history(
         windows = [(len(quiet) - len(raw) + i, w) for i, w in enumerate(raw)]
         worse = np.repeat(_worse_vector(spec, quiet, raw, factor)[None], worse_count, axis=0)
         if raw:
-            windows.append((len(quiet), _louder(raw[-1], factor)))
+            windows.append((len(quiet), _louder(spec, raw[-1], factor)))
         golden = make_golden(Flow(spec, model), np.concatenate((quiet, worse)), start_ns, windows)
         if golden.anomaly.any() and not golden.anomaly.all():
             return golden
@@ -102,15 +102,19 @@ def _worse_vector(
     spec: FlowSpec, quiet: NDArray[np.float32], raw: list[Window], factor: float
 ) -> NDArray[np.float32]:
     if raw:
-        extractor = FeatureExtractor(spec.features, spec.input.feature_input())
-        return extractor.compute(_louder(raw[-1], factor).samples)[0]
+        extractor = window_extractor(spec.features, spec.input)
+        return extractor.compute(_louder(spec, raw[-1], factor).samples)[0]
     spread = np.maximum(quiet.std(axis=0), 1e-3 * np.abs(quiet).mean(axis=0) + 1e-9)
     worse: NDArray[np.float32] = (factor * (np.abs(quiet[-1]) + spread)).astype(np.float32)
+    context = [spec.feature_names.index(name) for name in spec.input.context]
+    worse[context] = quiet[-1, context]  # it gets worse as it runs, at the same speed
     return worse
 
 
-def _louder(window: Window, factor: float) -> Window:
+def _louder(spec: FlowSpec, window: Window, factor: float) -> Window:
     # an alternating sign changes the spectrum as well as the level
     signs = np.where(np.arange(len(window.samples)) % 2 == 0, 1.0, 1.0 - 1.0 / factor)
     samples = (window.samples * factor * signs[:, None]).astype(np.float32)
+    context = [spec.input.channels.index(name) for name in spec.input.context]
+    samples[:, context] = window.samples[:, context]
     return Window(samples, window.start_ns, window.end_ns, gap=False, clipped=False)

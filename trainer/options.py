@@ -102,13 +102,24 @@ def recording_options(command: Command) -> Command:
 
 def recipe_options(command: Command) -> Command:
     """Add the recipe, and how recordings are read and cut."""
-    return click.option(
-        "--recipe",
-        "recipe_name",
-        default="default",
-        show_default=True,
-        help="Name of a recipe, or a recipe file.",
-    )(format_options(window_options(command)))
+    for option in (
+        click.option(
+            "--context",
+            multiple=True,
+            metavar="NAME",
+            help="Channel or column that tells the regime and is not watched itself, such as a"
+            " speed; repeatable. speed, rpm and load beside a vibration are so anyway.",
+        ),
+        click.option(
+            "--recipe",
+            "recipe_name",
+            default="default",
+            show_default=True,
+            help="Name of a recipe, or a recipe file.",
+        ),
+    ):
+        command = option(command)
+    return format_options(window_options(command))
 
 
 def known_options(command: Command) -> Command:

@@ -12,8 +12,8 @@ from edge_agent.bundle.golden import Golden, GoldenError, check_golden, decode_g
 from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import Manifest, Member, decode_manifest, encode_manifest
 from edge_agent.pipeline.features import FeatureUnavailableError, feature_hash
-from edge_agent.pipeline.flow import feature_extractor
 from edge_agent.pipeline.model import ModelError, load_model
+from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.plugin import FeatureError
 
 SUFFIX = ".edgemodel"
@@ -174,6 +174,7 @@ def _check_manifest(manifest: Manifest, source: str) -> None:
     targets = flow.model.targets
     used = (*targets, *(flow.gate.features if flow.gate else ()))
     used += flow.level.features if flow.level else ()
+    used += (*flow.regime.features, *flow.regime.context) if flow.regime else ()
     if lengths["scaler"] != n or lengths["scorer"] not in (None, len(targets)):
         raise BundleError(f"{source}: manifest.json: scaler or scorer does not fit {n} features")
     if not targets or any(not 0 <= i < n for i in used):

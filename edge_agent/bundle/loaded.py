@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edge_agent.bundle.manifest import Manifest
-from edge_agent.pipeline.features import FeatureExtractor
+from edge_agent.pipeline.features import Extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import AnyModel
 
@@ -29,7 +29,7 @@ class LoadedBundle:
     sha256: str
     manifest: Manifest
     model: AnyModel
-    features: FeatureExtractor | None
+    features: Extractor | None
     overlay: str | None = None
 
     def flow(self, range_max: float | None = None) -> Flow:

@@ -11,9 +11,9 @@ from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.manifest import Manifest
 from edge_agent.calibration.commission import Commissioned, General
 from edge_agent.pipeline.features import FeatureUnavailableError
-from edge_agent.pipeline.flow import feature_extractor
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.spec import FlowSpec
+from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.plugin import FeatureError
 
 _HEX = "^[0-9a-f]{64}$"

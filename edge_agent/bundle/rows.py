@@ -19,7 +19,8 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
         score: the network's, smoothed; null with a reason where the window was not scored.
         threshold: of ``score``.
         anomaly: true exactly while an alarm is open.
-        reason: ``idle``, ``gap``, ``washout`` or ``invalid`` where there is no score.
+        reason: ``idle``, ``gap``, ``washout``, ``invalid`` or ``regime`` (a speed or load never
+            seen) where there is no score.
         level_score: the level detector's; null where it did not score.
         level_threshold: of ``level_score``.
         gap: windows are missing before this one.

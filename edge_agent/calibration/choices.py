@@ -114,6 +114,21 @@ class GateChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limit_s: float
 
 
+class RegimeChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How regimes are told apart, where the input has context channels.
+
+    Attributes:
+        least_windows: of a regime; what was seen less often stays unseen.
+        most: regimes.
+        margin: see pipeline.regime; contexts that lie farther apart than two margins, with nothing
+            between them, are never one regime.
+    """
+
+    least_windows: int = 20
+    most: int = 12
+    margin: float = 0.1
+
+
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is chosen from healthy windows once there is a network.
 
@@ -123,6 +138,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             fitted on.
         washout: windows not scored after a cold start.
         warm_up: vectors kept to warm a state up after a swap.
+        regime: how regimes are told apart, where the input has context.
     """
 
     targets: tuple[str, ...] = ()
@@ -138,3 +154,4 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     threshold: ThresholdChoice
     alarm: AlarmSpec
     level: LevelChoice | None = None
+    regime: RegimeChoice = RegimeChoice()

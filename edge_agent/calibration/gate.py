@@ -7,15 +7,29 @@ from edge_agent.calibration.choices import GateChoice
 from edge_agent.calibration.kinds import level_columns
 from edge_agent.pipeline.gate import GateSpec
 
+_SPEEDS = ("speed", "rpm")
+_AT_REST = 0.05  # of the usual speed
+
 
 def fit_gate(
-    choice: GateChoice | None, names: tuple[str, ...], vectors: NDArray[np.float32]
+    choice: GateChoice | None,
+    names: tuple[str, ...],
+    vectors: NDArray[np.float32],
+    context: tuple[str, ...] = (),
 ) -> GateSpec | None:
-    """Return the idle levels of ``vectors``, float32 (n, F), all finite; None without a level."""
+    """Return the idle levels of ``vectors``, float32 (n, F), all finite; None without a level.
+
+    Where the context tells the regime a quiet machine may only be a slow one: then a speed says
+    that it stands still, and nothing does where there is none.
+    """
     columns = alive(level_columns(names), vectors)
+    share = 0.0 if choice is None else choice.idle_share
+    if context:
+        speeds = tuple(names.index(c) for c in context if c.lower().endswith(_SPEEDS))
+        columns, share = alive(speeds, vectors), _AT_REST
     if choice is None or not columns:
         return None
-    idle = choice.idle_share * np.median(np.abs(vectors[:, columns]), axis=0)
+    idle = share * np.median(np.abs(vectors[:, columns]), axis=0)
     return GateSpec(
         features=columns,
         idle_levels=tuple(float(v) for v in idle),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge_agent.calibration.choices import Calibration
 from edge_agent.calibration.gate import fit_gate
 from edge_agent.calibration.kinds import target_columns, unscaled
+from edge_agent.calibration.regime import FoundRegimes, find_regimes
 from edge_agent.calibration.scaler import fit_scaler
 from edge_agent.calibration.season import FoundSeason, find_season
 from edge_agent.calibration.series import DataError, Series
@@ -28,11 +29,13 @@ class Prepared:
         after_gap: windows are missing before this one, as at the first, bool (n,).
         start_ns: when each began, int64 (n,), UTC nanoseconds.
         vectors: their feature vectors as computed, float32 (n, F).
-        steady: without their season, each by a profile of other cycles, float32 (n, F).
+        steady: without what their regime and season explain, each by what was found from other
+            windows, float32 (n, F).
         scaled: denoised and scaled, float32 (n, F).
         seen: what the network sees of them, float32 (n, F).
         fitted: how many of them, the earliest, the network may be fitted on.
         gate: idle levels.
+        regime: of the vectors; None where nothing tells it.
         season: of the vectors; None where they have none.
         scaler: fitted.
         targets: indices of the features to predict.
@@ -47,6 +50,7 @@ class Prepared:
     seen: NDArray[np.float32]
     fitted: int
     gate: GateSpec | None
+    regime: FoundRegimes | None
     season: FoundSeason | None
     scaler: ScalerSpec
     targets: tuple[int, ...]
@@ -59,7 +63,7 @@ class Prepared:
 
 
 def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Prepared:
-    """Pick, deseasonalise, denoise and scale the healthy windows [first, last) of ``series``.
+    """Pick the healthy windows [first, last) of ``series``, steady, denoise and scale them.
 
     Raises:
         DataError: the range is outside the recording or leaves too few windows.
@@ -71,7 +75,7 @@ def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Pr
             " the last"
         )
     finite = np.flatnonzero(np.isfinite(series.vectors[first:last]).all(axis=1)) + first
-    gate = fit_gate(choice.gate, series.names, series.vectors[finite])
+    gate = fit_gate(choice.gate, series.names, series.vectors[finite], series.input.context)
     # one window at a time: however long the machine rests, that is not how it runs
     rows = np.array(
         [i for i in finite if not Gate(gate).is_idle(series.vectors[i], 0)], dtype=np.intp
@@ -81,9 +85,12 @@ def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Pr
             f"healthy is {first}:{last} with {len(rows)} windows that are neither idle nor invalid,"
             f" allowed: at least {_LEAST_WINDOWS}"
         )
+    regime = find_regimes(choice.regime, series.input.context, series.names, series.vectors[rows])
+    rows = rows if regime is None else rows[regime.kept]
     raw, start_ns = series.vectors[rows], series.start_ns[rows]
-    season = find_season(choice.season, raw, start_ns)
-    steady = raw if season is None else season.left
+    alike = raw if regime is None else regime.left
+    season = find_season(choice.season, alike, start_ns)
+    steady = alike if season is None else season.left
     vectors = steady if choice.denoise is None else _denoised(choice.denoise, steady)
     plain = unscaled(choice.scaler, series.names, vectors)
     scaler = fit_scaler(vectors, plain, widen=1.0 + choice.scaler.widen_windows / len(rows))
@@ -98,9 +105,14 @@ def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Pr
         seen=Scaler(scaler).clip(scaled),
         fitted=len(rows) - round(choice.held_out_share * len(rows)),
         gate=gate,
+        regime=regime,
         season=season,
         scaler=scaler,
-        targets=target_columns(choice.targets, series.names),
+        targets=tuple(
+            i
+            for i in target_columns(choice.targets, series.names)
+            if series.names[i] not in series.input.context
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from edge_agent.daemon.settings import Publish
 from edge_agent.pipeline.alarm import Event, OpenAnomaly
 from edge_agent.pipeline.result import WindowResult
 
-_QUIET_REASONS = ("idle", "washout")
+_QUIET_REASONS = ("idle", "washout", "regime")
 
 
 class Announcer:

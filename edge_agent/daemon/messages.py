@@ -82,7 +82,8 @@ class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
         level_score: of the plain level detector; null when it did not score.
         level_threshold: likewise.
         anomaly: an alarm was open after this window.
-        reason: why it was not scored.
+        reason: why it was not scored: ``idle``, ``gap``, ``washout``, ``invalid``, or ``regime``
+            where speed or load are unlike any that was learned from.
         bias: mean that was removed from each channel, in ``unit``.
         gap: samples are missing before this window.
         clipped: the window touches the sensor's range.

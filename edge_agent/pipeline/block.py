@@ -25,6 +25,8 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         length: samples per window.
         hop: samples from one window's start to the next's.
         period_s: seconds from burst to burst; None for continuous sampling.
+        context: those of the channels that tell the regime, such as a speed: of their samples the
+            mean in the window is taken, under the channel's name, and no feature is computed.
     """
 
     kind: Literal["samples", "features"]
@@ -34,6 +36,7 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     length: int
     hop: int
     period_s: float | None
+    context: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no window can be cut from. Raises ValueError (msgspec: ValidationError)."""
@@ -41,6 +44,11 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("input.channels is empty, allowed: at least one channel")
         if len(set(self.channels)) != len(self.channels):
             raise ValueError(f"input.channels {list(self.channels)} names a channel twice")
+        if not set(self.context) < set(self.channels):
+            raise ValueError(
+                f"input.context is {list(self.context)}, allowed: some of {list(self.channels)},"
+                " but not all"
+            )
         for name in ("length", "hop"):
             if not 1 <= getattr(self, name) <= _LONGEST:
                 raise ValueError(f"input.{name} is {getattr(self, name)}, allowed: 1 to {_LONGEST}")
@@ -56,7 +64,8 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def feature_input(self) -> FeatureInput:
         """What the feature plugins are prepared for."""
-        return FeatureInput(self.length, self.rate_hz, self.unit, self.channels)
+        channels = tuple(name for name in self.channels if name not in self.context)
+        return FeatureInput(self.length, self.rate_hz, self.unit, channels)
 
     @property
     def window_period_s(self) -> float | None:

@@ -1,7 +1,7 @@
 """The arrow from block to alarm, of one asset.
 
-block -> window -> features -> gate -> season -> denoise -> scaler -> model -> scorer -> smoothing
--> threshold -> alarm
+block -> window -> features -> gate -> regime -> season -> denoise -> scaler -> model -> scorer
+-> smoothing -> threshold -> alarm
 """
 
 from collections import deque
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from edge_agent.pipeline.alarm import AlarmRule, Anomalies, Detector, Event
 from edge_agent.pipeline.block import Conformer
 from edge_agent.pipeline.denoise import Denoiser
-from edge_agent.pipeline.features import FeatureExtractor
+from edge_agent.pipeline.features import Extractor
 from edge_agent.pipeline.gate import Gate
 from edge_agent.pipeline.level import LevelDetector
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.predictor import predictor
+from edge_agent.pipeline.regime import Regimes
 from edge_agent.pipeline.result import Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.season import Season
 from edge_agent.pipeline.smoothing import SmoothedScorer
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowState, Past, pack, unpack
+from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import Block, FeatureError
 
@@ -46,7 +48,7 @@ class Flow:
         spec: FlowSpec,
         model: AnyModel,
         range_max: float | None = None,
-        features: FeatureExtractor | None = None,
+        features: Extractor | None = None,
     ) -> None:
         """Prepare every step of ``spec``.
 
@@ -70,6 +72,8 @@ class Flow:
         self._targets = np.array(spec.model.targets, dtype=np.intp)
         self.gate = Gate(spec.gate)
         n_features = len(spec.feature_names)
+        names = spec.feature_names
+        self._regimes = None if spec.regime is None else Regimes(spec.regime, names)
         self._season = None if spec.season is None else Season(spec.season, n_features)
         self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
         self.predictor = predictor(model, n_features)
@@ -123,6 +127,8 @@ class Flow:
         """
         for start_ns, vector in past:
             steady = self._steady(vector, start_ns)
+            if steady is None:
+                continue
             if self.level is not None:
                 self.level.push(steady)
             self._score(steady)
@@ -184,15 +190,28 @@ class Flow:
             self.broken = True
             return self._result(window, vector, bias, _Scored(None, "idle", None))
         steady = self._steady(vector, window.start_ns)
+        if steady is None:
+            self.broken = True
+            unseen = None if self._regimes is None else self._regimes.unseen(vector)
+            return self._result(window, vector, bias, _Scored(None, "regime", None), unseen)
         scored = self._score(steady)
         ratios: dict[Detector, float] = {}
         if scored.score is not None:
             ratios["network"] = self.spec.threshold.ratio(scored.score)
         return self._judge(window, (vector, steady), bias, scored, ratios)
 
-    def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32]:
-        """Keep ``vector`` for a warm-up and return it without its season."""
-        self.recent.append((start_ns, vector))
+    def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32] | None:
+        """Keep ``vector`` for a warm-up and return it without what its regime and season explain.
+
+        None where its regime is unseen.
+        """
+        past = start_ns, vector
+        if self._regimes is not None:
+            regime = self._regimes.find(vector)
+            if regime is None:
+                return None
+            vector = self._regimes.remove(vector, regime)
+        self.recent.append(past)
         return vector if self._season is None else self._season.remove(vector, start_ns)
 
     def _score(self, vector: NDArray[np.float32]) -> _Scored:
@@ -277,20 +296,3 @@ class Flow:
         )
         self.index += 1
         return result
-
-
-def feature_extractor(spec: FlowSpec) -> FeatureExtractor | None:
-    """Return what computes the vectors of ``spec``, None where they are its input.
-
-    Raises:
-        FeatureError: a feature plugin is missing, of another version, or cannot work here.
-    """
-    if spec.input.kind == "features":
-        return None
-    extractor = FeatureExtractor(spec.features, spec.input.feature_input())
-    if extractor.names != spec.feature_names:
-        raise FeatureError(
-            f"the plugins compute {list(extractor.names)},"
-            f" the bundle was made with {list(spec.feature_names)}"
-        )
-    return extractor

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import Event
 
-Reason = Literal["idle", "gap", "washout", "invalid"]
+Reason = Literal["idle", "gap", "washout", "invalid", "regime"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from edge_agent.pipeline.features import FeatureSpec
 from edge_agent.pipeline.gate import GateSpec
 from edge_agent.pipeline.level import LevelSpec
 from edge_agent.pipeline.model import ModelSpec
+from edge_agent.pipeline.regime import RegimeSpec
 from edge_agent.pipeline.scaler import ScalerSpec
 from edge_agent.pipeline.scorer import ScorerSpec
 from edge_agent.pipeline.season import SeasonSpec
@@ -34,3 +35,4 @@ class FlowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     level: LevelSpec | None
     season: SeasonSpec | None = None
     budget: BudgetSpec | None = None
+    regime: RegimeSpec | None = None

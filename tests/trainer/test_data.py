@@ -79,7 +79,7 @@ def test_a_burst_is_one_window(tmp_path: Path) -> None:
     ],
 )
 def test_windows_that_cannot_be_cut_are_refused_with_the_file(
-    tmp_path: Path, given: dict[str, int], reason: str
+    tmp_path: Path, given: dict[str, Any], reason: str
 ) -> None:
     recording = _recorded(tmp_path / "r.npz", _noise(6, 300, 2), 60.0)
     with pytest.raises(DataError, match=rf"r\.npz: {reason}"):
@@ -197,3 +197,29 @@ def test_raw_windows_are_those_asked_for(tmp_path: Path) -> None:
     recording = _recorded(tmp_path / "r.npz", samples, 60.0)
     found = raw_windows(recording, input_spec(recording, DEFAULT), [1, 2, 7])
     np.testing.assert_array_equal(np.array([w.samples for w in found]), samples[[1, 2, 7]])
+
+
+# --- context
+
+
+def test_a_speed_beside_a_vibration_is_context_by_itself(tmp_path: Path) -> None:
+    spec = input_spec(_table(tmp_path / "t.csv", "Speed", "a_rms", "note", "a_peak"), DEFAULT)
+    assert spec.channels == ("a_rms", "a_peak", "Speed")
+    assert spec.context == ("Speed",)
+
+
+def test_a_load_alone_is_what_is_watched(tmp_path: Path) -> None:
+    spec = input_spec(_table(tmp_path / "t.csv", "load", "temperature"), DEFAULT)
+    assert spec.context == ()
+    assert spec.channels == ("load", "temperature")
+
+
+def test_the_user_names_further_context(tmp_path: Path) -> None:
+    table = _table(tmp_path / "t.csv", "a_rms", "torque", "rpm")
+    spec = input_spec(table, DEFAULT, context=("torque",))
+    assert spec.channels == ("a_rms", "torque", "rpm")
+    assert spec.context == ("torque", "rpm")
+    with pytest.raises(DataError, match=r"t\.csv: context weather not found, allowed: a_rms, torq"):
+        input_spec(table, DEFAULT, context=("weather",))
+    with pytest.raises(DataError, match=r"input\.context is .* but not all"):
+        input_spec(table, DEFAULT, context=("a_rms", "torque"))

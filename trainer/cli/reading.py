@@ -17,12 +17,10 @@ def read(
     *,
     recipe_name: str,
     data: Path,
-    channels: tuple[str, ...],
-    rate_hz: float | None,
     window: int | None,
     hop: int | None,
-    unit: str | None,
-    decimate: int,
+    context: tuple[str, ...],
+    **given: Any,
 ) -> tuple[Recipe, Recording, Series]:
     """Read what ``recording_options`` ask for.
 
@@ -31,9 +29,8 @@ def read(
             ``open_recording``, ``input_spec`` and ``read_series``.
     """
     recipe = load_recipe(recipe_name)
-    options = RecordingOptions(channels=channels, rate_hz=rate_hz, unit=unit, decimate=decimate)
-    recording = open_recording(data, options)
-    spec = input_spec(recording, recipe, window, hop)
+    recording = open_recording(data, format_of(given))
+    spec = input_spec(recording, recipe, window, hop, context)
     with window_progress("features") as update:
         return recipe, recording, read_series(recording, recipe, spec, update)
 

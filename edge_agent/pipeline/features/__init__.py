@@ -1,5 +1,6 @@
 """From a window of samples to a vector of named numbers."""
 
+from edge_agent.pipeline.features.context import Extractor, window_extractor
 from edge_agent.pipeline.features.extract import (
     FeatureExtractor,
     FeatureSpec,
@@ -9,9 +10,11 @@ from edge_agent.pipeline.features.extract import (
 )
 
 __all__ = [
+    "Extractor",
     "FeatureExtractor",
     "FeatureSpec",
     "FeatureUnavailableError",
     "feature_hash",
     "installed_spec",
+    "window_extractor",
 ]
