@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.bundle import Bundle, Golden
+from edge_agent.bundle import Bundle, Golden, make_golden
 from edge_agent.bundle.golden import GoldenError, check_golden, decode_golden
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
+from edge_agent.pipeline.season import Mode, SeasonSpec
 from edge_agent.pipeline.spec import FlowSpec
 
 T = TypeVar("T", bound=np.floating[Any])
@@ -198,3 +199,27 @@ def test_damage_is_refused(golden: Golden) -> None:
     for length in range(0, len(content), 100):
         with pytest.raises(GoldenError, match=r"golden\.npz: "):
             decode_golden(content[:length])
+
+
+def test_a_season_is_replayed_at_the_times_it_was_recorded_at(
+    features_flow_spec: FlowSpec,
+    model: Model,
+    history: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> None:
+    """What is usual at noon is an alarm at midnight: the gateway must not replay it at another."""
+    by_day = tuple(1.0 + 2.0 * (6 <= hour < 18) for hour in range(24))
+    mode: Mode = "ratio"
+    spec = msgspec.structs.replace(
+        features_flow_spec,
+        season=SeasonSpec(period="day", bin_s=3600, features=(0,), mode=(mode,), profile=(by_day,)),
+    )
+    hour_ns = 3600 * 10**9
+    start_ns = hour_ns * np.arange(7, 7 + len(history[1]))
+    vectors = history[1].copy()
+    vectors[:, 0] *= np.array(by_day)[np.arange(7, 7 + len(vectors)) % 24]
+    golden = make_golden(Flow(spec, model), vectors, start_ns, [])
+    assert not golden.anomaly[:30].any()
+
+    check_golden(Flow(spec, model), golden)
+    with pytest.raises(GoldenError, match="score is"):
+        check_golden(Flow(spec, model), replace(golden, start_ns=start_ns + 12 * hour_ns))
