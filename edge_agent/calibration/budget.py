@@ -14,7 +14,8 @@ from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.spec import FlowSpec
 
 _POINTS = 33
-_FARTHEST = 50.0  # times rarer than the healthy windows support: no tail is known that well
+_FARTHEST = 10.0  # times rarer than the healthy windows support: no tail is known that well
+_LEAST_POINTS = 2
 _STEPS = 400
 _MOST_MARGIN = 20.0
 _REACHED = 0.9  # a threshold above this share of what a capped score can reach is none
@@ -195,8 +196,12 @@ def _curve(found: Foreseen, most_margin: float, supported: float) -> tuple[Budge
     points: list[BudgetPoint] = []
     for margin in np.linspace(lowest, rare, _POINTS):
         expected, low, high = found.tail.rates(float(margin))
+        if expected > high:  # only what hardly ever happens would make up such a mean
+            break
         if not points or points[-1].expected > expected > 0.0:
             points.append(BudgetPoint(margin=float(margin), expected=expected, low=low, high=high))
+    if len(points) < _LEAST_POINTS:
+        raise BudgetError(f"{found.days:.3g} healthy days are too few to tell a rate")
     return tuple(points)
 
 

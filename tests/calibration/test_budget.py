@@ -90,7 +90,7 @@ def test_a_budget_moves_both_thresholds_and_the_closing_level(own: FlowSpec, ask
 
 
 def test_a_smaller_budget_means_higher_thresholds(own: FlowSpec) -> None:
-    values = [with_budget(own, asked).threshold.value for asked in (30.0, 10.0, 3.0, 1.0, 0.3)]
+    values = [with_budget(own, asked).threshold.value for asked in (30.0, 10.0, 3.0, 1.0, 0.5)]
 
     assert values == sorted(values)
 
