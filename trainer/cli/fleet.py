@@ -61,11 +61,12 @@ def fleet_options(plan: Plan, *needed: str, pattern: bool = False) -> Callable[[
             if master is not None and engine != "spark":
                 raise Failure("--master is for --engine spark", os.EX_USAGE)
             with failures(), _fleet_failures():
-                found = _assets(context, assets, given)
-                folder = _folder(given["out"])
+                found, folder = _assets(context, assets, given), given["out"]
+                _require_room(folder)
                 jobs = plan(found, folder)
                 if engine == "spark":
                     require_spark()
+                folder.mkdir(exist_ok=True)
                 summary = _run(jobs, engine or "local", master, folder)
             _show(summary, as_json=given["as_json"])
 
@@ -133,12 +134,10 @@ def _assets(context: click.Context, file: Path | None, given: dict[str, Any]) ->
     return read_assets(file)
 
 
-def _folder(out: Path) -> Path:
-    require_folder(out)
-    if out.is_file():
-        raise Failure(f"{out}: is a file, allowed: a folder for many assets", os.EX_USAGE)
-    out.mkdir(exist_ok=True)
-    return out
+def _require_room(folder: Path) -> None:
+    require_folder(folder)
+    if folder.is_file():
+        raise Failure(f"{folder}: is a file, allowed: a folder for many assets", os.EX_USAGE)
 
 
 def _run(jobs: Sequence[Job], engine: str, master: str | None, folder: Path) -> Summary:

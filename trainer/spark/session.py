@@ -27,7 +27,7 @@ def require_spark() -> None:
             " pip install 'edge-agent[trainer,spark]'"
         )
     home = os.environ.get("JAVA_HOME")
-    java = "java" if home is None else str(Path(home) / "bin" / "java")
+    java = str(Path(home) / "bin" / "java") if home else "java"
     if shutil.which(java) is None:
         raise SparkUnavailableError(
             f"--engine spark needs a Java 17 runtime, and there is no {java}"

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,19 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         record(path, machine, rate_hz=4096.0, duration_s=80 * 60.0, burst=(2048, 60.0))
     (folder / "broken.npz").write_bytes(b"PK\x03\x04 torn")
     return folder
+
+
+@pytest.fixture
+def swept() -> Iterator[None]:
+    """Take away what the workers of a local cluster leave in pyspark's own folder."""
+    spec = find_spec("pyspark")
+    assert spec is not None
+    assert spec.origin is not None
+    work = Path(spec.origin).with_name("work")
+    before = set(work.glob("app-*"))
+    yield
+    for left in set(work.glob("app-*")) - before:
+        shutil.rmtree(left)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def _started(probe: Path, but: frozenset[int] = frozenset()) -> int:
     raise AssertionError("the probe did not start")
 
 
+@pytest.mark.usefixtures("swept")
 def test_a_killed_executor_is_survived(bench: Any) -> None:
     short = bench.recipe("short")
     fleet = bench.fleet(pump_0=bench.recipe("slow", "wait = true"), pump_1=short, pump_2=short)
