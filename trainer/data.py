@@ -1,6 +1,7 @@
 """A recording as the network sees it: one feature vector per window, with its times."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -182,6 +183,22 @@ class _Rows:
         ]
         vectors, starts, ends, gaps = columns
         return vectors, starts, ends, gaps
+
+
+def table_of(series: Series, recipe: Recipe) -> Series:
+    """Return the features of ``series`` that ``recipe`` takes, as if they came from a table."""
+    names = _columns(series.names, recipe.features.columns)
+    spec = InputSpec(
+        kind="features",
+        channels=names,
+        rate_hz=None,
+        unit=None,
+        length=1,
+        hop=1,
+        period_s=series.input.period_s,
+    )
+    columns = [series.names.index(name) for name in names]
+    return replace(series, input=spec, features=(), names=names, vectors=series.vectors[:, columns])
 
 
 def raw_windows(recording: Recording, spec: InputSpec, rows: Sequence[int]) -> list[Window]:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.bundle.loaded import LoadedBundle
 from edge_agent.bundle.replay import expected_windows, replay
-from edge_agent.calibration.kinds import level_columns
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
@@ -114,7 +112,7 @@ def evaluate_bundle(
         if elsewhere is not None:
             check_healthy(known.healthy, elsewhere, len(quiet))
             reference = quiet_series, known.healthy
-        watches |= _baselines(quiet[slice(*known.healthy)], quiet_series.names)
+        watches |= baseline_watches(quiet_series, known.healthy)
     if truth.labels is not None:
         watches["random"] = random_watch()
     return Evaluation(
@@ -154,11 +152,3 @@ def _series(results: Sequence[WindowResult], spec: FlowSpec) -> Series:
         end_ns=np.array([r.end_ns for r in results], dtype=np.int64),
         gap=np.array([r.gap for r in results], dtype=np.bool_),
     )
-
-
-def _baselines(healthy: Sequence[WindowResult], names: tuple[str, ...]) -> dict[str, Watch]:
-    columns = level_columns(names)
-    running: list[NDArray[np.float32]] = [
-        r.vector for r in healthy if r.vector is not None and r.reason not in ("idle", "invalid")
-    ]
-    return baseline_watches(np.array(running), columns) if columns and running else {}

@@ -13,6 +13,8 @@ from trainer.fit import FitSpec, SearchSpec
 from trainer.networks import NetworkSpec
 from trainer.published import PublishedFaults
 
+RecipeKind = Literal["system", "baseline"]
+
 
 class RecipeError(ValueError):
     """There is no such recipe or its file is wrong; the message names file and key."""
@@ -78,7 +80,7 @@ class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: str
     summary: str
     source: str
-    kind: Literal["system", "baseline"] = "system"
+    kind: RecipeKind = "system"
     quantization: Literal["float32", "float16", "dynamic", "int8", "none"]
     window: WindowChoice
     features: FeatureChoice
@@ -133,6 +135,11 @@ def recipe_names() -> list[str]:
     return sorted(
         f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
     )
+
+
+def recipes_of(kind: RecipeKind) -> list[Recipe]:
+    """Return the recipes of that kind that come with the trainer, by name."""
+    return [r for r in map(load_recipe, recipe_names()) if r.kind == kind]
 
 
 def load_recipe(name: str) -> Recipe:

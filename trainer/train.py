@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
-from edge_agent.calibration.kinds import level_columns
 from edge_agent.calibration.prepare import Prepared
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.features import feature_hash
@@ -123,12 +122,10 @@ def _evaluate(
 ) -> Evaluation:
     """Judge the ``results`` of what ships."""
     shipped, healthy = learned.shipped, order.healthy
-    spec, columns = shipped.spec, level_columns(series.names)
+    spec = shipped.spec
     truth = Truth(series, healthy)
     watches = {"all": lambda _: outcome_of(results, spec), **part_watches(spec, shipped.model)}
-    if columns:
-        watches |= baseline_watches(series.vectors[learned.ready.rows], columns)
-    found = measure_all(watches, truth)
+    found = measure_all(watches | baseline_watches(series, healthy), truth)
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
