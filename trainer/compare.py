@@ -9,8 +9,6 @@ import msgspec
 import numpy as np
 
 from edge_agent.bundle import Bundle
-from edge_agent.calibration.kinds import level_columns
-from edge_agent.calibration.prepare import prepare
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
@@ -194,11 +192,7 @@ def _bundle_row(arena: Arena, path: Path, stage: Stage) -> Row:
 
 
 def _plain_rows(arena: Arena, recipe: Recipe) -> list[Row]:
-    quiet = arena.quiet(recipe)
-    watches: dict[str, Watch] = {}
-    columns = level_columns(quiet.names)
-    if columns:
-        watches |= baseline_watches(prepare(recipe, quiet, arena.healthy).vectors, columns)
+    watches = baseline_watches(arena.quiet(recipe), arena.healthy)
     if arena.known.labels is not None:
         watches["random"] = random_watch()
     found = arena.judge(watches, recipe)

@@ -63,7 +63,7 @@ def test_it_finds_the_defect_and_nothing_before(trained: Any) -> None:
     assert len(found.verdicts["all"].alarms) == 1
     assert found.windows == 170
     assert found.not_scored == {"washout": 20, "idle": 5, "gap": 1}
-    assert set(found.verdicts) >= {"all", "network", "level", "CUSUM of the level"}
+    assert set(found.verdicts) >= {"all", "network", "level", "cusum"}
 
 
 def test_the_manifest_states_what_was_evaluated(trained: Any, bundle: Bundle) -> None:

@@ -18,7 +18,18 @@ from trainer.learn import Detector, Learned, learn
 from trainer.recipe import Recipe, load_recipe
 from trainer.table import write_table
 
-PLAIN = ["level mean + 3 sigma", "level mean + 5 sigma", "EWMA of the level", "CUSUM of the level"]
+PLAIN = [
+    "cusum",
+    "ewma",
+    "moving-z",
+    "pca",
+    "pca-spe",
+    "pca-t2",
+    "persistence",
+    "rms-3-sigma",
+    "rms-5-sigma",
+    "isolation-forest",
+]
 HEALTHY, FAULTY = (0, 150), 200
 
 

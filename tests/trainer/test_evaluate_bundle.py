@@ -20,7 +20,18 @@ from trainer.metrics import MetricError
 
 Vibration = Callable[..., Any]
 RATE = RecordingOptions(rate_hz=1024.0, unit="g")
-PLAIN = {"level mean + 3 sigma", "level mean + 5 sigma", "EWMA of the level", "CUSUM of the level"}
+PLAIN = {
+    "cusum",
+    "ewma",
+    "moving-z",
+    "pca",
+    "pca-spe",
+    "pca-t2",
+    "persistence",
+    "rms-3-sigma",
+    "rms-5-sigma",
+    "isolation-forest",
+}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from trainer.networks import FitHistory, NetworkSpec
 from trainer.report import verdict
 from trainer.report.page import kept_epoch
 
-CALM = "level mean + 5 sigma"
+CALM = "rms-5-sigma"
 
 
 def _evaluation(**detectors: tuple[int | None, int]) -> Evaluation:

@@ -97,7 +97,7 @@ def test_a_published_recipe_goes_all_the_way(
     first = trained.evaluation.verdicts["all"].first_alarm
     assert first is not None
     assert 150 <= first <= 165
-    assert set(trained.evaluation.verdicts) >= {"all", "network", "EWMA of the level"}
+    assert set(trained.evaluation.verdicts) >= {"all", "network", "ewma"}
 
 
 def test_default_needs_50_windows_even_of_26_features_one_of_which_never_varies(
