@@ -72,6 +72,8 @@ def test_all_contestants_stand_in_one_table(folder: Path, without_network: Recip
     assert (rows["plain"].kind, rows["plain"].seeds, rows["plain"].parity) == ("system", (0,), ())
     for row in rows.values():
         assert row.problem is None
+    for name in ("plain", "rms-3-sigma", "rms-5-sigma", "ewma", "cusum"):
+        row = rows[name]
         assert 0 <= row.spread["delay_to_fpt"].median <= 8
         assert row.spread["alarms_in_healthy"].median == 0
 
