@@ -187,7 +187,7 @@ class _Rows:
 
 def table_of(series: Series, recipe: Recipe) -> Series:
     """Return the features of ``series`` that ``recipe`` takes, as if they came from a table."""
-    names = _columns(series.names, recipe.features.columns)
+    names = _columns(series.names, recipe.features.columns, series.input.context)
     spec = InputSpec(
         kind="features",
         channels=names,
@@ -196,6 +196,7 @@ def table_of(series: Series, recipe: Recipe) -> Series:
         length=1,
         hop=1,
         period_s=series.input.period_s,
+        context=series.input.context,
     )
     columns = [series.names.index(name) for name in names]
     return replace(series, input=spec, features=(), names=names, vectors=series.vectors[:, columns])

@@ -62,7 +62,8 @@ def test_alarms_are_those_that_a_replay_raises(loaded: LoadedBundle, recording: 
     assert found.verdicts["all"].alarms == alarms_of(replayed)
     assert (found.windows, found.scored, found.not_scored) == (85, 75, {"washout": 10})
     assert set(found.verdicts) == {"all", "network", "level"} | PLAIN
-    for verdicts in found.verdicts.values():
+    for name in ("all", "network", "level", "rms-3-sigma", "rms-5-sigma", "ewma", "cusum"):
+        verdicts = found.verdicts[name]
         assert verdicts.lead is not None
         assert verdicts.lead.delay_to_fpt is not None
         assert 0 <= verdicts.lead.delay_to_fpt <= 4
