@@ -150,7 +150,7 @@ def detector(
         washout=recipe.washout,
         washout_vectors=recipe.warm_up,
     )
-    model = Model(exported.model, spec, len(series.names))
+    model = Model(exported.model, spec, len(series.watched_names))
     found = calibrate_to_budget(recipe, series, ready, model, budget)
     faults = recipe.published
     judged = threshold_as_published(faults, recipe.threshold, found, model, series)

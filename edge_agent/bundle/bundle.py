@@ -102,7 +102,7 @@ class Bundle:
         """
         flow = self.manifest.flow
         try:
-            model = load_model(self.model, flow.model, len(flow.feature_names))
+            model = load_model(self.model, flow.model, len(flow.watched_names))
             features = feature_extractor(flow)
         except ModelError as error:
             raise BundleError(f"{self.source}: model.tflite: {error}") from error
@@ -166,7 +166,7 @@ def _check_manifest(manifest: Manifest, source: str) -> None:
             f"{'missing' if flow.model.has_network else 'there'}, allowed: a network with its file,"
             " or neither"
         )
-    n = len(flow.feature_names)
+    n, watched = len(flow.feature_names), len(flow.watched_names)
     lengths = {
         "scaler": len(flow.scaler.offset),
         "scorer": len(flow.scorer.mean) if flow.scorer.kind == "mahalanobis" else None,
@@ -174,9 +174,10 @@ def _check_manifest(manifest: Manifest, source: str) -> None:
     targets = flow.model.targets
     used = (*targets, *(flow.gate.features if flow.gate else ()))
     used += flow.level.features if flow.level else ()
-    used += (*flow.regime.features, *flow.regime.context) if flow.regime else ()
-    if lengths["scaler"] != n or lengths["scorer"] not in (None, len(targets)):
-        raise BundleError(f"{source}: manifest.json: scaler or scorer does not fit {n} features")
+    if lengths["scaler"] != watched or lengths["scorer"] not in (None, len(targets)):
+        raise BundleError(
+            f"{source}: manifest.json: scaler or scorer does not fit {watched} features"
+        )
     if not targets or any(not 0 <= i < n for i in used):
         raise BundleError(f"{source}: manifest.json: a feature index is outside 0..{n - 1}")
     table = flow.input.kind == "features"

@@ -44,7 +44,7 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: AnyMo
         smoothing=smoothing,
         threshold=threshold,
         alarm=_alarm(choice, scores[washout:], threshold),
-        level=fit_level(choice.level, series.names, ready.steady, choice.washout),
+        level=fit_level(choice.level, series.watched_names, ready.steady, choice.washout),
         regime=None if ready.regime is None else ready.regime.spec,
         season=None if ready.season is None else ready.season.spec,
     )

@@ -29,10 +29,10 @@ class Prepared:
         after_gap: windows are missing before this one, as at the first, bool (n,).
         start_ns: when each began, int64 (n,), UTC nanoseconds.
         vectors: their feature vectors as computed, float32 (n, F).
-        steady: without what their regime and season explain, each by what was found from other
-            windows, float32 (n, F).
-        scaled: denoised and scaled, float32 (n, F).
-        seen: what the network sees of them, float32 (n, F).
+        steady: without their context and what their regime and season explain, each by what was
+            found from other windows, float32 (n, watched).
+        scaled: denoised and scaled, float32 (n, watched).
+        seen: what the network sees of them, float32 (n, watched).
         fitted: how many of them, the earliest, the network may be fitted on.
         gate: idle levels.
         regime: of the vectors; None where nothing tells it.
@@ -92,7 +92,7 @@ def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Pr
     season = find_season(choice.season, alike, start_ns)
     steady = alike if season is None else season.left
     vectors = steady if choice.denoise is None else _denoised(choice.denoise, steady)
-    plain = unscaled(choice.scaler, series.names, vectors)
+    plain = unscaled(choice.scaler, series.watched_names, vectors)
     scaler = fit_scaler(vectors, plain, widen=1.0 + choice.scaler.widen_windows / len(rows))
     scaled = Scaler(scaler).scale(vectors)
     return Prepared(
@@ -108,11 +108,7 @@ def prepare(choice: Calibration, series: Series, healthy: tuple[int, int]) -> Pr
         regime=regime,
         season=season,
         scaler=scaler,
-        targets=tuple(
-            i
-            for i in target_columns(choice.targets, series.names)
-            if series.names[i] not in series.input.context
-        ),
+        targets=target_columns(choice.targets, series.watched_names),
     )
 
 

@@ -29,7 +29,8 @@ class FoundRegimes:
     Attributes:
         spec: the regimes of all windows.
         kept: which windows are of one of them, bool (n,).
-        left: those windows freed of their regime, each by a fit to other windows, float32.
+        left: the features of those windows without context and freed of their regime, each by a
+            fit to other windows, float32.
     """
 
     spec: RegimeSpec
@@ -70,7 +71,7 @@ def find_regimes(
     y = as_y(vectors[:, others], logarithm)
     fits = _fits(groups, c, y, span, logarithm)
     spec = _spec(choice, fits, (columns, others), span, logarithm)
-    left = vectors.copy()
+    left = vectors[:, others].copy()
     for fold in range(_FOLDS):
         part = [(_others(rows, fold), rows[fold::_FOLDS]) for rows in groups]
         own = _fits([rest for rest, _ in part], c, y, span, logarithm, [f.rows for f in fits])

@@ -36,6 +36,11 @@ class Series:
     end_ns: NDArray[np.int64]
     gap: NDArray[np.bool_]
 
+    @property
+    def watched_names(self) -> tuple[str, ...]:
+        """Names without those of the context, which are the last."""
+        return self.names[: len(self.names) - len(self.input.context)]
+
     def digest(self, first: int, last: int) -> str:
         """Return the sha256 of names and vectors [first, last)."""
         text = "\n".join(self.names).encode()

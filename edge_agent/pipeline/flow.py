@@ -71,7 +71,7 @@ class Flow:
         self._scorer = SmoothedScorer(spec.scorer, spec.smoothing, len(spec.model.targets))
         self._targets = np.array(spec.model.targets, dtype=np.intp)
         self.gate = Gate(spec.gate)
-        n_features = len(spec.feature_names)
+        n_features = len(spec.watched_names)
         names = spec.feature_names
         self._regimes = None if spec.regime is None else Regimes(spec.regime, names)
         self._season = None if spec.season is None else Season(spec.season, n_features)

@@ -110,17 +110,18 @@ class Regimes:
         return int(near[np.argmin(distance)])
 
     def remove(self, vector: NDArray[np.float32], regime: int) -> NDArray[np.float32]:
-        """Return ``vector``, float32 (F,), as the usual regime would have it; its context is 0."""
+        """Return the features of ``vector``, float32 (F,), as the usual regime would have them.
+
+        Returns:
+            float32 (features,), without the context.
+        """
         context = vector[self._context].astype(np.float64)
         moved = np.clip(context, self._low[regime], self._high[regime]) - self._center[regime]
         y = as_y(vector[self._features], self._log)
         expected = self._location[regime] + moved @ self._slope[regime]
         left = self._usual + (y - expected) * self._ratio[regime]
-        freed = np.zeros_like(vector)
-        freed[self._features] = np.where(
-            self._log, np.exp(np.clip(left, -_LARGEST_LOG, _LARGEST_LOG)), left
-        )
-        return freed
+        amplitude = np.exp(np.clip(left, -_LARGEST_LOG, _LARGEST_LOG))
+        return np.where(self._log, amplitude, left).astype(np.float32)
 
     def unseen(self, vector: NDArray[np.float32]) -> str:
         """Say for a person what was found and what was learned from."""

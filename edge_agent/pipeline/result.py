@@ -28,7 +28,7 @@ class WindowResult:
         anomaly: True exactly while an alarm is open.
         reason: why ``score`` is None.
         detail: more on the reason, for a person.
-        shares: each feature's share of ``score``, float32 (F,), sum 1.
+        shares: each feature's share of ``score``, without the context, float32, sum 1.
         gap: windows are missing before this one.
         clipped: the input range was touched.
         event: what this window changed, if anything.

@@ -36,3 +36,25 @@ class FlowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     season: SeasonSpec | None = None
     budget: BudgetSpec | None = None
     regime: RegimeSpec | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse context that nothing takes off. Raises ValueError."""
+        context, watched = self.input.context, len(self.watched_names)
+        regime = self.regime
+        fits = (
+            not context
+            if regime is None
+            else self.feature_names[watched:] == context
+            and regime.features == tuple(range(watched))
+            and regime.context == tuple(range(watched, len(self.feature_names)))
+        )
+        if not fits:
+            raise ValueError(
+                f"input.context is {list(context)}, allowed: the last of feature_names, with a"
+                " regime that takes all of them off all others; or none and no regime"
+            )
+
+    @property
+    def watched_names(self) -> tuple[str, ...]:
+        """Names of what is left of a vector behind the regime: the features without the context."""
+        return self.feature_names[: len(self.feature_names) - len(self.input.context)]

@@ -115,7 +115,7 @@ def test_nothing_of_the_speed_is_left(varying: bool) -> None:  # noqa: FBT001
     assert np.std(np.log(left[:, 0])) < 0.045  # 0.03 is chance
     for column in (0, 2):
         assert abs(np.corrcoef(np.log(left[:, column]), speeds)[0, 1]) < 0.1
-    assert not left[:, 3].any()
+    assert left.shape == (600, 3)
 
 
 def test_what_is_left_spreads_as_on_windows_not_fitted() -> None:
@@ -160,10 +160,19 @@ def _calibrated(series: Series, healthy: int) -> tuple[FlowSpec, PlainModel]:
 def test_the_context_is_no_target_and_does_not_gate(make_series: Any) -> None:
     spec, _ = _calibrated(_series(make_series, _drive(_three_speeds(200))), 200)
     assert spec.regime is not None
+    assert spec.watched_names == NAMES[:3]
     assert spec.model.targets == (0, 1, 2)
     assert spec.gate is not None
     assert spec.gate.features == (3,)
     assert spec.gate.idle_levels[0] == pytest.approx(1.0, rel=0.6)
+
+
+def test_context_that_nothing_takes_off_is_refused(make_series: Any) -> None:
+    spec, _ = _calibrated(_series(make_series, _drive(_three_speeds(200))), 200)
+    with pytest.raises(ValueError, match=r"input\.context is \['speed'\], allowed: the last of"):
+        msgspec.structs.replace(spec, regime=None)
+    with pytest.raises(ValueError, match=r"input\.context is \[\], allowed"):
+        msgspec.structs.replace(spec, input=msgspec.structs.replace(spec.input, context=()))
 
 
 def test_changes_of_speed_raise_no_alarm_and_a_small_rise_does(make_series: Any) -> None:
