@@ -19,6 +19,7 @@ from trainer.learn import Detector, Progress, Stage, detector
 from trainer.measure import golden_history, washout_tolerance
 from trainer.quantize import check_model, export_variants
 from trainer.recipe import Recipe
+from trainer.tensorflow_process import TensorFlowProcess
 from trainer.versions import tool_versions
 
 
@@ -121,9 +122,10 @@ def train_general(
     _require_same_transforms(positions)
     inputs, targets, segments = fit_arrays([p.ready for p in positions], fit.validation_share)
     fit = msgspec.structs.replace(fit, seed=order.seed)
-    fitted = fit_in_child(network, fit, inputs, targets, segments, progress)
-    stage("converting and calibrating")
-    exported = export_variants(fitted, [quantization], inputs)[quantization]
+    with TensorFlowProcess() as process:
+        fitted = fit_in_child(network, fit, inputs, targets, segments, progress, process=process)
+        stage("converting and calibrating")
+        exported = export_variants(fitted, [quantization], inputs, process)[quantization]
     stage("checking the model in every runtime")
     check_model(exported, fitted, inputs)
     stage("evaluating every asset")

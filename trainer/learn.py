@@ -15,6 +15,7 @@ from trainer.networks import FittedNetwork, NetworkSpec
 from trainer.published import network_as_published, scaled_as_published, threshold_as_published
 from trainer.quantize import ExportedModel, Quantization, export_variants
 from trainer.recipe import Recipe
+from trainer.tensorflow_process import TensorFlowProcess
 
 Progress = Callable[[int, int, float, float | None], None]
 Stage = Callable[[str], None]
@@ -89,18 +90,20 @@ def learn(
     if wanted is None or quantization == "none":
         return Learned(ready, _without_network(recipe, series, ready, budget), None)
     network, fit = network_as_published(faults, wanted[0]), wanted[1]
-    fitted = fit_in_child(
-        network,
-        msgspec.structs.replace(fit, seed=seed),
-        ready.seen[: ready.fitted],
-        ready.scaled[: ready.fitted, list(ready.targets)],
-        ready.segments(),
-        progress,
-        recipe.search,
-    )
-    stage("converting and calibrating")
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
-    exported = export_variants(fitted, variants, ready.seen)
+    with TensorFlowProcess() as process:
+        fitted = fit_in_child(
+            network,
+            msgspec.structs.replace(fit, seed=seed),
+            ready.seen[: ready.fitted],
+            ready.scaled[: ready.fitted, list(ready.targets)],
+            ready.segments(),
+            progress,
+            recipe.search,
+            process,
+        )
+        stage("converting and calibrating")
+        exported = export_variants(fitted, variants, ready.seen, process)
     detectors = {
         q: detector(m, recipe, network, series, ready, budget) for q, m in exported.items()
     }

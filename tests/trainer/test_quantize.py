@@ -1,13 +1,12 @@
 """What is exported runs on every runtime and computes what the network computes."""
 
 import importlib.metadata
+import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +27,7 @@ from trainer.quantize import (
 )
 from trainer.quantize.child import ChildError, run_child
 from trainer.quantize.flatbuffer import correct_fused_lstm, read_facts
+from trainer.tensorflow_process import TensorFlowProcess
 
 LSTM = NetworkSpec(
     family="forecaster", form="streaming", units=(32,), memory_alpha=0.05, output_bound=2.0
@@ -231,24 +231,14 @@ def test_a_converter_that_crashes_is_an_error_naming_the_signal(
     tensorflow: None, random_network: Any
 ) -> None:
     network = random_network(LSTM, 11, 11)
-    with ThreadPoolExecutor(1) as pool:
-        export = pool.submit(export_tflite, network, "float32", None)
-        os.kill(_converting_process(), signal.SIGSEGV)
+    others = set(multiprocessing.active_children())
+    with TensorFlowProcess() as process, ThreadPoolExecutor(1) as pool:
+        (child,) = set(multiprocessing.active_children()) - others
+        export = pool.submit(export_variants, network, ("float32",), None, process)
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGSEGV)
         with pytest.raises(ExportError, match=r"float32 export failed: .* killed by SIGSEGV"):
             export.result()
-
-
-def _converting_process() -> int:
-    """Wait for this process' child that converts and return its number."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for thread in Path("/proc/self/task").iterdir():
-            for child in (thread / "children").read_text().split():
-                command = Path(f"/proc/{child}/cmdline").read_bytes()
-                if b"trainer.quantize.convert" in command:
-                    return int(child)
-        time.sleep(0.01)
-    raise AssertionError("no process converts")
 
 
 def test_a_child_that_fails_says_what_it_said_last() -> None:

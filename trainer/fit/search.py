@@ -41,11 +41,14 @@ def fit_best(
     """Fit a network with each combination of values; return that of the least validation loss.
 
     Lower validation loss is not better detection; this is for systems that were published so.
-    All combinations are fitted with the same seed and judged by the same rows.
+    All combinations are fitted with the same seed and judged by the same rows. A search that
+    names no values is ``fit_network``.
 
     Raises:
         FitError: nothing is held back to judge by, or as ``fit_network`` does.
     """
+    if search == SearchSpec():
+        return fit_network(spec, fit, inputs, targets, segments, progress)
     if fit.validation_share == 0.0:
         raise FitError("a search needs a validation_share: it chooses by the validation loss")
     fitted: list[FittedNetwork] = []

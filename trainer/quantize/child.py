@@ -1,10 +1,11 @@
 """Run a module in a process of its own, because what it calls may crash."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+
+from trainer.tensorflow_process import ending
 
 _LAST_LINES = 5
 
@@ -42,17 +43,7 @@ def run_child(arguments: Sequence[str], timeout_s: float) -> None:
         raise ChildError(f"took longer than {timeout_s:g} s and was ended") from error
     if ended.returncode == 0:
         return
-    how = (
-        f"was killed by {_signal_name(-ended.returncode)}"
-        if ended.returncode < 0
-        else f"ended with code {ended.returncode}"
-    )
     said = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-    raise ChildError(f"{how}; it said last: {' | '.join(said[-_LAST_LINES:]) or 'nothing'}")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    raise ChildError(
+        f"{ending(ended.returncode)}; it said last: {' | '.join(said[-_LAST_LINES:]) or 'nothing'}"
+    )

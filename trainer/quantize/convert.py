@@ -1,8 +1,6 @@
-"""The converting process: ``python -m trainer.quantize.convert FOLDER``."""
+"""Converting; imports TensorFlow, so only the process that may does this."""
 
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,16 +11,16 @@ from trainer.networks import FittedNetwork, predict_step, zero_state
 from trainer.quantize.flatbuffer import correct_fused_lstm
 from trainer.quantize.graphs import Graph
 from trainer.quantize.model import Quantization
-from trainer.quantize.request import model_path, read_request
 
 
-def main(folder: Path) -> None:
-    """Convert what the folder asks for, one file after the other."""
-    request, network, representative = read_request(folder)
+def convert_all(
+    network: FittedNetwork,
+    quantizations: Sequence[Quantization],
+    representative: NDArray[np.float32] | None,
+) -> dict[Quantization, bytes]:
+    """Return the network's TFLite file in every quantization asked for."""
     graph = Graph(network)
-    for quantization in request.quantizations:
-        model = convert(graph, network, quantization, representative)
-        model_path(folder, quantization).write_bytes(model)
+    return {q: convert(graph, network, q, representative) for q in quantizations}
 
 
 def convert(
@@ -96,7 +94,3 @@ def _steps(network: FittedNetwork, representative: NDArray[np.float32]) -> Feed:
             _, state = predict_step(network, x, state)
 
     return feed
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,19 +1,17 @@
-"""Export a fitted network as TFLite, in a process of its own."""
+"""Export a fitted network as TFLite, in the process that has TensorFlow."""
 
-import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.networks import FittedNetwork, NetworkSpec
-from trainer.quantize.child import ChildError, run_child
 from trainer.quantize.flatbuffer import read_facts
 from trainer.quantize.model import ExportedModel, ExportError, Quantization, as_model_inputs
-from trainer.quantize.request import model_path, write_request
+from trainer.tensorflow_process import ProcessError, TensorFlowProcess
 
 _TIMEOUT_S = 600.0
 _MOST_REPRESENTATIVES = 300
@@ -32,6 +30,7 @@ def export_variants(
     network: FittedNetwork,
     quantizations: Sequence[Quantization],
     representative: NDArray[np.float32] | None,
+    process: TensorFlowProcess | None = None,
 ) -> dict[Quantization, ExportedModel]:
     """Export a network in several quantizations, all by one process.
 
@@ -44,6 +43,7 @@ def export_variants(
         quantizations: as which.
         representative: needed for int8: float32 (n, F), consecutive healthy vectors as the
             network will see them; for a window network also (n, L, F).
+        process: where; None: in one of its own.
 
     Raises:
         ExportError: the network cannot be exported like this, or the process did not end well.
@@ -56,16 +56,21 @@ def export_variants(
         raise ExportError("exporting needs the extra 'trainer': pip install 'edge-agent[trainer]'")
     if representative is not None:
         representative = as_model_inputs(network, representative, _MOST_REPRESENTATIVES)
-    with tempfile.TemporaryDirectory(prefix="edge-trainer-") as name:
-        folder = Path(name)
-        write_request(folder, network, tuple(quantizations), representative)
+    with TensorFlowProcess() if process is None else nullcontext(process) as where:
         try:
-            run_child(["-m", "trainer.quantize.convert", str(folder)], _TIMEOUT_S)
-        except ChildError as error:
-            missing = [q for q in quantizations if not model_path(folder, q).exists()]
-            at = f"the {missing[0]} export" if missing else "the export"
-            raise ExportError(f"{at} failed: the converting process {error}") from error
-        models = {q: model_path(folder, q).read_bytes() for q in quantizations}
+            models: dict[Quantization, bytes] = where.call(
+                "trainer.quantize.convert:convert_all",
+                network,
+                tuple(quantizations),
+                representative,
+                refused=ExportError,
+                timeout_s=_TIMEOUT_S,
+            )
+        except ProcessError as error:
+            listed = ", ".join(quantizations)
+            raise ExportError(
+                f"the {listed} export failed: the converting process {error}"
+            ) from error
     return {q: _checked(network, q, model) for q, model in models.items()}
 
 
