@@ -20,7 +20,7 @@ from edge_agent.recordings import open_recording
 from trainer.data import input_spec, read_series
 from trainer.evaluate import run
 from trainer.outcome import Truth, measure, outcome_of
-from trainer.recipe import Recipe, load_recipe
+from trainer.recipe import Recipe, load_recipe, recipe_names
 
 EdgeTrainer = Callable[..., "subprocess.CompletedProcess[str]"]
 PROGRAMS = Path(sys.executable).parent
@@ -116,10 +116,13 @@ def test_recipes_are_listed(edge_trainer: EdgeTrainer) -> None:
     text = edge_trainer("recipes")
     assert text.returncode == 0
     listed = msgspec.json.decode(edge_trainer("recipes", "--json").stdout, type=list[Recipe])
-    assert [recipe.name for recipe in listed] == ["baosight", "default", "larzalere"]
+    assert [recipe.name for recipe in listed] == recipe_names()
     for recipe in listed:
         assert recipe == load_recipe(recipe.name)
-        assert f"{recipe.name:<12} {recipe.summary}" in text.stdout
+        assert any(
+            line.strip().startswith(recipe.name) and line.endswith(recipe.summary)
+            for line in text.stdout.splitlines()
+        )
 
 
 def test_features_are_those_that_training_uses(

@@ -14,8 +14,9 @@ def recipes(*, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    width = max(len(recipe.name) for recipe in found)
     for kind, title in (("system", "Systems"), ("baseline", "Baselines, without a network")):
         click.echo(f"{title}:")
         for recipe in (r for r in found if r.kind == kind):
-            click.echo(f"  {recipe.name:<12} {recipe.summary}")
-            click.echo(f"  {'':<12} {recipe.source}")
+            click.echo(f"  {recipe.name:<{width}} {recipe.summary}")
+            click.echo(f"  {'':<{width}} {recipe.source}")
