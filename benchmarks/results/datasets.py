@@ -134,7 +134,7 @@ def published_cases(data: Path) -> Iterator[Case]:
     (taxi,) = _nyc_taxi(data)
     for rows, recipes in (
         (9320, ("zoo-anomaly-detector",)),
-        (5000, ("cerliani-quantile", "singh-stateful", "aer", "telemanom")),
+        (5000, ("cerliani-quantile", "singh-stateful", "aer")),
     ):
         yield replace(taxi, name=f"nyc_taxi, first {rows} rows", healthy=(0, rows), only=recipes)
 

@@ -101,7 +101,7 @@ PUBLISHED: dict[str, Published] = {
     ),
     "telemanom": Published(
         "SMD",
-        "machine",
+        "machine-2-1",
         "SMAP and MSL: precision 0.875, recall 0.80 by events",
         _events,
         "spacecraft telemetry is not at hand",

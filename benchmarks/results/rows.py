@@ -1,7 +1,7 @@
 """One system on one case with one seed, as a row that can be kept and read again."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -77,13 +77,16 @@ class Task:
         return sha256(msgspec.json.encode(self.recipe, order="sorted")).hexdigest()
 
 
-def rows(tasks: Sequence[Task], told: Callable[[str], None]) -> Iterator[Row]:
-    """Yield the rows of ``tasks``; neighbours that learn from the same windows learn once."""
+def rows(tasks: Sequence[Task]) -> list[Row]:
+    """Return the rows of ``tasks``; neighbours that learn from the same windows learn once."""
+    return list(_rows(tasks))
+
+
+def _rows(tasks: Sequence[Task]) -> Iterator[Row]:
     last: tuple[object, ...] | None = None
     found: Learned | None = None
     for task in tasks:
         began_s = time.perf_counter()
-        told(" ".join(map(str, task.key[:4])))
         try:
             train, test, healthy = task.case.series(task.recipe)
             asked = (task.case.train, healthy, task.recipe, task.seed)
