@@ -79,6 +79,11 @@ def test_what_is_wrong_is_named_with_the_file(tmp_path: Path, text: str, words: 
         assert word in str(raised.value)
 
 
+def test_the_sample_for_a_cluster_is_a_fleet() -> None:
+    sample = Path(__file__).parents[3] / "deploy" / "spark" / "fleet.toml"
+    assert [asset.name for asset in read_assets(sample)] == ["pump-1", "pump-2", "fan-3"]
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match=r"plant\.toml: cannot be read: No such file"):
         read_assets(tmp_path / "plant.toml")
