@@ -29,7 +29,7 @@ def baseline_watches(series: Series, healthy: tuple[int, int]) -> dict[str, Watc
     for recipe in recipes_of("baseline"):
         detector = learn_baseline(recipe, series, healthy)
         if detector is not None:
-            found[recipe.name] = _watch(recipe, detector)
+            found[recipe.name] = watch_of(recipe, detector)
     if find_spec("sklearn") is not None:
         recipe = load_recipe("pca")
         with suppress(DataError):
@@ -51,7 +51,9 @@ def learn_baseline(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> 
     return None if seasonless else learned.shipped
 
 
-def _watch(recipe: Recipe, detector: Detector) -> Watch:
+def watch_of(recipe: Recipe, detector: Detector) -> Watch:
+    """Return what runs ``detector`` over those features of a series that its recipe takes."""
+
     def over(series: Series) -> Outcome:
         results = run(detector.spec, detector.model, table_of(series, recipe))
         return outcome_of(results, detector.spec)

@@ -72,5 +72,19 @@ def test_a_bundle_that_was_refused_is_refused_again(tmp_path: Path) -> None:
             models.load(str(tmp_path / "b.edgemodel"))
 
 
+def test_a_bundle_without_a_network_is_verified_without_an_interpreter(
+    tmp_path: Path,
+    plain_bundle: bytes,
+    verifications: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "plain.edgemodel"
+    path.write_bytes(plain_bundle)
+    models = Models(None)
+    monkeypatch.setattr("edge_agent.pipeline.runtime.RUNTIMES", {})
+    assert models.load(str(path)).manifest.flow.model.quantization == "none"
+    assert len(verifications) == 1
+
+
 def test_the_versions_name_the_interpreter() -> None:
     assert {"tflite-runtime", "ai-edge-litert"} & set(versions())

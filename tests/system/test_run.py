@@ -1,5 +1,6 @@
 """The agent as its users meet it: a process, a broker, a subscriber."""
 
+import hashlib
 import json
 import re
 import signal
@@ -72,6 +73,27 @@ def test_birth_scores_anomaly_alarm_and_death(
         assert message.content_type == "application/json"
         MESSAGES_DECODED[kind](message.body)
     assert {m.expiry_s for m in ears.of("/score")} == {3600}
+
+
+def test_a_bundle_without_a_network_runs_without_an_interpreter(
+    mosquitto: Any,
+    start_agent: StartAgent,
+    subscribe: Subscribe,
+    bundle_file: Path,
+    plain_bundle: bytes,
+) -> None:
+    bundle_file.write_bytes(plain_bundle)
+    ears = subscribe(mosquitto.port)
+    agent = start_agent(mosquitto.port, {"pump-1": FAULTY})
+    assert wait_until(lambda: any(m.body["event"] == "close" for m in ears.of("/anomaly")))
+    loaded = Path(f"/proc/{agent.process.pid}/maps").read_text()
+    assert "numpy" in loaded
+    assert not re.search("tflite|litert|tensorflow", loaded)
+    assert agent.stop()[0] == 0
+    scores = [m.body for m in ears.of("/pump-1/score")]
+    assert scores[0]["score"] is not None  # nothing to wash out
+    (model,) = {m.body["sha256"] for m in ears.of("/model")}
+    assert model == hashlib.sha256(plain_bundle).hexdigest()
 
 
 def _decoder(struct: Any) -> Callable[[dict[str, Any]], object]:

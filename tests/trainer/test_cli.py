@@ -278,3 +278,26 @@ def test_stopped_it_says_so_and_leaves_nothing(
     assert "Traceback" not in said
     assert said.endswith("stopped\n")
     assert list(tmp_path.iterdir()) == [recipe]
+
+
+def test_a_baseline_ships_in_the_same_format_and_needs_no_tensorflow(
+    simulated: Path, tmp_path: Path
+) -> None:
+    bare = _without("tensorflow", "keras")
+    out = tmp_path / "plain.edgemodel"
+    given = ["--data", str(simulated), "--healthy", "0:90", "--out", str(out)]
+    ended = subprocess.run(
+        [*bare, "train", *given, "--detector", "cusum"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "cusum" in ended.stdout
+    bundle = Bundle.read(out)
+    bundle.verify_golden()
+    assert (bundle.model, bundle.manifest.training.recipe) == (None, "cusum")
+    ended = subprocess.run(
+        [*bare, "train", *given, "--detector", "cusums"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    _refused(ended, os.EX_USAGE, "--detector is 'cusums', allowed: network, baseline, cusum, ewma")

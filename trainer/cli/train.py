@@ -10,6 +10,7 @@ import click
 from edge_agent.calibration.rate import budget_text
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.recordings import Recording
+from trainer.cli.detector import detector_recipe
 from trainer.cli.fleet import fleet_options
 from trainer.cli.output import print_json
 from trainer.cli.reading import read
@@ -67,6 +68,14 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
     help="False alarms per asset that are acceptable, such as 1/month; the recipe's own"
     " thresholds by default.",
 )
+@click.option(
+    "--detector",
+    default="network",
+    show_default=True,
+    metavar="network|baseline|NAME",
+    help="What ships: the recipe's own, the baseline that stands best on held-out healthy windows"
+    " with faults put in, or the baseline of that name.",
+)
 @click.option("--name", help="Name of the bundle; the file's stem by default.")
 @click.option("--version", "bundle_version", default="0.1.0", show_default=True, help="SemVer.")
 @click.option(
@@ -115,6 +124,8 @@ def train(
             raise Failure("--report: a general bundle has no machine to report on", os.EX_USAGE)
         if published:
             raise Failure("--published: no general system was published", os.EX_USAGE)
+        if given.pop("detector") != "network":
+            raise Failure("--detector: only a network can be general", os.EX_USAGE)
         if given.pop("budget") is not None:
             raise Failure("--budget: a general bundle has no thresholds yet", os.EX_USAGE)
         _train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
@@ -144,6 +155,9 @@ def _train_one(
 
     out, report = files
     with failures(FitError, ExportError, GateError, GoldenHistoryError):
+        given["recipe_name"] = detector_recipe(
+            given.pop("detector"), data=data, healthy=healthy, **given
+        )
         require_trainer(load_recipe(given["recipe_name"]))
         recipe, recording, series = read(data=data, **given)
         recipe = recipe.with_faults(published)
@@ -160,7 +174,7 @@ def _train_one(
         return
     found = trained.evaluation.verdicts["all"]
     first = "none" if found.first_alarm is None else f"in window {found.first_alarm}"
-    click.echo(f"{out}: {order.name} {order.version}, {len(trained.bundle)} bytes")
+    click.echo(f"{out}: {order.name} {order.version}, {recipe.name}, {len(trained.bundle)} bytes")
     foreseen = trained.manifest.flow.budget
     if foreseen is not None:
         click.echo(f"false alarms: {budget_text(foreseen)}")

@@ -1,0 +1,113 @@
+"""Which detector is the best for a machine, told without a single failure label.
+
+Each learns from the first part of the healthy windows; the rest is held out. In both it must be
+quiet, and into the latter faults are put (see ``trainer.injected``): louder, another spectrum at
+the same level, impulses at the same level, each slowly grown to a size of few healthy scales. The
+rule: the fewest false alarms on the healthy windows; among equals the most faults seen; then the
+shortest median delay. Detection is compared at equal false alarms only, because an earlier alarm is
+no merit of a detector that alarms without a reason.
+"""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.calibration.series import DataError, Series
+from trainer.baselines import learn_baseline, watch_of
+from trainer.injected import inject, possible_faults
+from trainer.outcome import Watch
+from trainer.recipe import Recipe, recipes_of
+
+_LEARNED = 0.6  # share of the healthy part
+_SIZES = (1.0, 2.0, 4.0)  # healthy scales
+_GROWTH = 30  # windows until a fault has its size
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How one detector stands on healthy windows, the latest of which it has not learned from.
+
+    Attributes:
+        windows: how many.
+        false_alarms: that opened in them.
+        seen: for each kind and size of fault, whether an alarm opened once it had begun.
+        delays: windows from a fault's begin to that alarm, of those that were seen.
+    """
+
+    windows: int
+    false_alarms: int
+    seen: dict[str, bool]
+    delays: tuple[int, ...]
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """What the rule compares; the smallest is the best."""
+        delay = float(np.median(self.delays)) if self.delays else np.inf
+        return self.false_alarms, -sum(self.seen.values()), delay
+
+
+def stand(watch: Watch, series: Series, first: int) -> Standing:
+    """Put faults into ``series`` and see what becomes of them.
+
+    Args:
+        watch: a detector that has learned from windows [0, first) of ``series``.
+        series: healthy windows only.
+        first: of those held out.
+    """
+    n = len(series.vectors)
+    onset = first + (n - first) // 3
+    quiet = [a.opened for a in watch(series).alarms]
+    seen, delays = dict[str, bool](), list[int]()
+    for kind in possible_faults(series.names):
+        for most in _SIZES:
+            size = most * np.clip((np.arange(n) - onset) / _GROWTH, 0.0, 1.0)
+            spoilt = inject(series.vectors, series.names, kind, size, _finite(series, first))
+            alarms = watch(replace(series, vectors=spoilt)).alarms
+            new = [a.opened for a in alarms if a.opened >= onset and a.opened not in quiet]
+            seen[f"{kind} {most:g}"] = bool(new)
+            delays += [new[0] - onset] if new else []
+    return Standing(windows=n, false_alarms=len(quiet), seen=seen, delays=tuple(delays))
+
+
+def choose_baseline(series: Series, healthy: tuple[int, int]) -> tuple[Recipe, dict[str, Standing]]:
+    """Return the baseline to ship by the rule above, and how each one stood, by name.
+
+    Args:
+        series: the recording; each baseline takes those of its features that it is made of.
+        healthy: its windows [first, last) that are known to be healthy.
+
+    Raises:
+        DataError: the healthy part is too short for any of them.
+    """
+    part = _part(series, healthy)
+    first = round(_LEARNED * len(part.vectors))
+    found: dict[str, Standing] = {}
+    recipes = {recipe.name: recipe for recipe in recipes_of("baseline")}
+    for name, recipe in recipes.items():
+        detector = learn_baseline(recipe, part, (0, first))
+        if detector is not None:
+            found[name] = stand(watch_of(recipe, detector), part, first)
+    if not found:
+        raise DataError(
+            f"healthy is {healthy[0]}:{healthy[1]}, of which {first} windows are learned from:"
+            " too few, or too much alike, for every baseline"
+        )
+    return recipes[min(found, key=lambda name: (found[name].rank, name))], found
+
+
+def _part(series: Series, healthy: tuple[int, int]) -> Series:
+    rows = slice(*healthy)
+    return replace(
+        series,
+        vectors=series.vectors[rows],
+        start_ns=series.start_ns[rows],
+        end_ns=series.end_ns[rows],
+        gap=series.gap[rows],
+    )
+
+
+def _finite(series: Series, first: int) -> NDArray[np.float32]:
+    learned = series.vectors[:first]
+    finite: NDArray[np.float32] = learned[np.isfinite(learned).all(axis=1)]
+    return finite
