@@ -16,7 +16,8 @@ Rows = NDArray[np.intp]
 
 _LEAST_SPAN = 0.2  # of the median: a machine at one speed does not keep it to the last digit
 _NARROW = 0.1  # of the span: a regime that is not divided further
-_RIDGE = 0.02  # of the span: contexts that vary less than this tell no slope
+_RIDGE = 0.05  # of the span: contexts that vary less than this tell no slope
+_AROUND = 0.25  # of the span: how far a regime's neighbours have a say in its slope
 _POOLED = 20  # windows that the pooled scale counts as
 _FOLDS = 5
 _CUT = 4.0  # in robust scales: a few wild windows must not turn a slope
@@ -47,8 +48,8 @@ def find_regimes(
     """Return the regimes of healthy ``vectors``, float32 (n, F), all finite; None without context.
 
     The context is cut where nothing was seen between, then halved where it is widest as long as
-    both halves have enough windows. In each regime a feature is a line over the context, with a
-    scale that is drawn to that of all regimes.
+    both halves have enough windows. In each regime a feature is a line over the context,
+    whose slope is drawn to that of the windows around and whose scale to that of all regimes.
 
     Raises:
         DataError: no regime has enough windows.
@@ -125,9 +126,9 @@ def _fits(
     seen: list[Rows] | None = None,
 ) -> list[_Fit]:
     """Fit a line to each group; ``seen`` are the rows that tell its range, else its own."""
-    fits = [
-        _fit(rows, c, y, span, whole) for rows, whole in zip(groups, seen or groups, strict=True)
-    ]
+    pairs = zip(groups, seen or groups, strict=True)
+    every = np.concatenate(groups)
+    fits = [_fit(rows, every, c, y, span, whole) for rows, whole in pairs]
     sizes = np.array([len(f.rows) for f in fits], dtype=np.float64)[:, None]
     squares = np.array([np.square(f.scale) for f in fits])
     pooled = (sizes * squares).sum(axis=0) / sizes.sum()
@@ -139,14 +140,13 @@ def _fits(
     ]
 
 
-def _fit(rows: Rows, c: Table, y: Table, span: Table, seen: Rows) -> _Fit:
+def _fit(rows: Rows, every: Rows, c: Table, y: Table, span: Table, seen: Rows) -> _Fit:
     center = np.median(c[seen], axis=0)
+    around = (c[every] - center) / span
+    near = np.exp(-0.5 * np.square(around / _AROUND).sum(axis=1))
+    usual = _slope(around, y[every], near, np.zeros((len(span), y.shape[1])))
     moved, values = (c[rows] - center) / span, y[rows]
-    location, scale = robust_location_scale(values)
-    tame = np.clip(values - location, -_CUT * scale, _CUT * scale)
-    x = moved - moved.mean(axis=0)
-    ridge = len(rows) * _RIDGE**2 * np.eye(len(span))
-    slope = np.linalg.solve(x.T @ x + ridge, x.T @ (tame - tame.mean(axis=0)))
+    slope = _slope(moved, values, np.ones(len(rows)), usual)
     location, scale = robust_location_scale(values - moved @ slope)
     free = max(1, len(rows) - 1 - len(span))
     return _Fit(
@@ -158,6 +158,18 @@ def _fit(rows: Rows, c: Table, y: Table, span: Table, seen: Rows) -> _Fit:
         slope / span[:, None],
         scale * np.sqrt(len(rows) / free),
     )
+
+
+def _slope(x: Table, y: Table, weights: Table, usual: Table) -> Table:
+    """Fit y = a + x @ slope by least squares with the ``weights``, drawn to the ``usual`` slope."""
+    rest = y - x @ usual
+    location, scale = robust_location_scale(rest)
+    tame = np.clip(rest - location, -_CUT * scale, _CUT * scale)
+    x = x - np.average(x, axis=0, weights=weights)
+    ridge = weights.sum() * _RIDGE**2 * np.eye(x.shape[1])
+    weighted = x * weights[:, None]
+    slope: Table = usual + np.linalg.solve(x.T @ weighted + ridge, weighted.T @ tame)
+    return slope
 
 
 def _spec(

@@ -106,8 +106,9 @@ class Regimes:
         near = np.flatnonzero((outside <= self._spec.margin).all(axis=1))
         if not len(near):
             return None
+        apart = np.square(np.maximum(outside[near], 0.0)).sum(axis=1)
         distance = np.square((context - self._center[near]) / self._span).sum(axis=1)
-        return int(near[np.argmin(distance)])
+        return int(near[np.lexsort((distance, apart))[0]])
 
     def remove(self, vector: NDArray[np.float32], regime: int) -> NDArray[np.float32]:
         """Return the features of ``vector``, float32 (F,), as the usual regime would have them.
@@ -116,8 +117,8 @@ class Regimes:
             float32 (features,), without the context.
         """
         context = vector[self._context].astype(np.float64)
-        moved = np.clip(context, self._low[regime], self._high[regime]) - self._center[regime]
         y = as_y(vector[self._features], self._log)
+        moved = context - self._center[regime]
         expected = self._location[regime] + moved @ self._slope[regime]
         left = self._usual + (y - expected) * self._ratio[regime]
         amplitude = np.exp(np.clip(left, -_LARGEST_LOG, _LARGEST_LOG))

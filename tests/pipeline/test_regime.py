@@ -70,8 +70,15 @@ def test_the_usual_of_every_regime_is_the_usual() -> None:
 def test_a_feature_follows_the_context_within_a_regime() -> None:
     faster = _vector(0.1 * np.exp(0.1 * 2.0), 12.0, 0.0)
     np.testing.assert_allclose(STAGE.remove(faster, 0), (0.3, 0.1), rtol=1e-5)
-    beyond = STAGE.remove(_vector(0.1 * np.exp(0.1 * 2.0), 13.5, 0.0), 0)
-    np.testing.assert_allclose(beyond[0], 0.3, rtol=1e-5)  # no line is drawn past what was seen
+    beyond = STAGE.remove(_vector(0.1 * np.exp(0.1 * 3.5), 13.5, 0.0), 0)
+    np.testing.assert_allclose(beyond[0], 0.3, rtol=1e-5)  # within the margin too
+
+
+def test_a_context_within_one_regime_is_of_that_one_however_wide_it_is() -> None:
+    wide = msgspec.structs.replace(FAST, center=(24.0,), low=(13.0,))
+    both = Regimes(msgspec.structs.replace(SPEC, regimes=(SLOW, wide)), NAMES)
+    assert both.find(_vector(0.1, 13.2, 0.0)) == 1
+    assert both.find(_vector(0.1, 12.2, 0.0)) == 0
 
 
 def test_a_deviation_counts_in_scales_of_its_regime() -> None:
