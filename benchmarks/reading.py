@@ -169,7 +169,7 @@ def _write_table_parquet(folder: Path, size: int) -> Path:
     from pyarrow import parquet
 
     names = [f"b{i}_{name}" for i in range(1, 5) for name in ("rms", "kurtosis", "peak")]
-    rows = _noise(1 << 17, len(names))
+    rows = _noise(1 << 16, len(names))
     columns = {name: rows[:, i].copy() for i, name in enumerate(names)}
 
     def part(number: int) -> pa.Table:

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.calibration.kinds import split_name
+from edge_agent.calibration.kinds import BAND, split_name
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.block import Conformer, InputSpec
 from edge_agent.pipeline.features import Extractor, FeatureSpec, installed_spec, window_extractor
@@ -253,5 +253,5 @@ def _columns(
 def _is_one_of(name: str, columns: tuple[str, ...]) -> bool:
     known = split_name(name)[1]
     if known:  # b1_velocity_rms is not the rms of b1_velocity
-        return known in columns
+        return known in columns or (known.startswith(BAND) and BAND in columns)
     return any(name.endswith(f"_{column}") for column in columns)

@@ -85,6 +85,17 @@ def golden_history(
     raise GoldenHistoryError("no alarm at a hundred times the healthy amplitude: the alarm is deaf")
 
 
+def quiet_windows(golden: Golden) -> list[Window]:
+    """Return the raw windows of a ``golden_history`` but the last, which was made louder."""
+    order = golden.at.argsort()
+    quiet = order[:-1] if len(order) > 1 else order
+    starts = golden.start_ns[golden.at].tolist()
+    return [
+        Window(golden.samples[i], starts[i], starts[i] + 1, gap=False, clipped=False)
+        for i in quiet.tolist()
+    ]
+
+
 def golden_raw_count(length: int, channels: int) -> int:
     """Return how many raw windows of that size golden vectors should hold."""
     return int(np.clip(_RAW_BYTES // (4 * length * channels), 1, 4))

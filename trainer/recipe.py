@@ -33,7 +33,8 @@ class FeatureChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         plugins: computed from samples, in this order.
         columns: features taken from a feature table, as the part of the column's name after the
-            channel, where the table has them; a table with none of them goes in whole.
+            channel, where the table has them; ``band_energy_`` are all bands. A table with none of
+            them goes in whole.
     """
 
     plugins: tuple[PluginChoice, ...]

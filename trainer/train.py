@@ -14,6 +14,7 @@ from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
+from trainer.collected import Origin
 from trainer.data import raw_windows
 from trainer.evaluate import Evaluation, Parity, compare, count_reasons, run
 from trainer.learn import Detector, Learned, Progress, Stage, learn
@@ -36,6 +37,7 @@ class Order:
         version: of the bundle.
         seed: of all random numbers.
         budget: false alarms per month and asset; None: the recipe's own thresholds.
+        origin: the bundle whose input is taken over; None: it is that of the recording.
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class Order:
     version: str
     seed: int = 0
     budget: float | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def train(
 
     Args:
         order: what is asked for.
-        recording: read again for the raw golden windows.
+        recording: read again for the raw golden windows, unless the origin has them.
         series: its feature vectors.
         progress: called after each epoch of the fit.
         stage: told what begins after the fit.
@@ -103,7 +106,7 @@ def train(
             washout_tolerance=spec.model.washout_tolerance,
         )
     )
-    raw = _golden_windows(recording, series, ready)
+    raw = _golden_windows(order.origin, recording, series, ready)
     golden = golden_history(spec, shipped.model, (ready.vectors, ready.start_ns), raw)
     model = None if network is None else network.exported.model
     bundle = encode_bundle(manifest, model, golden, report)
@@ -146,11 +149,18 @@ def _parity(
     return compare(results, run(in_float.spec, in_float.model, series), series, healthy)
 
 
-def _golden_windows(recording: Recording, series: Series, ready: Prepared) -> list[Window]:
-    """Return the raw windows that the latest healthy vectors were computed from."""
+def _golden_windows(
+    origin: Origin | None, recording: Recording, series: Series, ready: Prepared
+) -> list[Window]:
+    """Return the raw windows that the latest healthy vectors were computed from.
+
+    Where the recording has none they are those of the origin, to stand for them.
+    """
     if series.input.kind == "features":
         return []
     count = golden_raw_count(series.input.length, len(series.input.channels))
+    if origin is not None:
+        return list(origin.raw[-count:])
     return raw_windows(recording, series.input, ready.rows[-count:].tolist())
 
 
@@ -171,6 +181,7 @@ def _manifest(
             windows=len(ready.rows),
             seed=order.seed,
             versions=tool_versions(),
+            input_of=None if order.origin is None else order.origin.sha256,
         ),
         metrics={
             "first_alarm": evaluation.verdicts["all"].first_alarm,

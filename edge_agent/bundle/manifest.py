@@ -59,6 +59,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         versions: of what made it, such as ``{"tensorflow": "2.21.0"}``.
         positions: what a general network was trained on; the figures above are then those of
             the first. Empty for a calibrated bundle.
+        input_of: sha256 of the bundle that computed the vectors on a gateway, whose input this one
+            took over with its raw golden windows; None where the recording had samples.
     """
 
     recipe: str
@@ -68,6 +70,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: int
     versions: dict[str, str]
     positions: tuple[TrainedOn, ...] = ()
+    input_of: Annotated[str, msgspec.Meta(pattern=_HEX)] | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

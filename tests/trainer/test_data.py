@@ -98,6 +98,10 @@ def test_a_feature_table_has_no_windows_to_choose(tmp_path: Path) -> None:
     [
         (("a_rms", "a_mean", "a_std", "a_max", "a_kurt"), ("a_rms", "a_peak", "a_kurtosis")),
         (("a_rms", "a_velocity_rms", "a_peak_to_peak"), ("a_rms",)),
+        (
+            ("a_mean", "a_band_energy_0", "a_band_energy_11"),
+            ("a_band_energy_0", "a_band_energy_11"),
+        ),
         (("value",), ("value",)),
         (("a_std", "speed"), ("a_std", "speed")),
     ],

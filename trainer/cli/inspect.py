@@ -33,12 +33,14 @@ def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
         return
     manifest, flow = found.manifest, found.manifest.flow
     rate = "-" if flow.input.rate_hz is None else f"{flow.input.rate_hz:g} Hz"
+    taken_over = manifest.training.input_of
     rows = {
         "bundle": f"{manifest.name} {manifest.version}, made {manifest.created}",
         "sha256": found.sha256,
         "recipe": f"{manifest.training.recipe}, seed {manifest.training.seed}",
         "healthy": f"{manifest.training.windows} windows of"
         f" {manifest.training.healthy[0]}:{manifest.training.healthy[1]}",
+        **({} if taken_over is None else {"input of": taken_over}),
         "input": f"{flow.input.kind}: {', '.join(flow.input.channels)}; {rate};"
         f" unit {flow.input.unit or '-'}; window {flow.input.length}, hop {flow.input.hop}",
         "features": f"{len(flow.feature_names)}: {', '.join(flow.feature_names)}",

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edge_agent.bundle import Bundle
 from edge_agent.calibration.series import Series
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
+from trainer.collected import Origin, read_collected
 from trainer.data import input_spec, read_series
 from trainer.evaluate_bundle import Known
 from trainer.failures import Failure
@@ -33,6 +35,24 @@ def read(
     spec = input_spec(recording, recipe, window, hop, context)
     with window_progress("features") as update:
         return recipe, recording, read_series(recording, recipe, spec, update)
+
+
+def read_to_train(
+    *, input_of: Path | None, **given: Any
+) -> tuple[Recipe, Recording, Series, Origin | None]:
+    """Do what ``read`` does, or read features as the bundle ``input_of`` computed them.
+
+    Raises:
+        RecipeError, RecordingError, DataError, FeatureError: see ``read``.
+        BundleError: see ``Bundle.read`` and ``read_collected``.
+    """
+    if input_of is None:
+        return *read(**given), None
+    recipe = load_recipe(given["recipe_name"])
+    bundle = Bundle.read(input_of)
+    recording = open_recording(given["data"])
+    with window_progress("features") as update:
+        return recipe, recording, *read_collected(recording, bundle, update)
 
 
 def format_of(given: dict[str, Any]) -> RecordingOptions:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from edge_agent.calibration.rate import budget_text
 from edge_agent.calibration.series import DataError, Series
@@ -13,7 +14,7 @@ from edge_agent.recordings import Recording
 from trainer.cli.detector import detector_recipe
 from trainer.cli.fleet import fleet_options
 from trainer.cli.output import print_json
-from trainer.cli.reading import read
+from trainer.cli.reading import read, read_to_train
 from trainer.cli.requirements import require_file, require_folder, require_identity, require_trainer
 from trainer.failures import Failure, failures
 from trainer.fleet import Asset as FleetAsset
@@ -22,6 +23,18 @@ from trainer.options import BudgetRate, HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
 from trainer.recipe import load_recipe
 from trainer.whole_file import write_whole
+
+_SAYS_INPUT = (
+    "channels",
+    "rate_hz",
+    "unit",
+    "decimate",
+    "window",
+    "hop",
+    "context",
+    "general",
+    "detector",
+)
 
 
 def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
@@ -34,6 +47,8 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
 @click.command(
     epilog="\b\nExample:\n"
     "  edge-trainer train --data recordings/pump-1 --healthy 0:400 --out pump-1.edgemodel\n"
+    "  edge-trainer train --data features/gateway=gw-1/asset=pump-1 --healthy 0:1000 \\\n"
+    "    --input-of pump-1.edgemodel --out pump-1-new.edgemodel\n"
     "  edge-trainer train --assets plant.toml --engine spark --out models"
 )
 @recipe_options
@@ -48,6 +63,13 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
     type=click.Path(path_type=Path),
     multiple=True,
     help="Recording: a file or a folder; repeatable with --general.",
+)
+@click.option(
+    "--input-of",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="BUNDLE",
+    help="For collected features: the bundle that computed them. Its input and feature plugins are"
+    " taken over, so that the new bundle runs on the same gateway.",
 )
 @click.option(
     "--general",
@@ -119,6 +141,8 @@ def train(
             " many of each, in the same order",
             os.EX_USAGE,
         )
+    if given["input_of"] is not None:
+        _require_no_input(click.get_current_context())
     if general:
         if report is not None:
             raise Failure("--report: a general bundle has no machine to report on", os.EX_USAGE)
@@ -159,11 +183,11 @@ def _train_one(
             given.pop("detector"), data=data, healthy=healthy, **given
         )
         require_trainer(load_recipe(given["recipe_name"]))
-        recipe, recording, series = read(data=data, **given)
+        recipe, recording, series, origin = read_to_train(data=data, **given)
         recipe = recipe.with_faults(published)
         _require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
-        order = Order(recipe, healthy, *identity, seed, budget)
+        order = Order(recipe, healthy, *identity, seed, budget, origin)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)
@@ -222,6 +246,18 @@ def _train_general(
             f"{position.asset} {position.channel}: {position.windows} healthy windows,"
             f" {position.alarms_in_healthy} alarms in them; first alarm after them: {first}"
         )
+
+
+def _require_no_input(context: click.Context) -> None:
+    """Refuse what would say another input than that of a bundle. Raises Failure."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in _SAYS_INPUT and said:
+            raise Failure(
+                f"{parameter.opts[0]} is not for --input-of, whose bundle says input and features",
+                os.EX_USAGE,
+            )
 
 
 def _require_within(recording: Recording, series: Series, healthy: tuple[int, int]) -> None:
