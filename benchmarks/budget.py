@@ -275,7 +275,8 @@ def row_of(results: Sequence[MachineResult], position: int, asked: str) -> Row:
     high = np.array([b.point.high for _, b in kept])
     events = np.array([c.events for c, _ in kept])
     least, most = poisson.ppf(0.05, low * months), poisson.ppf(0.95, high * months)
-    together = poisson.ppf((0.05, 0.95), (low.sum() * months, high.sum() * months))
+    fewest = float(poisson.ppf(0.05, low.sum() * months))
+    largest = float(poisson.ppf(0.95, high.sum() * months))
     return Row(
         days=results[0].days,
         asked=asked,
@@ -288,7 +289,7 @@ def row_of(results: Sequence[MachineResult], position: int, asked: str) -> Row:
         measured=float(measured.mean()),
         median=float(np.median(measured)),
         most=float(measured.max()),
-        kept=bool(together[0] <= events.sum() <= together[1]),
+        kept=bool(fewest <= events.sum() <= largest),
         inside_share=float(((least <= events) & (events <= most)).mean()),
         open_share=float(np.mean([c.open_share for c, _ in kept])),
     )

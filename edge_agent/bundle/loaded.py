@@ -1,8 +1,12 @@
 """What stays in memory of a bundle while it judges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
+
+import msgspec
 
 from edge_agent.bundle.manifest import Manifest
+from edge_agent.calibration.budget import with_budget
 from edge_agent.pipeline.features import Extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import AnyModel
@@ -31,6 +35,17 @@ class LoadedBundle:
     model: AnyModel
     features: Extractor | None
     overlay: str | None = None
+
+    def for_budget(self, false_alarms_per_month: float | None) -> Self:
+        """Return the bundle with thresholds for another budget; None: with its own.
+
+        Raises:
+            BudgetError: its calibration cannot support the budget.
+        """
+        if false_alarms_per_month is None:
+            return self
+        flow = with_budget(self.manifest.flow, false_alarms_per_month)
+        return replace(self, manifest=msgspec.structs.replace(self.manifest, flow=flow))
 
     def flow(self, range_max: float | None = None) -> Flow:
         """Return a fresh flow of one asset.

@@ -48,6 +48,8 @@ def foresee_budget(
     Raises:
         BudgetError: the recording states no times, or the windows are too few or too alike.
     """
+    if flow.threshold.dynamic is not None:
+        raise BudgetError("a dynamic threshold follows the scores, allowed: one that stays")
     first, last = healthy
     start_ns = series.start_ns[first:last]
     period_s = float(np.median(np.diff(start_ns))) / 1e9 if len(start_ns) > 1 else 0.0

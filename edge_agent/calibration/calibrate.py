@@ -100,6 +100,8 @@ def _threshold(
             latest=held_out,
             least_margin=how.least_margin,
             widen=1.0 + how.widen_windows / windows,
+            block=how.block,
+            dynamic=how.dynamic,
         )
     except ValueError as error:
         raise DataError(f"no threshold can be chosen from the healthy scores: {error}") from error

@@ -7,6 +7,7 @@ import msgspec
 from edge_agent.calibration.season import SeasonChoice
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.denoise import DenoiseSpec
+from edge_agent.pipeline.dynamic import DynamicSpec
 from edge_agent.pipeline.scorer import ScorerKind
 from edge_agent.pipeline.smoothing import SmoothingSpec
 from edge_agent.pipeline.threshold import Method
@@ -72,6 +73,8 @@ class ThresholdChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         widen_windows: likewise: the margin is widened by 1 + this / n for n healthy windows.
         close_share: likewise: an alarm closes below this share of the margin; None takes
             ``close_ratio`` of the alarm rule.
+        block: ``conformal`` only: scores whose largest counts as one.
+        dynamic: ``dynamic`` only: how it follows the scores; as published by default.
     """
 
     method: Method
@@ -80,6 +83,8 @@ class ThresholdChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     least_margin: float = 0.0
     widen_windows: float = 0.0
     close_share: float | None = None
+    block: int = 1
+    dynamic: DynamicSpec | None = None
 
 
 class LevelChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

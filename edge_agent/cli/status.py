@@ -9,7 +9,7 @@ from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json, print_table
 
 if TYPE_CHECKING:
-    from edge_agent.daemon.status import AgentReport, AssetReport
+    from edge_agent.daemon.status import AgentReport, AssetReport, BudgetReport
 
 
 def status_command(config: Path, *, as_json: bool) -> int:
@@ -44,7 +44,18 @@ def _print(report: "AgentReport") -> None:
     if mqtt.refusal is not None:
         click.echo(f"the broker refused {mqtt.refused} messages, the last on {mqtt.refusal}")
     print_table(
-        ("asset", "state", "alarm", "score", "threshold", "windows", "scored", "model", "reason"),
+        (
+            "asset",
+            "state",
+            "alarm",
+            "score",
+            "threshold",
+            "windows",
+            "scored",
+            "model",
+            "false alarms",
+            "reason",
+        ),
         [_row(asset) for asset in report.assets],
     )
     click.echo(f"as of {report.written}")
@@ -63,5 +74,15 @@ def _row(asset: "AssetReport") -> tuple[str, ...]:
         str(asset.windows),
         str(asset.scored),
         asset.model or "-",
+        _false_alarms(asset.budget),
         asset.reason or "",
     )
+
+
+def _false_alarms(budget: "BudgetReport | None") -> str:
+    from edge_agent.calibration.rate import rate_text
+
+    if budget is None:
+        return "unknown"
+    rates = [rate_text(rate) for rate in (budget.expected, budget.low, budget.high)]
+    return f"{rates[0]} ({rates[1]} to {rates[2]})"

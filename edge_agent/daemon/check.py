@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.bundle import BundleError, LoadedBundle
+from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.config import Draft, config_folder, is_file, read_draft, rows_of
 from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
@@ -146,9 +147,15 @@ class _AssetCheck:
         if not is_file(Path(self._asset.bundle)):
             return None  # said already
         try:
-            return models.load(self._asset.bundle)
+            loaded = models.load(self._asset.bundle)
         except BundleError as error:
             self._problem("bundle", str(error), _WORKING_BUNDLE)
+            return None
+        try:
+            return loaded.for_budget(self._asset.false_alarms_per_month)
+        except BudgetError as error:
+            allowed = f"what the calibration in {loaded.source} supports"
+            self._problem("false_alarms_per_month", str(error), allowed)
             return None
 
     def _check_plugin(self) -> bool:

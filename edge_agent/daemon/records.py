@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 
 from edge_agent.daemon.messages import AssetState
+from edge_agent.pipeline.budget import BudgetSpec
 from edge_agent.plugin import SensorInfo
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class AssetRecord:
         sensor_version: of the plugin, None where it could not be loaded.
         model: name and version of its bundle.
         model_sha256: of its bundle.
+        budget: what false alarms its thresholds stand for, None where nothing tells.
         block_interval_s: seconds from one block to the next, as far as known.
         last_block_s: when the last block came, or the sensor was opened; monotonic.
         blocks: that came.
@@ -50,6 +52,7 @@ class AssetRecord:
     sensor_version: str | None = None
     model: str | None = None
     model_sha256: str | None = None
+    budget: BudgetSpec | None = None
     block_interval_s: float | None = None
     last_block_s: float = 0.0
     blocks: int = 0

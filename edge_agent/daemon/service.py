@@ -12,6 +12,7 @@ from types import FrameType
 
 from edge_agent.bundle import BundleError
 from edge_agent.bundle.times import rfc3339
+from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.alarm_state import AlarmStatement
 from edge_agent.daemon.announce import Announcer
@@ -158,13 +159,14 @@ class Service:
         self, position: int, asset: Asset, record: AssetRecord, models: Models
     ) -> Watch | None:
         try:
-            bundle = models.load(asset.bundle)
+            bundle = models.load(asset.bundle).for_budget(asset.false_alarms_per_month)
             flow = bundle.flow(asset.sensor.range_max)
-        except BundleError as error:
+        except (BundleError, BudgetError) as error:
             record.enter("failed", str(error), time.monotonic())
             AlarmStatement(record, self._session, self._outbox).state()
             return None
         manifest = bundle.manifest
+        record.budget = manifest.flow.budget
         record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
         saved = self._state.load(asset.name, bundle.sha256)
         if saved is not None:

@@ -90,11 +90,14 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
         bundle: file; relative to the file that names it.
         channels: the sensor's channels in the order of the bundle's, where their names differ.
         sensor: where its samples come from.
+        false_alarms_per_month: thresholds for this budget, from the bundle's own calibration, in
+            place of the bundle's; the only thing about thresholds that can be said here.
     """
 
     name: Name
     bundle: Text
     channels: tuple[Text, ...] = ()
+    false_alarms_per_month: Positive | None = None
     sensor: SensorSettings
 
 

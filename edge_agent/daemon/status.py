@@ -15,11 +15,22 @@ from edge_agent.daemon.messages import AssetStatus
 from edge_agent.daemon.mqtt import LinkState
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.pipeline.budget import BudgetSpec
 
 WRITE_INTERVAL_S = 5.0
 STALE_S = 4 * WRITE_INTERVAL_S
 RUN_DIRECTORY = Path("/run/edge-agent")
 _NAME = "status.json"
+
+
+class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """False alarms per month that an asset's thresholds stand for; see BudgetSpec."""
+
+    asked: float | None
+    expected: float
+    low: float
+    high: float
+    supported: float
 
 
 class AssetReport(AssetStatus, frozen=True, kw_only=True):
@@ -35,6 +46,7 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     last_window_end: str | None
     flow_ms: float
     flow_max_ms: float
+    budget: BudgetReport | None = None
 
 
 class LinkReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +110,18 @@ def asset_report(record: AssetRecord) -> AssetReport:
         last_window_end=None if end_ns is None else rfc3339(end_ns),
         flow_ms=round(1e3 * record.flow_s, 3),
         flow_max_ms=round(1e3 * record.flow_max_s, 3),
+        budget=None if record.budget is None else budget_report(record.budget),
+    )
+
+
+def budget_report(budget: BudgetSpec) -> BudgetReport:
+    """Return the figures of ``budget`` that status shows."""
+    return BudgetReport(
+        asked=budget.asked,
+        expected=budget.point.expected,
+        low=budget.point.low,
+        high=budget.point.high,
+        supported=budget.supported,
     )
 
 

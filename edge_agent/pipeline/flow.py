@@ -26,6 +26,7 @@ from edge_agent.pipeline.season import Season
 from edge_agent.pipeline.smoothing import SmoothedScorer
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowState, Past, pack, unpack
+from edge_agent.pipeline.threshold import Threshold
 from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import Block, FeatureError
@@ -70,6 +71,7 @@ class Flow:
         self._scaler = Scaler(spec.scaler)
         self._scorer = SmoothedScorer(spec.scorer, spec.smoothing, len(spec.model.targets))
         self._targets = np.array(spec.model.targets, dtype=np.intp)
+        self.threshold = Threshold(spec.threshold)
         self.gate = Gate(spec.gate)
         n_features = len(spec.watched_names)
         names = spec.feature_names
@@ -143,6 +145,7 @@ class Flow:
             denoiser=None if self.denoiser is None else pack(self.denoiser.state()),
             predictor={name: pack(a) for name, a in self.predictor.state().items()},
             smoothed=pack(self._scorer.smoother.state()),
+            threshold=pack(self.threshold.state()),
             level=None if self.level is None else pack(self.level.smoothed),
             rules={name: rule.state() for name, rule in self.rules.items()},
             anomalies=self.anomalies.state(),
@@ -172,6 +175,7 @@ class Flow:
         self.broken = state.broken
         self.gate.idle_since_ns = state.idle_since_ns
         self._scorer.smoother.restore(unpack(state.smoothed))
+        self.threshold.restore(unpack(state.threshold))
         for name, rule in state.rules.items():
             self.rules[name].restore(rule)
         self.anomalies.restore(state.anomalies)
@@ -197,7 +201,7 @@ class Flow:
         scored = self._score(steady)
         ratios: dict[Detector, float] = {}
         if scored.score is not None:
-            ratios["network"] = self.spec.threshold.ratio(scored.score)
+            ratios["network"] = self.threshold.push(scored.score)
         return self._judge(window, (vector, steady), bias, scored, ratios)
 
     def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32] | None:
@@ -283,7 +287,7 @@ class Flow:
             vector=vector,
             bias=bias,
             score=scored.score,
-            threshold=self.spec.threshold.value,
+            threshold=self.threshold.value,
             level_score=level_score,
             level_threshold=None if self.spec.level is None else self.spec.level.threshold,
             anomaly=self.anomalies.open is not None,

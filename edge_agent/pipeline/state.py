@@ -36,6 +36,7 @@ class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     denoiser: Array | None
     predictor: dict[str, Array]
     smoothed: Array
+    threshold: Array
     level: Array | None
     rules: dict[Detector, RuleState]
     anomalies: AnomaliesState

@@ -1,9 +1,15 @@
 """Assets that follow one bundle share what it loaded, and nothing of each other."""
 
+import dataclasses
+
+import msgspec
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from edge_agent.bundle import Bundle
+from edge_agent.calibration.budget import BudgetError
+from edge_agent.pipeline.budget import BudgetPoint, BudgetSpec, Lane
 from edge_agent.pipeline.window import Window
 
 History = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -48,3 +54,35 @@ def test_what_is_kept_of_a_window_is_not_in_shared_memory(
 
     assert np.array_equal(kept.vector, vector)
     assert np.array_equal(kept.bias, bias)
+
+
+def test_a_bundle_for_another_budget_has_its_thresholds_and_is_otherwise_the_same(
+    samples_bundle: bytes,
+) -> None:
+    loaded = Bundle.decode(samples_bundle).load()
+    curve = tuple(
+        BudgetPoint(margin=margin, expected=expected, low=expected / 4, high=3 * expected)
+        for margin, expected in ((0.5, 20.0), (2.0, 0.2))
+    )
+    budget = BudgetSpec(
+        asked=None,
+        point=curve[0],
+        supported=1.0,
+        bound=3.0,
+        healthy_days=30.0,
+        healthy_events=0,
+        network=Lane(middle=0.0, width=1.0, logarithmic=True),
+        level=Lane(middle=0.0, width=3.0, logarithmic=False),
+        curve=curve,
+    )
+    flow = msgspec.structs.replace(loaded.manifest.flow, budget=budget)
+    manifest = msgspec.structs.replace(loaded.manifest, flow=flow)
+    with_rates = dataclasses.replace(loaded, manifest=manifest)
+
+    found = with_rates.for_budget(2.0)
+
+    assert found.flow().threshold.value == pytest.approx(np.exp(1.25))
+    assert found.sha256 == loaded.sha256
+    assert with_rates.for_budget(None) is with_rates
+    with pytest.raises(BudgetError, match=r"0\.1 events per month, allowed: 0\.2 or more"):
+        with_rates.for_budget(0.1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.calibration.threshold import choose_threshold
-from edge_agent.pipeline.threshold import ThresholdSpec
+from edge_agent.pipeline.threshold import Threshold, ThresholdSpec
 
 score_lists = st.lists(st.floats(0.01, 1000.0), min_size=2, max_size=300)
 
@@ -63,7 +63,7 @@ def test_a_fixed_threshold_needs_no_scores() -> None:
     found = choose_threshold(np.zeros(0), "fixed", 2.5)
 
     assert (found.value, found.calibration, found.calibration_windows) == (2.5, (), 0)
-    assert [found.ratio(score) for score in (0.0, 2.5, 5.0)] == [0.0, 1.0, 2.0]
+    assert [Threshold(found).push(score) for score in (0.0, 2.5, 5.0)] == [0.0, 1.0, 2.0]
 
 
 @given(scores=score_lists)

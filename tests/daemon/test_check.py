@@ -187,3 +187,25 @@ def test_a_damaged_bundle_is_named(write_config: WriteConfig) -> None:
     (problem,) = check_config(path).problems
     assert "asset[0].bundle" in problem.where
     assert "samples.edgemodel" in problem.found
+
+
+def test_a_budget_that_the_bundle_cannot_support_is_refused(
+    write_config: WriteConfig,
+) -> None:
+    text = SOUND.replace("[asset.sensor]", "false_alarms_per_month = 1\n[asset.sensor]")
+
+    (problem,) = check_config(write_config(text)).problems
+
+    assert problem.where.endswith("asset[0].false_alarms_per_month")
+    assert "carry no rates of false alarms" in problem.found
+    assert "samples.edgemodel" in problem.allowed
+
+
+@pytest.mark.parametrize("value", ["0", "-1", '"1/month"'])
+def test_a_budget_is_a_number_of_false_alarms(write_config: WriteConfig, value: str) -> None:
+    text = SOUND.replace("[asset.sensor]", f"false_alarms_per_month = {value}\n[asset.sensor]")
+
+    (problem,) = check_config(write_config(text)).problems
+
+    assert problem.where.endswith("asset[0].false_alarms_per_month")
+    assert "a number above 0" in problem.allowed
