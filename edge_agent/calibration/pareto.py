@@ -13,8 +13,8 @@ LEAST_EXCESSES = 2
 _NEARLY_ZERO = 1e-9  # a shape nearer to 0 is taken as 0
 _SHAPES = (-0.5, 1.5)  # below it the likelihood has no regular maximum (Smith 1985)
 _GRID = 41
-_HALVINGS = 50
-_REFINEMENTS = 5
+_HALVINGS = 36
+_REFINEMENTS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ _PLAIN: dict[Method, Callable[[NDArray[np.float64], float], float | np.floating[
     "top_percent": lambda scores, percent: np.sort(scores)[
         -max(1, int(len(scores) * percent / 100.0))
     ],
-    "quantile": lambda scores, share: np.quantile(scores, share),
+    "quantile": lambda scores, share: float(np.quantile(scores, share)),
     "mean_sigma": lambda scores, sigmas: scores.mean() + sigmas * scores.std(),
 }
 

@@ -45,12 +45,12 @@ def test_the_return_level_rises_to_the_largest_peaks() -> None:
 def test_excesses_of_the_distribution_itself_seldom_misfit(shape: float) -> None:
     rng = np.random.default_rng(4)
     found = []
-    for _ in range(150):
+    for _ in range(60):
         x = genpareto.rvs(shape, size=80, random_state=rng)
         found.append(goodness_of_fit(x, fit_pareto(x)).p_below)
 
-    assert np.mean(np.array(found) < 0.05) < 0.12
-    assert 0.3 < np.mean(np.array(found) >= 0.5) < 0.7
+    assert np.mean(np.array(found) < 0.05) < 0.15
+    assert 0.25 < np.mean(np.array(found) >= 0.5) < 0.75
 
 
 def test_excesses_of_something_else_misfit() -> None:
@@ -71,13 +71,13 @@ def test_exchangeable_blocks_exceed_a_conformal_threshold_no_more_often(
 ) -> None:
     rng = np.random.default_rng(6)
     exceeded = []
-    for _ in range(3000):
+    for _ in range(500):
         blocks = rng.lognormal(size=(100, block))
         found = choose_threshold(blocks[:-1].ravel(), "conformal", p, block=block)
         exceeded.append(blocks[-1].max() > found.value)
 
-    assert np.mean(exceeded) <= p + 3.0 * np.sqrt(p / 3000)
-    assert np.mean(exceeded) >= p - 3.0 * np.sqrt(p / 3000)
+    assert np.mean(exceeded) <= p + 3.0 * np.sqrt(p / 500)
+    assert np.mean(exceeded) >= p - 3.0 * np.sqrt(p / 500)
 
 
 def test_a_conformal_threshold_states_the_smallest_p() -> None:
