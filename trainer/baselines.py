@@ -6,11 +6,13 @@ Those that a gateway can run are recipes and run here as they do there; one more
 from contextlib import suppress
 from importlib.util import find_spec
 
+from edge_agent.calibration.calibrate import calibrate
+from edge_agent.calibration.prepare import prepare
 from edge_agent.calibration.series import DataError, Series
 from trainer.data import table_of
 from trainer.evaluate import run
 from trainer.forest import forest_watch
-from trainer.learn import Detector, learn
+from trainer.learn import Detector, plain_model
 from trainer.outcome import Outcome, Watch, outcome_of
 from trainer.recipe import Recipe, load_recipe, recipes_of
 
@@ -43,12 +45,14 @@ def learn_baseline(recipe: Recipe, series: Series, healthy: tuple[int, int]) -> 
 
     None where the healthy part does not do for it.
     """
+    table = table_of(series, recipe)
     try:
-        learned = learn(recipe, table_of(series, recipe), healthy)
+        ready = prepare(recipe, table, healthy)
+        model = plain_model(recipe, ready)
+        spec = calibrate(recipe, table, ready, model)
     except DataError:
         return None
-    seasonless = recipe.season is not None and learned.shipped.spec.season is None
-    return None if seasonless else learned.shipped
+    return None if recipe.season is not None and spec.season is None else Detector(spec, model)
 
 
 def watch_of(recipe: Recipe, detector: Detector) -> Watch:

@@ -88,7 +88,9 @@ def learn(
     ready = scaled_as_published(faults, recipe, series, prepare(recipe, series, healthy))
     wanted, quantization = recipe.to_fit, recipe.quantization
     if wanted is None or quantization == "none":
-        return Learned(ready, _without_network(recipe, series, ready, budget), None)
+        model = plain_model(recipe, ready)
+        spec = calibrate_to_budget(recipe, series, ready, model, budget)
+        return Learned(ready, Detector(spec, model), None)
     network, fit = network_as_published(faults, wanted[0]), wanted[1]
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
     with TensorFlowProcess() as process:
@@ -114,10 +116,9 @@ def learn(
     )
 
 
-def _without_network(
-    recipe: Recipe, series: Series, ready: Prepared, budget: float | None
-) -> Detector:
-    model = PlainModel(
+def plain_model(recipe: Recipe, ready: Prepared) -> PlainModel:
+    """Return what stands in for the network of a recipe that has none."""
+    return PlainModel(
         ModelSpec(
             family=recipe.plain.family,
             form="streaming",
@@ -129,7 +130,6 @@ def _without_network(
             washout_vectors=recipe.warm_up,
         )
     )
-    return Detector(calibrate_to_budget(recipe, series, ready, model, budget), model)
 
 
 def detector(
