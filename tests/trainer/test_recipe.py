@@ -141,6 +141,29 @@ def test_aer_is_what_was_published() -> None:
     assert recipe.scorer.kind == "product"
 
 
+def test_saeed_gaussian_is_what_was_published_but_for_its_threshold() -> None:
+    recipe = load_recipe("saeed-gaussian")
+    assert (recipe.kind, recipe.network, recipe.plain.family) == ("system", None, "none")
+    assert (recipe.scorer.kind, recipe.smoothing.alpha) == ("log_density", 1.0)
+    assert recipe.threshold.method == "quantile"  # theirs looks at the labels it is judged by
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("[plain]", "[plane]", "unknown field `plane`"),
+        ('quantization = "none"', 'quantization = "int8"', "'none' without a network"),
+        ("[plain]", "[fit]\nepochs = 1\nbatch_size = 1\n[plain]", "allowed: both or neither"),
+    ],
+)
+def test_half_a_network_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    text = (Path(__file__).parents[2] / "trainer/recipes/cusum.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(RecipeError, match=f"mine.toml: .*{reason}"):
+        load_recipe(str(path))
+
+
 def test_default_streams_washes_out_within_20_windows_and_cannot_follow_a_drift() -> None:
     recipe = load_recipe("default")
     network, fit = _to_fit(recipe)
