@@ -153,7 +153,9 @@ def _lane(
     if len(scored) == 0:
         raise BudgetError(f"the {name} detector scored none of {len(scores)} healthy windows")
     logarithmic = float(np.quantile(scored, 0.05)) > _NEAR_ZERO * threshold
-    values, own = (np.log(scored), np.log(threshold)) if logarithmic else (scored, threshold)
+    values, own = scored, threshold
+    if logarithmic:  # a few may still be 0: only the median counts
+        values, own = np.log(np.maximum(scored, np.finfo(np.float64).tiny)), np.log(threshold)
     middle = float(np.median(values))
     if not own > middle:
         raise BudgetError(
