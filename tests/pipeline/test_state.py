@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.denoise import DenoiseSpec
+from edge_agent.pipeline.dynamic import DynamicSpec
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.result import WindowResult
@@ -80,6 +81,26 @@ def test_a_restored_flow_goes_on_bit_for_bit(
         flow.restore(msgspec.msgpack.decode(saved, type=FlowState))
 
     assert found == undisturbed
+
+
+@pytest.mark.parametrize("at", [3, 30, 47])
+def test_a_flow_with_a_dynamic_threshold_goes_on_bit_for_bit(
+    spec: FlowSpec, model: Model, vectors: NDArray[np.float32], at: int
+) -> None:
+    how = DynamicSpec(length=25, every=4, padding=2)
+    moving = msgspec.structs.replace(
+        spec,
+        threshold=msgspec.structs.replace(spec.threshold, method="dynamic", dynamic=how),
+    )
+    expected = run(Flow(moving, model), vectors)
+    flow = Flow(moving, model)
+    found = run(flow, vectors[:at])
+    saved = msgspec.msgpack.encode(flow.state())
+    flow = Flow(moving, model)
+    flow.restore(msgspec.msgpack.decode(saved, type=FlowState))
+
+    assert found + run(flow, vectors[at:], at) == expected
+    assert len({result.threshold for result, _ in expected}) > 5
 
 
 def test_a_state_is_no_part_of_the_flow_that_it_was_taken_from(

@@ -169,6 +169,7 @@ def test_a_healthy_part_is_two_whole_numbers(
         (("--name", "my pump"), os.EX_USAGE, ["name is 'my pump', allowed: [A-Za-z0-9_.-]{1,64}"]),
         (("--version", "1.0"), os.EX_USAGE, ["version is '1.0', allowed: SemVer"]),
         (("--seed", "-1"), os.EX_USAGE, ["--seed"]),
+        (("--budget", "one"), os.EX_USAGE, ["--budget", "'one' found", "such as 1/month"]),
         (("--channels", "q"), os.EX_DATAERR, ["bearing.npz", "'q'", "allowed: x"]),
         (("--window", "9999"), os.EX_DATAERR, ["window is 9999 samples, allowed: 1 to 2048"]),
         (("--hop", "99999999"), os.EX_DATAERR, ["bearing.npz", "hop is 99999999, allowed: 1 to"]),

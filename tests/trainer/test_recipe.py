@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.pipeline.dynamic import DynamicSpec
 from trainer.fit import FitSpec
 from trainer.networks import NetworkSpec
 from trainer.recipe import Recipe, RecipeError, load_recipe, recipe_names
@@ -131,6 +132,8 @@ def test_telemanom_is_what_was_published() -> None:
     assert (fit.lookahead, fit.batch_size, fit.epochs, fit.patience) == (10, 64, 35, 10)
     assert (fit.least_gain, fit.validation_share) == (0.0003, 0.2)
     assert recipe.smoothing.alpha == pytest.approx(2.0 / (105 + 1))
+    assert recipe.threshold.method == "dynamic"
+    assert recipe.threshold.dynamic == DynamicSpec(length=2100, every=70, padding=100, prune=0.13)
 
 
 def test_aer_is_what_was_published() -> None:
