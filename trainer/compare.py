@@ -187,7 +187,7 @@ def _parity(shipped: Detector, in_float: Detector, truth: Truth) -> Parity:
 
 def _bundle_row(arena: Arena, path: Path, stage: Stage) -> Row:
     stage(str(path))
-    found = evaluate_bundle(Bundle.read(path).load(), arena.recording, arena.known)
+    found = evaluate_bundle(Bundle.read(path).load(), arena.recording, arena.known).evaluation
     return _row(str(path), "bundle", range(1), [found.verdicts["all"]], [])
 
 

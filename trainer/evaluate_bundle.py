@@ -68,6 +68,21 @@ class Known:
         return Truth(series, here, labels, self.fpt, self.buffer)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The judgement, with what it rests on.
+
+    Attributes:
+        evaluation: of the bundle and of the plain methods beside it.
+        results: what the bundle said of each window.
+        truth: what is known of the recording, with its vectors.
+    """
+
+    evaluation: Evaluation
+    results: Sequence[WindowResult]
+    truth: Truth
+
+
 def check_healthy(healthy: tuple[int, int] | None, recording: Recording, windows: int) -> None:
     """Refuse a healthy part that is not in the recording. Raises DataError."""
     if healthy is not None and healthy[1] > windows:
@@ -82,7 +97,7 @@ def evaluate_bundle(
     recording: Recording,
     known: Known,
     progress: Progress = lambda _done, _all: None,
-) -> Evaluation:
+) -> Judged:
     """Replay ``recording`` from a fresh start and judge what came of it.
 
     Args:
@@ -115,7 +130,7 @@ def evaluate_bundle(
         watches |= baseline_watches(quiet_series, known.healthy)
     if truth.labels is not None:
         watches["random"] = random_watch()
-    return Evaluation(
+    evaluation = Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
         not_scored=count_reasons(results),
@@ -125,6 +140,7 @@ def evaluate_bundle(
         labelled_rows=None if truth.labels is None else int(truth.labels.sum()),
         buffer=known.buffer,
     )
+    return Judged(evaluation, results, truth)
 
 
 def _replayed(

@@ -22,7 +22,7 @@ from trainer.measure import golden_history, golden_raw_count, washout_tolerance
 from trainer.outcome import Truth, measure_all, outcome_of, part_watches
 from trainer.quantize import check_model
 from trainer.recipe import Recipe
-from trainer.report import Findings, render
+from trainer.report import Findings, Fitting, render
 from trainer.versions import tool_versions
 
 
@@ -94,16 +94,16 @@ def train(
     evaluation = _evaluate(learned, series, order, results)
     spec = _with_tolerance(shipped, ready)
     manifest = _manifest(order, series, ready, spec, evaluation)
+    fitting = None if network is None or gate is None else Fitting(network.fitted, gate)
     report = render(
         Findings(
-            title=f"{order.name} {order.version}",
-            recipe=recipe,
-            series=series,
+            manifest=manifest,
+            truth=Truth(series, healthy),
             results=results,
             evaluation=evaluation,
-            network=None if network is None else network.fitted,
-            gate=gate,
-            washout_tolerance=spec.model.washout_tolerance,
+            recording=recording.path.name,
+            recipe=recipe,
+            fitting=fitting,
         )
     )
     raw = _golden_windows(order.origin, recording, series, ready)

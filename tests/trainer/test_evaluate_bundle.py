@@ -57,7 +57,7 @@ def loaded(samples_bundle: bytes) -> LoadedBundle:
 
 
 def test_alarms_are_those_that_a_replay_raises(loaded: LoadedBundle, recording: Recording) -> None:
-    found = evaluate_bundle(loaded, recording, Known(healthy=(0, 60), fpt=70))
+    found = evaluate_bundle(loaded, recording, Known(healthy=(0, 60), fpt=70)).evaluation
     replayed = list(replay(loaded, recording))
     assert found.verdicts["all"].alarms == alarms_of(replayed)
     assert (found.windows, found.scored, found.not_scored) == (85, 75, {"washout": 10})
@@ -74,7 +74,7 @@ def test_alarms_are_those_that_a_replay_raises(loaded: LoadedBundle, recording: 
 def test_without_a_healthy_part_there_are_no_plain_methods_and_no_lead(
     loaded: LoadedBundle, recording: Recording
 ) -> None:
-    found = evaluate_bundle(loaded, recording, Known())
+    found = evaluate_bundle(loaded, recording, Known()).evaluation
     assert set(found.verdicts) == {"all", "network", "level"}
     assert found.healthy is None
     assert found.verdicts["all"].lead is None
@@ -86,7 +86,7 @@ def test_labels_bring_figures_and_a_detector_that_draws_lots(
     loaded: LoadedBundle, recording: Recording, folder: Path
 ) -> None:
     known = Known(healthy=(0, 60), labels=folder / "labels.txt", buffer=10)
-    found = evaluate_bundle(loaded, recording, known)
+    found = evaluate_bundle(loaded, recording, known).evaluation
     assert (found.labelled_rows, found.buffer) == (15, 10)
     assert set(found.verdicts) == {"all", "network", "level", "random"} | PLAIN
     figures = {name: v.labelled for name, v in found.verdicts.items()}
@@ -103,7 +103,7 @@ def test_the_healthy_part_may_be_in_another_recording(
 ) -> None:
     quiet = open_recording(folder / "quiet.csv", RATE)
     known = Known(healthy=(10, 90), healthy_recording=quiet, labels=folder / "labels.txt")
-    found = evaluate_bundle(loaded, recording, known)
+    found = evaluate_bundle(loaded, recording, known).evaluation
     assert found.healthy == (10, 90)
     assert set(found.verdicts) >= PLAIN
     assert all(v.alarms_in_healthy is not None for v in found.verdicts.values())

@@ -1,108 +1,235 @@
+"""The page: self-contained, honest, and legible in a narrow window."""
+
 import re
+import shutil
+import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from edge_agent.bundle import Bundle
-from trainer.evaluate import Evaluation, Parity, Verdicts
+from edge_agent.bundle import Bundle, Manifest
+from edge_agent.recordings import RecordingOptions, open_recording
+from trainer.evaluate import Evaluation, Verdicts
+from trainer.evaluate_bundle import Known, evaluate_bundle
+from trainer.metrics import CurvePoint, EventCounts, Labelled, Lead
 from trainer.networks import FitHistory, NetworkSpec
-from trainer.report import verdict
-from trainer.report.page import kept_epoch
+from trainer.outcome import Truth
+from trainer.report import Findings, render, verdict
+from trainer.report.lead import reaches
+from trainer.report.moments import at, span
+from trainer.report.words import added, kept_epoch
 
-CALM = "rms-5-sigma"
+replace = msgspec.structs.replace
+MakeSeries = Callable[..., Any]
+LABELS = np.arange(100) >= 80
 
 
-def _evaluation(**detectors: tuple[int | None, int]) -> Evaluation:
-    """(first alarm, alarms in the healthy part) of ``network`` and the plain methods."""
-    found = {
-        name: Verdicts(
-            first_alarm=first, alarms_in_healthy=n, alarms_per_healthy_day=None, alarms=()
-        )
-        for name, (first, n) in detectors.items()
-    }
-    return Evaluation(
-        windows=100,
-        scored=80,
-        not_scored={"washout": 20},
-        healthy=(0, 50),
-        verdicts={"all": found["network"], **found},
-        parity=Parity(
-            quantized_first_alarm=None,
-            float_first_alarm=None,
-            flipped_share=0.0,
-            score_difference=0.0,
-        ),
+def _verdicts(
+    first: int | None, inside: int = 0, *, edge: bool = False, vus_pr: float | None = None
+) -> Verdicts:
+    labelled = None if vus_pr is None else _labelled(vus_pr)
+    problem = "an alarm on the edge of the healthy part, window 51" if edge else None
+    lead = Lead(
+        first_alarm=first,
+        lead_windows=None if first is None else 99 - first,
+        lead_hours=None,
+        delay_to_fpt=None,
+        counts=first is not None and not edge and not inside,
+        problem=problem,
+    )
+    return Verdicts(
+        first_alarm=first,
+        alarms_in_healthy=inside,
+        alarms_per_healthy_day=None,
+        alarms=(),
+        lead=None if labelled else lead,
+        labelled=labelled,
     )
 
 
+def _labelled(vus_pr: float) -> Labelled:
+    event = EventCounts(
+        found=1, missed=0, false_alarms=1, precision=0.5, recall=1.0, f1=0.667, alarmed_share=0.1
+    )
+    figures: dict[str, Any] = dict.fromkeys(Labelled.__struct_fields__, 0.5)
+    return Labelled(**(figures | {"vus_pr": vus_pr, "event": event}))
+
+
+@pytest.fixture
+def findings(manifest: Manifest, make_series: MakeSeries) -> Callable[..., Findings]:
+    """``findings(labelled=False, healthy=(0, 50), **verdicts)``; names have - for _."""
+
+    def make(
+        *, labelled: bool = False, healthy: tuple[int, int] | None = (0, 50), **given: Verdicts
+    ) -> Findings:
+        verdicts = {name.replace("_", "-"): found for name, found in given.items()}
+        evaluation = Evaluation(
+            windows=100,
+            scored=80,
+            not_scored={"washout": 20},
+            healthy=healthy,
+            verdicts={"all": verdicts["network"], **verdicts},
+            parity=None,
+            labelled_rows=20 if labelled else None,
+        )
+        series = make_series(np.ones((100, 11)), manifest.flow.feature_names)
+        truth = Truth(series, healthy, LABELS if labelled else None)
+        return Findings(manifest, truth, [], evaluation, "run.csv")
+
+    return make
+
+
 @pytest.mark.parametrize(
-    ("detectors", "sentence"),
+    ("given", "headline"),
     [
         (
-            {"network": (60, 0), "level": (70, 0), "cusum": (None, 0)},
+            {"network": (60, 0), "cusum": (70, 0), "pca": (None, 0), "weekly_profile": (80, 0)},
+            "Yes: on this recording the network beats CUSUM, PCA and the seasonal profile.",
+        ),
+        (
+            {"network": (60, 0), "cusum": (70, 0), "pca": (55, 0)},
             (
-                "The network alone alarms at window 60; no plain method with as few alarms in the"
-                " healthy part is earlier."
+                "In part: on this recording the network beats CUSUM, but not PCA (earlier, and as"
+                " quiet)."
             ),
         ),
         (
-            {"network": (60, 0), "level": (60, 0), "cusum": (61, 0)},
+            {"network": (60, 0), "cusum": (60, 0), "pca": (51, 2)},
             (
-                "The network alone alarms at window 60, level in the same one; no plain method with"
-                " as few alarms in the healthy part is earlier."
+                "No: on this recording the network does not beat CUSUM (no earlier) and PCA"
+                " (earlier, but less quiet)."
             ),
         ),
         (
-            {"network": (60, 0), "level": (70, 0), "cusum": (51, 2)},
-            (
-                "The network alone alarms at window 60; no plain method with as few alarms in the"
-                " healthy part is earlier. Earlier, but with more alarms there: cusum at window 51."
-            ),
+            {"network": (None, 0), "cusum": (None, 0), "pca": (None, 1)},
+            "Nothing tells the detectors apart here: neither the network nor CUSUM and PCA alarms.",
         ),
         (
-            {"network": (60, 1), "level": (59, 0), "cusum": (55, 1), "late": (90, 0)},
+            {"network": (None, 0), "cusum": (None, 0), "pca": (60, 0)},
             (
-                "The network alone alarms at window 60; earlier, with no more alarms in the healthy"
-                " part: cusum at window 55, level at window 59. On this recording the plain method"
-                " would do."
-            ),
-        ),
-        (
-            {"network": (None, 0), "level": (59, 0)},
-            (
-                "The network alone alarms not at all; earlier, with no more alarms in the healthy"
-                " part: level at window 59. On this recording the plain method would do."
-            ),
-        ),
-        (
-            {"network": (None, 0), "level": (None, 0)},
-            (
-                "Neither the network nor a plain method with as few alarms in the healthy part"
-                " alarms after it; nothing here tells them apart."
-            ),
-        ),
-        (
-            {"network": (None, 0), "level": (None, 0), "cusum": (51, 3)},
-            (
-                "Neither the network nor a plain method with as few alarms in the healthy part"
-                " alarms after it; nothing here tells them apart. Earlier, but with more alarms"
-                " there: cusum at window 51."
+                "No: on this recording the network does not beat CUSUM (which is silent) and PCA"
+                " (earlier, and as quiet)."
             ),
         ),
         (
             {"network": (60, 0)},
-            (
-                "The network alone alarms at window 60; no plain method with as few alarms in the"
-                " healthy part is earlier."
-            ),
+            "No comparison: no plain method could be fitted to hold the network against.",
         ),
     ],
 )
-def test_the_verdict_says_what_was_found_and_no_more(
-    detectors: dict[str, tuple[int | None, int]], sentence: str
+def test_the_headline_says_what_was_found_and_no_more(
+    findings: Callable[..., Findings],
+    given: dict[str, tuple[int | None, int]],
+    headline: str,
 ) -> None:
-    assert verdict(_evaluation(**detectors)) == sentence
+    found = findings(**{name: _verdicts(*figures) for name, figures in given.items()})
+    assert verdict(found).headline == headline
+
+
+def test_the_best_of_a_family_stands_for_it(findings: Callable[..., Findings]) -> None:
+    found = findings(network=_verdicts(60), pca=_verdicts(70), pca_spe=_verdicts(55))
+    assert "does not beat PCA" in verdict(found).headline
+
+
+def test_a_plain_method_that_is_better_is_to_be_shipped(findings: Callable[..., Findings]) -> None:
+    found = verdict(findings(network=_verdicts(60), cusum=_verdicts(55), ewma=_verdicts(52)))
+    said = " ".join(found.sentences)
+    assert (
+        "To be shipped: EWMA (52 (+52 min), 0 within, this bundle 60 (+60 min), 0 within)" in said
+    )
+    assert "--detector ewma" in said
+    assert "Ahead of it here too: EWMA." in said
+
+
+def test_what_no_gateway_can_run_is_not_to_be_shipped(findings: Callable[..., Findings]) -> None:
+    found = verdict(findings(network=_verdicts(60), isolation_forest=_verdicts(52)))
+    assert any(s.startswith("To be shipped: this bundle") for s in found.sentences)
+
+
+def test_an_alarm_on_the_edge_earns_nothing(findings: Callable[..., Findings]) -> None:
+    found = verdict(findings(network=_verdicts(60), cusum=_verdicts(51, edge=True)))
+    assert found.headline.startswith("No: ")
+    assert any(s.startswith("To be shipped: this bundle") for s in found.sentences)
+    own = verdict(findings(network=_verdicts(51, edge=True), cusum=_verdicts(60)))
+    assert any("does not count: an alarm on the edge" in s for s in own.sentences)
+
+
+def test_where_nobody_alarms_nothing_is_recommended(findings: Callable[..., Findings]) -> None:
+    found = verdict(findings(network=_verdicts(None), cusum=_verdicts(None)))
+    assert any(s.startswith("Nothing here says which detector") for s in found.sentences)
+
+
+def test_labels_decide_where_there_are_any(findings: Callable[..., Findings]) -> None:
+    given = {"network": 0.1, "cusum": 0.05, "pca": 0.099, "weekly_profile": 0.67, "random": 0.12}
+    found = verdict(
+        findings(labelled=True, **{k: _verdicts(60, vus_pr=v) for k, v in given.items()})
+    )
+    said = " ".join(found.sentences)
+    assert found.headline == (
+        "In part: on this recording the network beats CUSUM, but not PCA and the seasonal profile."
+    )
+    assert "To be shipped: weekly profile (0.670, this bundle 0.100)" in said
+    assert "A random score gets 0.120." in said
+
+
+def test_nothing_is_judged_where_nothing_is_known(findings: Callable[..., Findings]) -> None:
+    found = verdict(findings(network=_verdicts(60), healthy=None))
+    assert found.headline == "No judgement: nothing is known of this recording."
+
+
+@pytest.mark.parametrize(
+    ("network", "level", "ending"),
+    [
+        (60, 70, "The network is 10 windows ahead."),
+        (70, 60, "The network is 10 windows behind."),
+        (60, 60, "The network is not ahead of it."),
+        (60, None, "Without the network there would be no alarm."),
+        (None, 60, "The network adds no alarm that the level detector does not raise."),
+    ],
+)
+def test_what_the_network_adds_is_said(
+    findings: Callable[..., Findings], network: int | None, level: int | None, ending: str
+) -> None:
+    found = added(findings(network=_verdicts(network), level=_verdicts(level)))
+    assert found is not None
+    assert found.endswith(ending)
+
+
+def test_an_alarm_that_was_always_open_has_no_lead(findings: Callable[..., Findings]) -> None:
+    given = {0.25: (1, 50), 0.5: (3, 72), 1.0: (1, 80), 2.0: (0, 80), 4.0: (0, 90)}
+    curve = tuple(
+        CurvePoint(
+            factor=factor,
+            alarms_in_healthy=inside,
+            alarms_per_healthy_day=None,
+            first_alarm=first,
+            lead_windows=99 - first,
+            lead_hours=None,
+            counts=not inside,
+        )
+        for factor, (inside, first) in given.items()
+    )
+    found = reaches(findings(network=replace(_verdicts(80), curve=curve)))["all"]
+    assert (found.false_alarms, found.windows, found.lead) == ((0, 3), (80, 72), (19.0, 27.0))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(30.0, "30 s"), (600.0, "10 min"), (7200.0, "2.0 h"), (864_000.0, "10.0 days")],
+)
+def test_a_time_is_told_in_a_unit_that_suits_it(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_a_window_is_told_with_its_date_where_it_has_one(make_series: MakeSeries) -> None:
+    series = make_series(np.ones((3, 1)), ("x_rms",))
+    assert at(series, None) == "none"
+    assert at(series, 2) == "2 (+2 min)"
 
 
 @pytest.mark.parametrize(
@@ -120,16 +247,98 @@ def test_a_fit_that_no_epoch_improved_says_so(
 
 
 class _References(HTMLParser):
-    """Everything a browser would fetch, and the tags that are open."""
+    """Everything a browser would fetch, the tags that are open, and what pictures say."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
         self.tags: set[str] = set()
+        self.alts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.found += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "data")]
+        if tag == "img":
+            self.alts.append(dict(attrs)["alt"] or "")
+
+
+def _require_self_contained(page: str, pictures: int) -> None:
+    references = _References()
+    references.feed(page)
+    assert len(references.alts) == pictures
+    assert all(len(alt) > 40 for alt in references.alts)
+    assert len(references.found) == 2 * pictures  # for a wide window and for a narrow one
+    assert all(found.startswith("data:image/png;base64,") for found in references.found)
+    assert not references.tags & {"script", "link", "iframe", "object"}
+    assert not re.search(r"@import|url\(|https?://", page)
+    assert len(page) < 600_000
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory, vibration: Any) -> Path:
+    path = tmp_path_factory.mktemp("report") / "<b>run.csv"
+    loud = np.concatenate([vibration(70, seed=5), vibration(15, 1.0, seed=6)])
+    np.savetxt(path, loud, fmt="%.7g", header="x", comments="")
+    path.with_name("labels.txt").write_text("\n".join(map(str, np.repeat([0, 1], [70, 15]))))
+    return path
+
+
+def _page(bundle: bytes, recording: Path, **known: Any) -> str:
+    loaded = Bundle.decode(bundle).load()
+    opened = open_recording(recording, RecordingOptions(rate_hz=1024.0, unit="g"))
+    judged = evaluate_bundle(loaded, opened, Known(**known))
+    found = Findings(
+        loaded.manifest, judged.truth, judged.results, judged.evaluation, recording.name
+    )
+    return render(found).decode("utf-8")
+
+
+@pytest.fixture(scope="module")
+def judged_page(samples_bundle: bytes, recording: Path) -> str:
+    """Of a bundle that is evaluated, healthy part and first prediction time known."""
+    return _page(samples_bundle, recording, healthy=(0, 60), fpt=70)
+
+
+def test_the_page_of_an_evaluation_needs_nothing_from_anywhere(judged_page: str) -> None:
+    _require_self_contained(judged_page, 4)
+    for name in ("CUSUM", "PCA, T² and SPE", "isolation forest", "the level detector alone"):
+        assert name in judged_page
+    assert "after FPT" in judged_page
+    assert "Lead against false alarms" in judged_page
+    assert "Training" not in judged_page
+
+
+def test_names_are_text_and_no_markup(judged_page: str) -> None:
+    assert "on &lt;b&gt;run.csv</h1>" in judged_page
+    assert "<b>" not in judged_page
+
+
+def test_the_page_with_labels_says_what_an_oracle_and_chance_would_get(
+    samples_bundle: bytes, recording: Path
+) -> None:
+    page = _page(
+        samples_bundle, recording, healthy=(0, 60), labels=recording.with_name("labels.txt")
+    )
+    _require_self_contained(page, 3)
+    for words in ("VUS-PR", "oracle gap", "random score", "reproducing published figures only"):
+        assert words in page
+
+
+def test_the_page_of_a_bundle_without_a_network_claims_none(
+    plain_bundle: bytes, recording: Path
+) -> None:
+    page = _page(plain_bundle, recording, healthy=(0, 60))
+    _require_self_contained(page, 4)
+    assert "this bundle, which has no network," in page
+    assert "the network alone" not in page
+
+
+def test_the_page_of_an_unknown_recording_judges_nothing(
+    samples_bundle: bytes, recording: Path
+) -> None:
+    page = _page(samples_bundle, recording)
+    _require_self_contained(page, 3)
+    assert "No judgement: nothing is known of this recording." in page
 
 
 @pytest.fixture(scope="module")
@@ -138,26 +347,46 @@ def page(trained: Any) -> str:
     return text
 
 
-def test_the_page_needs_nothing_from_anywhere(page: str) -> None:
-    references = _References()
-    references.feed(page)
-    assert len(references.found) == 4
-    assert all(found.startswith("data:image/png;base64,") for found in references.found)
-    assert not references.tags & {"script", "link", "iframe", "object"}
-    assert not re.search(r"@import|url\(|https?://", page)
+def test_the_page_of_a_training_needs_nothing_from_anywhere(page: str) -> None:
+    _require_self_contained(page, 5)
 
 
-def test_the_page_shows_verdict_detectors_runtimes_and_alarms(page: str, trained: Any) -> None:
-    evaluation = trained.evaluation
-    assert verdict(evaluation) in page
-    for name in ("what ships: network and level", "network alone", "level alone", CALM):
+def test_the_page_shows_detectors_runtimes_alarms_and_origin(page: str, trained: Any) -> None:
+    alarm = trained.evaluation.verdicts["all"].alarms[0]
+    for name in ("this bundle: network and level", "the network alone", "CUSUM", "ok</td>"):
         assert name in page
-    assert f"<td>{evaluation.verdicts['all'].alarms[0].opened}</td>" in page
-    for name, _ in evaluation.verdicts["all"].alarms[0].features:
+    assert f">{alarm.opened} (+" in page
+    for name, _ in alarm.features:
         assert name in page
-    assert "ok</td>" in page
-    assert "FULLY_CONNECTED" in page
+    manifest = Bundle.read(trained.bundle).manifest
+    for origin in (manifest.training.data_sha256, manifest.feature_hash, "FULLY_CONNECTED"):
+        assert origin in page
 
 
 def test_the_bundle_carries_the_page(page: str, trained: Any) -> None:
     assert Bundle.read(trained.bundle).report == page.encode("utf-8")
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_is_no_wider_than_the_window(judged_page: str, tmp_path: Path, width: int) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs chromium")
+    # headless windows are at least 500 pixels wide, frames may be narrower
+    frame = tmp_path / "frame.html"
+    (tmp_path / "page.html").write_text(judged_page, "utf-8")
+    frame.write_text(_FRAME.format(width=width), "utf-8")
+    options = ("--headless", "--no-sandbox", "--hide-scrollbars", "--allow-file-access-from-files")
+    command = [chromium, *options, f"--user-data-dir={tmp_path}", "--dump-dom", frame.as_uri()]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    measured = re.search(r"<title>(\d+) of (\d+)</title>", ended.stdout)
+    assert measured is not None, ended.stdout[-2000:]
+    assert int(measured[2]) == width
+    assert int(measured[1]) <= width
+
+
+_FRAME = """<!doctype html><html><head><title></title></head><body style="margin:0">
+<iframe src="page.html" style="border:0;width:{width}px;height:900px" onload="
+const page = this.contentDocument.documentElement;
+document.title = page.scrollWidth + ' of ' + page.clientWidth"></iframe></body></html>"""

@@ -15,7 +15,7 @@ from trainer.cli.reading import format_of, known_of
 from trainer.cli.requirements import require_folder
 from trainer.cli.tables import evaluation_lines
 from trainer.commission import commission_bundle, read_asset
-from trainer.evaluate_bundle import evaluate_bundle
+from trainer.evaluate_bundle import Judged, evaluate_bundle
 from trainer.failures import Failure, failures
 from trainer.labels import LabelError
 from trainer.metrics import MetricError
@@ -52,6 +52,11 @@ from trainer.whole_file import write_whole
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write what commissioning found, JSON, to this file.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the judgement as a page, HTML, to this file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 def evaluate(
     *,
@@ -60,6 +65,7 @@ def evaluate(
     healthy: tuple[int, int] | None,
     commission: tuple[int, int] | None,
     overlay: Path | None,
+    report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -71,7 +77,7 @@ def evaluate(
     cut = given.pop("window"), given.pop("hop")
     if commission is None and (*cut, overlay) != (None, None, None):
         raise Failure("--window, --hop, --overlay: allowed beside --commission only", os.EX_USAGE)
-    require_folder(overlay)
+    require_folder(overlay, report)
     with failures(ReplayError, LabelError, MetricError):
         read = Bundle.read(bundle)
         options = format_of(given)
@@ -83,13 +89,30 @@ def evaluate(
             loaded = _commissioned(read, opened, commission, cut, overlay)
         known = known_of(healthy or commission, options, **given)
         with window_progress("replay") as update:
-            found = evaluate_bundle(loaded, opened, known, update)
+            judged = evaluate_bundle(loaded, opened, known, update)
+        if report is not None:
+            write_whole(report, _page(loaded, opened, judged))
+    found = judged.evaluation
     if as_json:
         print_json(found)
         return
     click.echo(f"{recording}: {found.windows} windows, {found.scored} scored, by {bundle}")
     for line in evaluation_lines(found):
         click.echo(line)
+
+
+def _page(loaded: LoadedBundle, recording: Recording, judged: Judged) -> bytes:
+    from trainer.report import Findings, render
+
+    return render(
+        Findings(
+            manifest=loaded.manifest,
+            truth=judged.truth,
+            results=judged.results,
+            evaluation=judged.evaluation,
+            recording=recording.path.name,
+        )
+    )
 
 
 def _commissioned(

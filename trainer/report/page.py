@@ -1,98 +1,50 @@
-"""The report: one self-contained page for the engineer who ships the bundle."""
+"""The report: one self-contained page for who looks after the machine and who ships the bundle."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
-
-from edge_agent.calibration.series import Series
-from edge_agent.pipeline.result import WindowResult
-from trainer.evaluate import Evaluation, Verdicts
-from trainer.networks import FittedNetwork
-from trainer.quantize import GateReport
-from trainer.recipe import Recipe
 from trainer.report import plots
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What a training run found, for the report; no network and no gate for a plain recipe."""
-
-    title: str
-    recipe: Recipe
-    series: Series
-    results: Sequence[WindowResult]
-    evaluation: Evaluation
-    network: FittedNetwork | None
-    gate: GateReport | None
-    washout_tolerance: float
+from trainer.report.figures import key_figures
+from trainer.report.findings import Findings
+from trainer.report.provenance import provenance
+from trainer.report.tables import alarm_table, detector_table, problems, reproduction_table
+from trainer.report.verdict import verdict
+from trainer.report.words import added, faults, healthy_over, kept_epoch, not_scored, regime_rows
 
 
 def render(findings: Findings) -> bytes:
-    """Return the page as UTF-8."""
-    from jinja2 import Environment, StrictUndefined
+    """Return the page as UTF-8. It refers to nothing outside itself."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    source = (files("trainer.report") / "page.html").read_text("utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    network = findings.network
-    page = environment.from_string(source).render(
+    environment = Environment(
+        loader=PackageLoader("trainer.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    fitting, season, recipe = findings.fitting, findings.spec.season, findings.recipe
+    page = environment.get_template("page.html").render(
         f=findings,
         evaluation=findings.evaluation,
-        kept=None if network is None else kept_epoch(network),
-        verdict=verdict(findings.evaluation),
-        score=plots.score_plot(findings.results, findings.evaluation),
-        trends=plots.trend_plot(findings.series, findings.results, findings.evaluation),
-        distribution=plots.distribution_plot(findings.results, findings.evaluation),
-        training=None
-        if network is None
-        else plots.training_plot(network.history.loss, network.history.val_loss),
+        title=f"{findings.manifest.name} {findings.manifest.version}",
+        verdict=verdict(findings),
+        figures=key_figures(findings),
+        not_scored=not_scored(findings),
+        score=plots.score_picture(findings),
+        alarms=alarm_table(findings),
+        trends=plots.trends_picture(findings),
+        detectors=detector_table(findings),
+        problems=problems(findings),
+        leads=plots.leads_picture(findings),
+        reproduction=reproduction_table(findings),
+        added=added(findings),
+        distribution=plots.distribution_picture(findings),
+        over=healthy_over(findings),
+        season=None
+        if season is None
+        else plots.season_picture(season, findings.spec.feature_names),
+        regimes=regime_rows(findings),
+        kept=None if fitting is None else kept_epoch(fitting.network),
+        training=None if fitting is None else plots.training_picture(fitting.network.history),
+        faults=[] if recipe is None else faults(recipe.published),
+        provenance=provenance(findings),
     )
     return page.encode("utf-8")
-
-
-def verdict(evaluation: Evaluation) -> str:
-    """Say in one sentence whether the network earned its place on this recording."""
-    network = evaluation.verdicts["network"]
-    plain = {name: v for name, v in evaluation.verdicts.items() if name not in ("all", "network")}
-    allowed = network.alarms_in_healthy or 0
-    quiet = {n: v for n, v in plain.items() if (v.alarms_in_healthy or 0) <= allowed}
-    earlier = sorted(n for n, v in quiet.items() if _before(v, network))
-    noisy = sorted(n for n, v in plain.items() if n not in quiet and _before(v, network))
-    but = f" Earlier, but with more alarms there: {_listed(plain, noisy)}." if noisy else ""
-    if earlier:
-        when = "not at all" if network.first_alarm is None else f"at window {network.first_alarm}"
-        return (
-            f"The network alone alarms {when}; earlier, with no more alarms in the healthy part: "
-            f"{_listed(plain, earlier)}. On this recording the plain method would do."
-        )
-    if network.first_alarm is None:
-        return (
-            "Neither the network nor a plain method with as few alarms in the healthy part alarms"
-            f" after it; nothing here tells them apart.{but}"
-        )
-    same = sorted(n for n, v in quiet.items() if v.first_alarm == network.first_alarm)
-    with_it = f", {', '.join(same)} in the same one" if same else ""
-    return (
-        f"The network alone alarms at window {network.first_alarm}{with_it};"
-        f" no plain method with as few alarms in the healthy part is earlier.{but}"
-    )
-
-
-def _listed(plain: Mapping[str, Verdicts], names: Sequence[str]) -> str:
-    return ", ".join(f"{name} at window {plain[name].first_alarm}" for name in names)
-
-
-def kept_epoch(network: FittedNetwork) -> str:
-    """Say in one sentence which epoch's weights the network has."""
-    history = network.history
-    if history.best_epoch < 0:
-        return (
-            "No epoch forecast better than the slow memory alone, so the recurrent layers add"
-            " nothing here: deviations are taken from a running mean."
-        )
-    return f"The weights are those of epoch {history.best_epoch + 1} of {len(history.loss)}."
-
-
-def _before(one: Verdicts, other: Verdicts) -> bool:
-    if one.first_alarm is None:
-        return False
-    return other.first_alarm is None or one.first_alarm < other.first_alarm

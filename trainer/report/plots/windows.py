@@ -1,0 +1,71 @@
+"""What pictures over the windows of a recording share: their axis, and spans that are marked."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edge_agent.calibration.series import Series
+from trainer.metrics import runs
+from trainer.report.findings import Findings
+from trainer.report.moments import moment
+from trainer.report.plots.canvas import GREEN, PURPLE, RED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LEAST_SHARE = 0.003  # of the axis: a shorter mark would not be seen
+Span = tuple[int, int]
+
+
+def name_windows(axes: "Axes", series: Series, *, ticks: int) -> None:
+    """Label the axis with windows, and below with their times where they have any."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    last = len(series.start_ns) - 1
+
+    def label(value: float, _position: int | None) -> str:
+        window = round(value)
+        if not 0 <= window <= last:
+            return ""
+        return "\n".join(filter(None, (f"{window}", *moment(series, window).split(" ", 1))))
+
+    axes.set_xlim(0, max(last, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(label))
+
+
+def alarm_spans(findings: Findings) -> list[Span]:
+    """Return the windows of each alarm of what ships."""
+    end = len(findings.results)
+    return [
+        (a.opened, end if a.closed is None else a.closed)
+        for a in findings.evaluation.verdicts["all"].alarms
+    ]
+
+
+def label_spans(findings: Findings) -> list[Span]:
+    """Return the windows of each labelled anomaly."""
+    labels = findings.truth.labels
+    return [] if labels is None else [(int(a), int(b)) for a, b in runs(labels)]
+
+
+def draw_lanes(axes: "Axes", findings: Findings, *, narrow: bool) -> None:
+    """Draw one lane each for alarms, labels and the healthy part, where there are any."""
+    truth, n = findings.truth, len(findings.results)
+    lanes: list[tuple[str, Sequence[Span], str, str]] = [("alarm", alarm_spans(findings), RED, "")]
+    if truth.labels is not None:
+        lanes.append(("labelled", label_spans(findings), PURPLE, "////"))
+    if truth.healthy is not None:
+        lanes.append(("healthy", [truth.healthy], GREEN, "...."))
+    for row, (_, spans, colour, hatch) in enumerate(lanes):
+        bars = [(a, max(b - a, _LEAST_SHARE * n)) for a, b in spans]
+        axes.broken_barh(bars, (row - 0.36, 0.72), facecolor=colour, hatch=hatch, edgecolor="white")
+    axes.set_ylim(len(lanes) - 0.4, -0.6)
+    axes.set_yticks(range(len(lanes)), [name for name, *_ in lanes])
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    name_windows(axes, findings.series, ticks=4 if narrow else 9)
+
+
+def lane_count(findings: Findings) -> int:
+    """Return how many lanes ``draw_lanes`` draws."""
+    return 1 + (findings.truth.labels is not None) + (findings.truth.healthy is not None)

@@ -1,0 +1,203 @@
+"""The first lines of the page: what was found, in words, whoever it pleases."""
+
+from dataclasses import dataclass
+
+from edge_agent.calibration.rate import budget_text
+from trainer.evaluate import Verdicts
+from trainer.report.findings import Findings
+from trainer.report.moments import at
+from trainer.report.names import FAMILIES, PARTS, TRAINER_ONLY
+
+SAME_VUS_PR = 0.005  # a difference below is noise; as allowed between quantized and float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What stands first.
+
+    Attributes:
+        headline: yes, no, in part, or nothing to be said.
+        sentences: on what grounds, what to ship, what false alarms to expect.
+    """
+
+    headline: str
+    sentences: tuple[str, ...]
+
+
+def verdict(findings: Findings) -> Verdict:
+    """Say whether the network beats the plain methods here, and what should ship."""
+    budget = findings.spec.budget
+    expected = () if budget is None else (f"False alarms per asset: {budget_text(budget)}.",)
+    if _nothing_known(findings):
+        text = (
+            "Neither a healthy part nor labels are known of this recording, so whether the alarms"
+            " below are right cannot be told, nor whether a plain method would do as well."
+        )
+        return Verdict("No judgement: nothing is known of this recording.", (text, *expected))
+    told = [*_grounds(findings), _ship(findings), *_cautions(findings), *expected]
+    return Verdict(_headline(findings), tuple(told))
+
+
+def beats(one: Verdicts, other: Verdicts) -> bool:
+    """Whether ``one`` is the better detector here.
+
+    Against labels by VUS-PR. Without, it alarms earlier, with no more alarms in the healthy part,
+    and not on the edge of it.
+    """
+    if one.labelled is not None and other.labelled is not None:
+        return one.labelled.vus_pr > other.labelled.vus_pr + SAME_VUS_PR
+    return _quiet_as(one, other) and _before(one, other)
+
+
+def choice(findings: Findings) -> str | None:
+    """Return which detector to ship: this bundle unless a plain method beats it.
+
+    None where no detector of a bundle raised an alarm that counts.
+    """
+    found = findings.evaluation.verdicts
+    best = "all"
+    for name, verdicts in found.items():
+        if name not in (*PARTS, *TRAINER_ONLY) and beats(verdicts, found[best]):
+            best = name
+    if found[best].labelled is None and found[best].first_alarm is None:
+        return None
+    return best
+
+
+def _nothing_known(findings: Findings) -> bool:
+    return findings.evaluation.healthy is None and findings.truth.labels is None
+
+
+def _headline(findings: Findings) -> str:
+    found = findings.evaluation.verdicts
+    own = found[findings.subject]
+    who = "the network" if findings.has_network else "this bundle, which has no network,"
+    rivals = _rivals(findings)
+    if not rivals:
+        return f"No comparison: no plain method could be fitted to hold {who.rstrip(',')} against."
+    if own.labelled is None and all(v.first_alarm is None for v in (own, *rivals.values())):
+        named = _all_of(list(rivals))
+        return f"Nothing tells the detectors apart here: neither {who} nor {named} alarms."
+    won = [family for family, rival in rivals.items() if beats(own, rival)]
+    lost = [f"{f}{_why(own, rival)}" for f, rival in rivals.items() if f not in won]
+    if not lost:
+        return f"Yes: on this recording {who} beats {_all_of(won)}."
+    if not won:
+        return f"No: on this recording {who} does not beat {_all_of(lost)}."
+    return f"In part: on this recording {who} beats {_all_of(won)}, but not {_all_of(lost)}."
+
+
+def _why(own: Verdicts, rival: Verdicts) -> str:
+    """Say in brackets what the network lacks; labels speak in figures of their own."""
+    if own.labelled is not None:
+        return ""
+    if not _before(rival, own):
+        return " (no earlier)" if rival.first_alarm is not None else " (which is silent)"
+    if beats(rival, own):
+        return " (earlier, and as quiet)"
+    return " (earlier, but less quiet)"
+
+
+def _rivals(findings: Findings) -> dict[str, Verdicts]:
+    """Return the best of each family of plain methods; one is no rival of itself."""
+    rivals = {}
+    for family, members in FAMILIES.items():
+        there = [findings.evaluation.verdicts.get(name) for name in members]
+        known = [v for v in there if v is not None]
+        if known and findings.manifest.training.recipe not in members:
+            best = known[0]
+            for one in known[1:]:
+                best = one if beats(one, best) else best
+            rivals[family] = best
+    return rivals
+
+
+def _grounds(findings: Findings) -> list[str]:
+    found, rivals = findings.evaluation.verdicts, _rivals(findings)
+    own = "the network alone" if findings.subject == "network" else findings.names["all"]
+    if not findings.has_network:
+        own = "this bundle"
+    listed = {own: found[findings.subject], **rivals}
+    said = "; ".join(f"{name} {_figures(findings, v)}" for name, v in listed.items())
+    told = [_sentence(f"{_measure(findings)}: {said}.")]
+    missing = [f for f, members in FAMILIES.items() if not any(m in found for m in members)]
+    if missing and findings.evaluation.healthy is not None:
+        there = "could not be fitted to the healthy part, so nothing is said of"
+        told.append(_sentence(f"{_all_of(missing)} {there} it."))
+    others = [
+        findings.names[name]
+        for name in findings.names
+        if name not in (*PARTS, *(m for members in FAMILIES.values() for m in members))
+        and beats(found[name], found[findings.subject])
+    ]
+    if others:
+        told.append(f"Ahead of it here too: {_all_of(others)}.")
+    return told
+
+
+def _measure(findings: Findings) -> str:
+    if findings.truth.labels is not None:
+        return "Agreement with the labels (VUS-PR, 1 is perfect)"
+    return "First alarm after the healthy part, and alarms within it"
+
+
+def _figures(findings: Findings, found: Verdicts) -> str:
+    if found.labelled is not None:
+        return f"{found.labelled.vus_pr:.3f}"
+    inside = f", {found.alarms_in_healthy} within" if found.alarms_in_healthy is not None else ""
+    return f"{at(findings.series, found.first_alarm)}{inside}"
+
+
+def _ship(findings: Findings) -> str:
+    name = choice(findings)
+    if name is None:
+        return (
+            "Nothing here says which detector to ship: no plain method that a gateway can run is"
+            " better than this bundle, which raised no alarm."
+        )
+    found = findings.evaluation.verdicts
+    if name == "all":
+        return (
+            "To be shipped: this bundle; no plain method that a gateway can run is better"
+            f" ({_figures(findings, found['all'])})."
+        )
+    return (
+        f"To be shipped: {findings.names[name]} ({_figures(findings, found[name])}, this bundle"
+        f" {_figures(findings, found['all'])}): `edge-trainer train --detector {name}` makes a"
+        " bundle of it in the same format. That is chosen with hindsight; `--detector baseline`"
+        " chooses by healthy windows alone."
+    )
+
+
+def _cautions(findings: Findings) -> list[str]:
+    found = findings.evaluation.verdicts
+    whole = found["all"]
+    told = []
+    if whole.lead is not None and not whole.lead.counts:
+        told.append(f"The lead of this bundle does not count: {whole.lead.problem}.")
+    chance = found.get("random")
+    if chance is not None and chance.labelled is not None:
+        told.append(f"A random score gets {chance.labelled.vus_pr:.3f}.")
+    return told
+
+
+def _quiet_as(one: Verdicts, other: Verdicts) -> bool:
+    if (one.alarms_in_healthy or 0) > (other.alarms_in_healthy or 0):
+        return False
+    if one.lead is None or other.lead is None:
+        return True
+    return one.lead.counts or not other.lead.counts
+
+
+def _before(one: Verdicts, other: Verdicts) -> bool:
+    if one.first_alarm is None:
+        return False
+    return other.first_alarm is None or one.first_alarm < other.first_alarm
+
+
+def _all_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
