@@ -2,8 +2,9 @@
 
     python -m benchmarks.results --data ../shared/data [--seeds 5] [--all]
 
-What is in the file of rows already is not run again while its recipe is the same. ``--all`` adds
-what would take over two hours: every seed of ``default`` on SMD as well.
+What is in the file of rows already is not run again while its recipe is the same; interrupted, it
+makes the page from what there is. ``--all`` adds what would take over two hours: every seed of
+``default`` on SMD as well.
 """
 
 import argparse
@@ -55,11 +56,14 @@ def _of(recipe: Recipe, found: list[Case]) -> list[Case]:
 
 
 def run(missing: list[Task], workers: int) -> Iterator[Row]:
-    """Yield the rows of ``missing`` as they come, large series last."""
-    ordered = sorted(missing, key=lambda task: task.case.family == "SMD")
-    # neighbours of one family, recipe and seed may learn once
+    """Yield the rows of ``missing`` as they come: large series late, further seeds last."""
+    ordered = sorted(missing, key=lambda task: (task.seed > 0, task.case.family == "SMD"))
+    # neighbours that learn from the same record learn once
     parts = [
-        list(part) for _, part in groupby(ordered, lambda task: (task.case.family, *task.key[2:4]))
+        list(part)
+        for _, part in groupby(
+            ordered, lambda task: (task.case.train_key, task.recipe.name, task.seed)
+        )
     ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -87,17 +91,20 @@ def main() -> None:
         wanted = list(tasks(every, list(published_cases(given.data)), given.seeds, slow=given.all))
         missing = [task for task in wanted if task.key not in done]
         with given.rows.open("ab") as file:
-            for row in run(missing, given.workers):
-                file.write(msgspec.json.encode(row) + b"\n")
-                file.flush()
-                done[row.key] = row
-                print(*row.key[:4], f"{row.seconds} s", file=sys.stderr, flush=True)
+            try:
+                for row in run(missing, given.workers):
+                    file.write(msgspec.json.encode(row) + b"\n")
+                    file.flush()
+                    done[row.key] = row
+                    print(*row.key[:4], f"{row.seconds} s", file=sys.stderr, flush=True)
+            except KeyboardInterrupt:
+                print("stopped; the page is made from what there is", file=sys.stderr)
     random_f1 = {
         case.name: random_point_adjusted_f1(case.labels)
         for case in every
         if case.family == "SMD" and case.labels is not None
     }
-    found = [done[task.key] for task in wanted]
+    found = [done[task.key] for task in wanted if task.key in done]
     figures = draw(found, given.out)
     (given.out / "results.md").write_text(page(found, random_f1, figures), "utf-8")
 

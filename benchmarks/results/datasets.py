@@ -76,6 +76,11 @@ class Case:
     period: int = 100
     only: tuple[str, ...] = ()
 
+    @property
+    def train_key(self) -> str:
+        """Name of what is learned from, the same for cases that share it."""
+        return self.name if isinstance(self.train, Series) else str(self.train)
+
     def series(self, recipe: Recipe) -> tuple[Series, Series, tuple[int, int]]:
         """Return what is learned from, what is judged, and the healthy part of the former."""
         train = self.train if isinstance(self.train, Series) else self.train.series(recipe)
