@@ -6,6 +6,7 @@ from edge_agent.pipeline.budget import DAYS_PER_MONTH, BudgetSpec
 
 _DAYS = {"day": 1.0, "week": 7.0, "month": DAYS_PER_MONTH, "year": 12.0 * DAYS_PER_MONTH}
 _WHOLE = 100.0  # from here on nobody wants digits behind the point
+_NONE = 0.01  # a year: less is nothing that anybody will see
 _RATE = re.compile(
     r"\s*(?P<count>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?:/|\bper\b)\s*"
     r"(?:(?P<number>[0-9]{1,6})\s*)?(?P<unit>day|week|month|year)s?\s*",
@@ -34,6 +35,8 @@ def rate_text(per_month: float) -> str:
     units = [unit for unit in _DAYS if per_month * _DAYS[unit] >= DAYS_PER_MONTH * (1.0 - 1e-9)]
     unit = units[0] if units else "year"
     count = per_month * _DAYS[unit] / DAYS_PER_MONTH
+    if count < _NONE:
+        return f"0/{unit}"
     return f"{count:.0f}/{unit}" if count >= _WHOLE else f"{count:.3g}/{unit}"
 
 

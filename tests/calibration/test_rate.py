@@ -52,7 +52,8 @@ def test_a_rate_is_told_in_a_unit_in_which_it_reads_back(rate: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("per_month", "text"), [(1.0, "1/month"), (0.25, "3/year"), (30.4375, "1/day"), (8.7, "2/week")]
+    ("per_month", "text"),
+    [(1.0, "1/month"), (0.25, "3/year"), (30.4375, "1/day"), (8.7, "2/week"), (1e-9, "0/year")],
 )
 def test_a_rate_reads_as_people_would_say_it(per_month: float, text: str) -> None:
     assert rate_text(per_month) == text
