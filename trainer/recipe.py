@@ -67,6 +67,7 @@ class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True)
         name: of the recipe.
         summary: one line for a person.
         source: where the system was published.
+        departures: from the publication, such as what looked ahead, which no gateway can.
         kind: a ``system`` of its own, or a ``baseline`` that others are held against.
         quantization: of the exported model; ``none`` where there is no network.
         window: samples of each window.
@@ -81,6 +82,7 @@ class Recipe(Calibration, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: str
     summary: str
     source: str
+    departures: tuple[str, ...] = ()
     kind: RecipeKind = "system"
     quantization: Literal["float32", "float16", "dynamic", "int8", "none"]
     window: WindowChoice

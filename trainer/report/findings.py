@@ -58,7 +58,9 @@ class Findings:
     @property
     def names(self) -> dict[str, str]:
         """What each detector is called on the page, in the order of the tables."""
-        return detectors(self.evaluation, has_network=self.has_network)
+        return detectors(
+            self.evaluation, self.manifest.training.recipe, has_network=self.has_network
+        )
 
     @property
     def subject(self) -> str:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from edge_agent.calibration.series import Series
 
 _NS = 10**9
+_DAYS_FROM_H = 100.0
 _KNOWN_NS = 20 * 365 * 86_400 * _NS  # a recording that begins before 1990 counts from its own begin
 _HOUR_S, _MINUTE_S = 3600.0, 60.0
+_KEPT = "\u00a0"  # a space at which no line breaks
 
 
 def is_dated(series: Series) -> bool:
@@ -21,7 +23,7 @@ def moment(series: Series, window: int) -> str:
     """
     start_ns = int(series.start_ns[window])
     if is_dated(series):
-        return datetime.fromtimestamp(start_ns // _NS, UTC).strftime("%Y-%m-%d %H:%M")
+        return datetime.fromtimestamp(start_ns // _NS, UTC).strftime(f"%Y-%m-%d{_KEPT}%H:%M")
     if int(series.end_ns[-1]) == int(series.start_ns[0]):
         return ""
     return "+" + span((start_ns - int(series.start_ns[0])) / _NS)
@@ -30,11 +32,11 @@ def moment(series: Series, window: int) -> str:
 def span(seconds: float) -> str:
     """Return a length of time in a unit that suits it."""
     if seconds < 2.0 * _MINUTE_S:
-        return f"{seconds:.3g} s"
+        return f"{seconds:.3g}{_KEPT}s"
     if seconds < 2.0 * _HOUR_S:
-        return f"{seconds / _MINUTE_S:.3g} min"
+        return f"{seconds / _MINUTE_S:.3g}{_KEPT}min"
     hours = seconds / _HOUR_S
-    return f"{hours:.1f} h" if hours < 100.0 else f"{hours / 24.0:.1f} days"  # noqa: PLR2004
+    return f"{hours:.1f}{_KEPT}h" if hours < _DAYS_FROM_H else f"{hours / 24.0:.1f}{_KEPT}days"
 
 
 def at(series: Series, window: int | None) -> str:

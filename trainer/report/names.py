@@ -28,13 +28,18 @@ _TITLES = {
 }
 
 
-def detectors(evaluation: Evaluation, *, has_network: bool) -> dict[str, str]:
+def detectors(evaluation: Evaluation, recipe: str, *, has_network: bool) -> dict[str, str]:
     """Return the title of each detector of ``evaluation``, in the order of the tables.
 
     A bundle without a level detector is its own only part, which is left out.
+
+    Args:
+        evaluation: with the detectors.
+        recipe: that the bundle was made by.
+        has_network: whether it holds a network, or is a plain method.
     """
     parts = "level" in evaluation.verdicts
-    titles = {"all": _whole(has_network=has_network, parts=parts)}
+    titles = {"all": _whole(recipe, has_network=has_network, parts=parts)}
     if parts:
         titles["network"] = "the network alone" if has_network else "its score alone"
         titles["level"] = "the level detector alone"
@@ -53,9 +58,9 @@ def title_of(name: str) -> str:
     return _TITLES.get(name, name)
 
 
-def _whole(*, has_network: bool, parts: bool) -> str:
+def _whole(recipe: str, *, has_network: bool, parts: bool) -> str:
     if not has_network:
-        return "this bundle"
+        return f"this bundle: {title_of(recipe)}"
     return "this bundle: network and level" if parts else "this bundle: the network"
 
 

@@ -1,5 +1,6 @@
 """Where a bundle comes from."""
 
+from trainer.recipe import Recipe
 from trainer.report.findings import Findings
 
 Entry = tuple[str, str]
@@ -14,6 +15,7 @@ def provenance(findings: Findings) -> list[Entry]:
     entries = [
         ("bundle", f"{manifest.name} {manifest.version}, {manifest.form}, {manifest.created}"),
         ("recipe", f"{training.recipe}{summary}"),
+        *_departures(recipe),
         ("seed", str(training.seed)),
         ("trained on", f"windows {first} to {last}, {training.windows} of them used"),
         ("digest of these vectors", f"SHA-256 {training.data_sha256}"),
@@ -32,6 +34,12 @@ def provenance(findings: Findings) -> list[Entry]:
         ("versions", ", ".join(f"{k} {v}" for k, v in sorted(training.versions.items()))),
     ]
     return entries
+
+
+def _departures(recipe: Recipe | None) -> list[Entry]:
+    if recipe is None or not recipe.departures:
+        return []
+    return [("unlike the publication", " ".join(recipe.departures))]
 
 
 def _model(findings: Findings) -> str:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from edge_agent.calibration.series import Series
 from trainer.evaluate import Verdicts
 from trainer.report.findings import Findings
 from trainer.report.lead import Reach, reaches, unit
-from trainer.report.moments import at, moment
+from trainer.report.moments import moment
 from trainer.report.names import PARTS, TRAINER_ONLY
 from trainer.report.verdict import choice
 
@@ -35,13 +36,13 @@ def alarm_table(findings: Findings) -> Table:
     series = findings.series
     rows = []
     for alarm in findings.evaluation.verdicts["all"].alarms:
-        closed = "open at the end" if alarm.closed is None else at(series, alarm.closed)
+        closed = "open at the end" if alarm.closed is None else _when(series, alarm.closed)
         shares = ", ".join(f"{name} {share:.0%}" for name, share in alarm.features)
         by = alarm.detector
         if by == "network" and not findings.has_network:
             by = "score"
         rows.append(
-            Row(at(series, alarm.opened), (closed, by, f"{alarm.severity:.2f}", shares or _NO))
+            Row(_when(series, alarm.opened), (closed, by, f"{alarm.severity:.2f}", shares or _NO))
         )
     headings = (
         ("opened in window", ""),
@@ -69,18 +70,22 @@ def detector_table(findings: Findings) -> Table:
             headings += [("after FPT", "windows")]
         headings += [("best lead", "no false alarm, any threshold")]
     if evaluation.healthy is not None:
-        headings += [("in healthy part", "alarms"), ("a healthy day", "alarms")]
+        headings += [("in healthy part", "alarms")]
+        headings += [] if labelled else [("a healthy day", "alarms")]
     headings += [("alarms in all", "")]
     best, rows = choice(findings), []
     for name, title in findings.names.items():
         found = evaluation.verdicts[name]
         cells = list(_labelled(found)) if labelled else []
-        cells.append(_when(findings, found.first_alarm))
+        cells.append(
+            _whole(found.first_alarm) if labelled else _when(findings.series, found.first_alarm)
+        )
         if course:
             cells += _course(findings, found, leads.get(name))
         if evaluation.healthy is not None:
             a_day = found.alarms_per_healthy_day
-            cells += [_whole(found.alarms_in_healthy), _figure(a_day, 2)]
+            cells.append(_whole(found.alarms_in_healthy))
+            cells += [] if labelled else [_figure(a_day, 2)]
         cells.append(str(len(found.alarms)))
         rows.append(Row(title, tuple(cells), _note(name, best), strong=name == best))
     return Table(tuple(headings), tuple(rows))
@@ -162,10 +167,10 @@ def _note(name: str, best: str | None) -> str:
     return "" if name in PARTS else f"--detector {name}"
 
 
-def _when(findings: Findings, window: int | None) -> str:
+def _when(series: Series, window: int | None) -> str:
     if window is None:
         return "none"
-    return f"{window}\n{moment(findings.series, window)}".strip()
+    return f"{window}\n{moment(series, window)}".strip()
 
 
 def _figure(value: float | None, digits: int = 3) -> str:

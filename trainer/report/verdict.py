@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from edge_agent.calibration.rate import budget_text
 from trainer.evaluate import Verdicts
+from trainer.metrics import Lead
 from trainer.report.findings import Findings
-from trainer.report.moments import at
-from trainer.report.names import FAMILIES, PARTS, TRAINER_ONLY
+from trainer.report.moments import moment
+from trainer.report.names import FAMILIES, PARTS, TRAINER_ONLY, title_of
 
 SAME_VUS_PR = 0.005  # a difference below is noise; as allowed between quantized and float
 
@@ -41,12 +42,16 @@ def verdict(findings: Findings) -> Verdict:
 def beats(one: Verdicts, other: Verdicts) -> bool:
     """Whether ``one`` is the better detector here.
 
-    Against labels by VUS-PR. Without, it alarms earlier, with no more alarms in the healthy part,
-    and not on the edge of it.
+    Against labels by VUS-PR. Without, a lead that counts beats one that does not, however long:
+    an early alarm is no merit of a detector that alarms without a reason. Among equals the earlier
+    first alarm wins, where it does not cost more alarms in the healthy part.
     """
     if one.labelled is not None and other.labelled is not None:
         return one.labelled.vus_pr > other.labelled.vus_pr + SAME_VUS_PR
-    return _quiet_as(one, other) and _before(one, other)
+    if one.lead is not None and other.lead is not None and one.lead.counts != other.lead.counts:
+        return one.lead.counts
+    quiet = (one.alarms_in_healthy or 0) <= (other.alarms_in_healthy or 0)
+    return quiet and _before(one, other)
 
 
 def choice(findings: Findings) -> str | None:
@@ -71,10 +76,10 @@ def _nothing_known(findings: Findings) -> bool:
 def _headline(findings: Findings) -> str:
     found = findings.evaluation.verdicts
     own = found[findings.subject]
-    who = "the network" if findings.has_network else "this bundle, which has no network,"
+    who = "the network" if findings.has_network else _plain(findings)
     rivals = _rivals(findings)
     if not rivals:
-        return f"No comparison: no plain method could be fitted to hold {who.rstrip(',')} against."
+        return f"No comparison: no plain method could be fitted to hold {who} against."
     if own.labelled is None and all(v.first_alarm is None for v in (own, *rivals.values())):
         named = _all_of(list(rivals))
         return f"Nothing tells the detectors apart here: neither {who} nor {named} alarms."
@@ -87,15 +92,19 @@ def _headline(findings: Findings) -> str:
     return f"In part: on this recording {who} beats {_all_of(won)}, but not {_all_of(lost)}."
 
 
+def _plain(findings: Findings) -> str:
+    return f"this bundle ({title_of(findings.manifest.training.recipe)}, without a network)"
+
+
 def _why(own: Verdicts, rival: Verdicts) -> str:
-    """Say in brackets what the network lacks; labels speak in figures of their own."""
+    """Say in brackets why the network is not ahead; labels speak in figures of their own."""
     if own.labelled is not None:
         return ""
-    if not _before(rival, own):
-        return " (no earlier)" if rival.first_alarm is not None else " (which is silent)"
+    if own.first_alarm == rival.first_alarm:
+        return " (silent too)" if own.first_alarm is None else " (as early)"
     if beats(rival, own):
-        return " (earlier, and as quiet)"
-    return " (earlier, but less quiet)"
+        return " (earlier)" if _before(rival, own) else " (later, but its lead counts)"
+    return " (no choice between alarms in the healthy part and a late one)"
 
 
 def _rivals(findings: Findings) -> dict[str, Verdicts]:
@@ -114,9 +123,7 @@ def _rivals(findings: Findings) -> dict[str, Verdicts]:
 
 def _grounds(findings: Findings) -> list[str]:
     found, rivals = findings.evaluation.verdicts, _rivals(findings)
-    own = "the network alone" if findings.subject == "network" else findings.names["all"]
-    if not findings.has_network:
-        own = "this bundle"
+    own = "the network alone" if findings.has_network else "this bundle"
     listed = {own: found[findings.subject], **rivals}
     said = "; ".join(f"{name} {_figures(findings, v)}" for name, v in listed.items())
     told = [_sentence(f"{_measure(findings)}: {said}.")]
@@ -138,14 +145,18 @@ def _grounds(findings: Findings) -> list[str]:
 def _measure(findings: Findings) -> str:
     if findings.truth.labels is not None:
         return "Agreement with the labels (VUS-PR, 1 is perfect)"
-    return "First alarm after the healthy part, and alarms within it"
+    return "First alarm after the healthy part (and alarms within it)"
 
 
 def _figures(findings: Findings, found: Verdicts) -> str:
     if found.labelled is not None:
         return f"{found.labelled.vus_pr:.3f}"
-    inside = f", {found.alarms_in_healthy} within" if found.alarms_in_healthy is not None else ""
-    return f"{at(findings.series, found.first_alarm)}{inside}"
+    first, inside = found.first_alarm, found.alarms_in_healthy
+    if first is None:
+        text = "none"
+    else:
+        text = ", ".join(filter(None, (f"window {first}", moment(findings.series, first))))
+    return text if inside is None else f"{text} ({inside})"
 
 
 def _ship(findings: Findings) -> str:
@@ -158,12 +169,12 @@ def _ship(findings: Findings) -> str:
     found = findings.evaluation.verdicts
     if name == "all":
         return (
-            "To be shipped: this bundle; no plain method that a gateway can run is better"
-            f" ({_figures(findings, found['all'])})."
+            f"To be shipped: this bundle, {_figures(findings, found['all'])}; no plain method that"
+            " a gateway can run is better."
         )
     return (
-        f"To be shipped: {findings.names[name]} ({_figures(findings, found[name])}, this bundle"
-        f" {_figures(findings, found['all'])}): `edge-trainer train --detector {name}` makes a"
+        f"To be shipped: {findings.names[name]}, {_figures(findings, found[name])}; this bundle:"
+        f" {_figures(findings, found['all'])}. `edge-trainer train --detector {name}` makes a"
         " bundle of it in the same format. That is chosen with hindsight; `--detector baseline`"
         " chooses by healthy windows alone."
     )
@@ -175,18 +186,26 @@ def _cautions(findings: Findings) -> list[str]:
     told = []
     if whole.lead is not None and not whole.lead.counts:
         told.append(f"The lead of this bundle does not count: {whole.lead.problem}.")
+    if whole.lead is not None and whole.first_alarm is not None:
+        told.append(_truth_of(findings, whole.lead))
     chance = found.get("random")
     if chance is not None and chance.labelled is not None:
         told.append(f"A random score gets {chance.labelled.vus_pr:.3f}.")
     return told
 
 
-def _quiet_as(one: Verdicts, other: Verdicts) -> bool:
-    if (one.alarms_in_healthy or 0) > (other.alarms_in_healthy or 0):
-        return False
-    if one.lead is None or other.lead is None:
-        return True
-    return one.lead.counts or not other.lead.counts
+def _truth_of(findings: Findings, lead: Lead) -> str:
+    """Say what an early alarm is worth where nobody labelled the damage."""
+    if findings.truth.fpt is None or lead.delay_to_fpt is None:
+        return (
+            "When the damage began is not known here: the earlier alarm is the better one only if"
+            " it is a true one."
+        )
+    side = "before" if lead.delay_to_fpt < 0 else "after"
+    return (
+        f"This bundle alarms {abs(lead.delay_to_fpt)} windows {side} the first prediction time"
+        " that was given; an alarm long before it is no proof of foresight."
+    )
 
 
 def _before(one: Verdicts, other: Verdicts) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure
 
 # Okabe and Ito 2008: told apart by everybody; no line or area is told by its colour alone
@@ -62,6 +63,15 @@ def plain_axes(axes: "Axes") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color=GRID, lw=0.6)
     axes.set_axisbelow(True)
+
+
+def plain_log(axis: "XAxis | YAxis", *, minor: bool = False) -> None:
+    """Make ``axis`` logarithmic, its numbers as people write them; ``minor``: those between too."""
+    from matplotlib.ticker import LogFormatter, NullFormatter, StrMethodFormatter
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(LogFormatter() if minor else NullFormatter())
 
 
 def _render(

@@ -1,5 +1,6 @@
 """Where the threshold lies in the healthy scores, and what their tail lets expect."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,9 @@ from trainer.report.plots.canvas import (
     Picture,
     picture,
     plain_axes,
+    plain_log,
 )
+from trainer.report.plots.tail import draw_tail, tail_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +28,15 @@ if TYPE_CHECKING:
 
 _LOWEST = 1e-3  # of the threshold
 _BINS = 40
+_SCORES = (
+    "How often each score occurred. The healthy windows set the threshold, so that few of them lie"
+    " above it proves nothing."
+)
+_BUDGET = (
+    "Beside it: the false alarms that other thresholds would mean, from a generalised Pareto tail"
+    " of the healthy scores. Below the dashed line the healthy windows alone do not support a rate;"
+    " it rests on the tail going on as it does."
+)
 
 
 def distribution_picture(findings: Findings) -> Picture | None:
@@ -42,19 +54,25 @@ def distribution_picture(findings: Findings) -> Picture | None:
     healthy, others = ratios[inside & scored], ratios[~inside & scored]
     if not len(healthy) + len(others):
         return None
-    budget = findings.spec.budget
+    budget, threshold = findings.spec.budget, findings.spec.threshold
+    panels: list[Callable[[Axes], None]] = [lambda axes: _draw_scores(axes, healthy, others)]
+    if budget is not None:
+        panels.append(lambda axes: _draw_budget(axes, budget))
+    if threshold.tail is not None:
+        panels.append(lambda axes: draw_tail(axes, threshold))
 
     def draw(figure: "Figure", narrow: bool) -> None:  # noqa: FBT001 - see picture
-        if budget is None:
-            _draw_scores(figure.subplots(), healthy, others)
-            return
-        shape = (2, 1) if narrow else (1, 2)
-        left, right = figure.subplots(*shape).tolist()
-        _draw_scores(left, healthy, others)
-        _draw_budget(right, budget)
+        shape = (len(panels), 1) if narrow else (1, len(panels))
+        grid = figure.subplots(*shape, squeeze=False)
+        for axes, panel in zip(grid.flatten().tolist(), panels, strict=True):
+            panel(axes)
 
-    height = Height(2.8, 2.6 if budget is None else 5.2)
-    return picture(draw, height, alt=_alt(healthy, others, budget), caption=_caption(budget))
+    return picture(
+        draw,
+        Height(2.8, 2.6 * len(panels)),
+        alt=_alt(healthy, others, budget),
+        caption=" ".join((*_caption(budget), *tail_words(threshold))),
+    )
 
 
 def _draw_scores(axes: "Axes", healthy: NDArray[np.float64], others: NDArray[np.float64]) -> None:
@@ -81,14 +99,21 @@ def _draw_scores(axes: "Axes", healthy: NDArray[np.float64], others: NDArray[np.
             label="the rest",
         )
     axes.axvline(1.0, color=INK, lw=1.2, label="threshold")
-    axes.set_xscale("log")
+    plain_log(axes.xaxis)
     axes.set_xlabel("score / threshold")
     axes.set_ylabel("% of the windows")
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, handlelength=1.4)
+    _legend(axes)
 
 
 def _percent(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.full(len(values), 100.0 / len(values))
+
+
+def _legend(axes: "Axes") -> None:
+    corner = (0.0, 1.0)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=corner, ncols=3, handlelength=1.2, columnspacing=1.0
+    )
 
 
 def _draw_budget(axes: "Axes", budget: BudgetSpec) -> None:
@@ -108,12 +133,12 @@ def _draw_budget(axes: "Axes", budget: BudgetSpec) -> None:
     if budget.asked is not None:
         axes.axhline(budget.asked, color=RED, lw=1.0, ls=":", label="asked for")
     axes.plot([budget.point.margin], [budget.point.expected], "o", color=INK, label="in force")
-    axes.set_yscale("log")
-    axes.set_xlabel("threshold's distance from the healthy middle; 1: the recipe's")
+    plain_log(axes.yaxis)
+    axes.set_xlabel("margin of the threshold; 1: the recipe's own")
     axes.set_ylabel("false alarms a month")
-    lowest = min(p.expected for p in budget.curve)
+    lowest = min(p.expected for p in (*budget.curve, budget.point))
     axes.set_ylim(lowest / 5.0, 3.0 * max(p.high for p in budget.curve))
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, handlelength=1.4)
+    _legend(axes)
 
 
 def _alt(
@@ -136,15 +161,8 @@ def _alt(
     )
 
 
-def _caption(budget: BudgetSpec | None) -> str:
-    said = (
-        "How often each score occurred. The healthy windows set the threshold, so that few of them"
-        " lie above it proves nothing."
-    )
-    if budget is None:
-        return said
-    return (
-        f"{said} Beside it: the false alarms that other thresholds would mean, from a generalised"
-        " Pareto tail of the healthy scores. Below the dashed line the healthy windows alone do not"
-        " support a rate; it rests on the tail going on as it does."
-    )
+def _caption(budget: BudgetSpec | None) -> list[str]:
+    said = [_SCORES]
+    if budget is not None:
+        said.append(_BUDGET)
+    return said

@@ -20,20 +20,21 @@ from trainer.report.plots.canvas import (
     Picture,
     picture,
     plain_axes,
+    plain_log,
 )
 from trainer.report.plots.windows import alarm_spans, draw_lanes, lane_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LOWEST = 1e-2  # of the threshold; below there is nothing to see
+_LOWEST = 0.05  # of the threshold; below there is nothing to see
 
 
 def score_picture(findings: Findings) -> Picture:
     """Draw score / threshold of the network and of the level detector over the windows."""
     parts = [np.maximum(p.values, _LOWEST) for p in _parts(findings)]
-    first = "the network" if findings.has_network else "the detector"
-    lines = list(zip((first, "the level detector"), parts, strict=False))
+    first = "network" if findings.has_network else "score"
+    lines = list(zip((first, "level detector"), parts, strict=False))
 
     def draw(figure: "Figure", narrow: bool) -> None:  # noqa: FBT001 - see picture
         ratio = (10.0, 1.0 + 0.75 * lane_count(findings))
@@ -46,7 +47,7 @@ def score_picture(findings: Findings) -> Picture:
         top.axhline(1.0, color=INK, lw=1.0, label="threshold")
         if findings.truth.fpt is not None:
             top.axvline(findings.truth.fpt, color=FAINT, lw=1.2, ls=":", label="FPT given")
-        top.set_yscale("log")
+        plain_log(top.yaxis)
         top.set_ylabel("score / threshold")
         top.tick_params(axis="x", length=0, labelbottom=False)
         top.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2 if narrow else 4)
@@ -57,8 +58,8 @@ def score_picture(findings: Findings) -> Picture:
 
 _CAPTION = (
     "Above the line at 1 a window is abnormal; some such windows in a row open an alarm, as the"
-    " alarm rule says. The scale is logarithmic: 2 is twice the threshold. Below: when an alarm was"
-    " open, and what was known of the recording."
+    " alarm rule says. The scale is logarithmic; what is below 0.05 is drawn there. Beneath it:"
+    " when an alarm was open, and what was known of the recording."
 )
 
 
@@ -72,7 +73,7 @@ def _alt(findings: Findings, lines: Sequence[tuple[str, NDArray[np.float64]]]) -
         if np.isfinite(values).any():
             peak = int(np.nanargmax(values))
             said.append(
-                f"{name} is at most {values[peak]:.3g} times its threshold,"
+                f"the {name} is at most {values[peak]:.3g} times its threshold,"
                 f" in window {at(findings.series, peak)}"
             )
     alarms = findings.evaluation.verdicts["all"].alarms

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainer.networks import FitHistory
-from trainer.report.plots.canvas import BLUE, FAINT, ORANGE, Height, Picture, picture, plain_axes
+from trainer.report.plots.canvas import (
+    BLUE,
+    FAINT,
+    ORANGE,
+    Height,
+    Picture,
+    picture,
+    plain_axes,
+    plain_log,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +38,7 @@ def training_picture(history: FitHistory) -> Picture:
             axes.axvline(history.best_epoch + 1, color=FAINT, lw=1.2, ls=":", label="kept")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
-        axes.set_yscale("log")
+        plain_log(axes.yaxis, minor=True)
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
 
     fall = f"Training loss from {history.loss[0]:.3g} to {history.loss[-1]:.3g}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from edge_agent.calibration.series import Series
 from trainer.metrics import runs
 from trainer.report.findings import Findings
-from trainer.report.moments import moment
+from trainer.report.moments import is_dated, moment
 from trainer.report.plots.canvas import GREEN, PURPLE, RED
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def name_windows(axes: "Axes", series: Series, *, ticks: int) -> None:
         window = round(value)
         if not 0 <= window <= last:
             return ""
-        return "\n".join(filter(None, (f"{window}", *moment(series, window).split(" ", 1))))
+        when = moment(series, window)
+        lines = when.split() if is_dated(series) else [when]
+        return "\n".join(filter(None, (f"{window}", *lines)))
 
     axes.set_xlim(0, max(last, 1))
     axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
