@@ -140,10 +140,17 @@ def test_the_best_of_a_family_stands_for_it(findings: Callable[..., Findings]) -
 def test_a_plain_method_that_is_better_is_to_be_shipped(findings: Callable[..., Findings]) -> None:
     found = verdict(findings(network=_verdicts(60), cusum=_verdicts(55), ewma=_verdicts(52)))
     said = " ".join(found.sentences)
-    shipped = "EWMA, window 52, +52 min (0); this bundle: window 60, +60 min (0)."
+    shipped = "EWMA, at window 52, +52 min (0); this bundle: at window 60, +60 min (0)."
     assert f"To be shipped: {shipped}" in said.replace("\u00a0", " ")
     assert "--detector ewma" in said
     assert "Ahead of it here too: EWMA." in said
+
+
+def test_a_level_detector_that_does_as_well_is_named(findings: Callable[..., Findings]) -> None:
+    said = "The level detector alone does as well: at window 60"
+    for level, expected in ((60, True), (61, False)):
+        found = verdict(findings(network=_verdicts(60), level=_verdicts(level)))
+        assert any(s.startswith(said) for s in found.sentences) is expected
 
 
 def test_what_no_gateway_can_run_is_not_to_be_shipped(findings: Callable[..., Findings]) -> None:

@@ -9,6 +9,7 @@ _DAYS_FROM_H = 100.0
 _KNOWN_NS = 20 * 365 * 86_400 * _NS  # a recording that begins before 1990 counts from its own begin
 _HOUR_S, _MINUTE_S = 3600.0, 60.0
 _KEPT = "\u00a0"  # a space at which no line breaks
+_DATE = f"%Y\u2011%m\u2011%d{_KEPT}%H:%M"  # nor at these hyphens
 
 
 def is_dated(series: Series) -> bool:
@@ -23,7 +24,7 @@ def moment(series: Series, window: int) -> str:
     """
     start_ns = int(series.start_ns[window])
     if is_dated(series):
-        return datetime.fromtimestamp(start_ns // _NS, UTC).strftime(f"%Y-%m-%d{_KEPT}%H:%M")
+        return datetime.fromtimestamp(start_ns // _NS, UTC).strftime(_DATE)
     if int(series.end_ns[-1]) == int(series.start_ns[0]):
         return ""
     return "+" + span((start_ns - int(series.start_ns[0])) / _NS)

@@ -127,6 +127,9 @@ def _grounds(findings: Findings) -> list[str]:
     listed = {own: found[findings.subject], **rivals}
     said = "; ".join(f"{name} {_figures(findings, v)}" for name, v in listed.items())
     told = [_sentence(f"{_measure(findings)}: {said}.")]
+    level = found.get("level")
+    if level is not None and findings.has_network and not beats(found["network"], level):
+        told.append(f"The level detector alone does as well: {_figures(findings, level)}.")
     missing = [f for f, members in FAMILIES.items() if not any(m in found for m in members)]
     if missing and findings.evaluation.healthy is not None:
         there = "could not be fitted to the healthy part, so nothing is said of"
@@ -153,9 +156,9 @@ def _figures(findings: Findings, found: Verdicts) -> str:
         return f"{found.labelled.vus_pr:.3f}"
     first, inside = found.first_alarm, found.alarms_in_healthy
     if first is None:
-        text = "none"
+        text = "never"
     else:
-        text = ", ".join(filter(None, (f"window {first}", moment(findings.series, first))))
+        text = ", ".join(filter(None, (f"at window {first}", moment(findings.series, first))))
     return text if inside is None else f"{text} ({inside})"
 
 

@@ -65,13 +65,13 @@ def plain_axes(axes: "Axes") -> None:
     axes.set_axisbelow(True)
 
 
-def plain_log(axis: "XAxis | YAxis", *, minor: bool = False) -> None:
-    """Make ``axis`` logarithmic, its numbers as people write them; ``minor``: those between too."""
-    from matplotlib.ticker import LogFormatter, NullFormatter, StrMethodFormatter
+def plain_log(axis: "XAxis | YAxis") -> None:
+    """Make ``axis`` logarithmic, its numbers as people write them."""
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(LogFormatter() if minor else NullFormatter())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _render(

@@ -19,26 +19,30 @@ from trainer.report.plots.canvas import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_WIDE_RANGE = 20.0  # from here on a linear axis shows the first epochs alone
+
 
 def training_picture(history: FitHistory) -> Picture:
     """Draw the loss of each epoch, with the one whose weights were kept."""
+    losses = (*history.loss, *history.val_loss)
 
     def draw(figure: "Figure", narrow: bool) -> None:  # noqa: ARG001, FBT001 - see picture
         axes = figure.subplots()
         plain_axes(axes)
-        for name, losses, colour, mark in (
+        for name, values, colour, mark in (
             ("training", history.loss, BLUE, "o-"),
             ("validation", history.val_loss, ORANGE, "s--"),
         ):
-            if losses:
+            if values:
                 # a marker, because one epoch makes no line
-                epochs = np.arange(1, len(losses) + 1)
-                axes.plot(epochs, losses, mark, color=colour, ms=2.5, lw=1.0, label=name)
+                epochs = np.arange(1, len(values) + 1)
+                axes.plot(epochs, values, mark, color=colour, ms=2.5, lw=1.0, label=name)
         if history.best_epoch >= 0:
             axes.axvline(history.best_epoch + 1, color=FAINT, lw=1.2, ls=":", label="kept")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
-        plain_log(axes.yaxis, minor=True)
+        if max(losses) > _WIDE_RANGE * min(losses):
+            plain_log(axes.yaxis)
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
 
     fall = f"Training loss from {history.loss[0]:.3g} to {history.loss[-1]:.3g}"
