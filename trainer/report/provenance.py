@@ -4,6 +4,11 @@ from trainer.recipe import Recipe
 from trainer.report.findings import Findings
 
 Entry = tuple[str, str]
+_EXPECTED: dict[str, str] = {
+    "none": "the healthy mean",
+    "persistence": "the window before it",
+    "moving_z": "the mean of the last windows",
+}
 
 
 def provenance(findings: Findings) -> list[Entry]:
@@ -45,5 +50,5 @@ def _departures(recipe: Recipe | None) -> list[Entry]:
 def _model(findings: Findings) -> str:
     model = findings.spec.model
     if not model.has_network:
-        return f"none; {model.family} stands in its place"
+        return f"no network; what is expected of a window: {_EXPECTED[model.family]}"
     return f"{model.family}, {model.form}, {model.quantization}"

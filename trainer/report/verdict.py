@@ -129,7 +129,8 @@ def _grounds(findings: Findings) -> list[str]:
     told = [_sentence(f"{_measure(findings)}: {said}.")]
     level = found.get("level")
     if level is not None and findings.has_network and not beats(found["network"], level):
-        told.append(f"The level detector alone does as well: {_figures(findings, level)}.")
+        alone = _figures(findings, level)
+        told.append(f"The level detector alone does as well or better: {alone}.")
     missing = [f for f, members in FAMILIES.items() if not any(m in found for m in members)]
     if missing and findings.evaluation.healthy is not None:
         there = "could not be fitted to the healthy part, so nothing is said of"

@@ -37,7 +37,8 @@ def responsible(findings: Findings) -> dict[str, float]:
         highest = sorted(scored, key=lambda r: -(r.score or 0.0))[:_HIGHEST]
         for result in highest:
             shares = () if result.shares is None else result.shares.tolist()
-            for name, share in zip(findings.series.names, shares, strict=True):
+            # context comes last among the names and has no share
+            for name, share in zip(findings.series.names, shares, strict=False):
                 total[name] += share / len(highest)
     return dict(sorted(total.items(), key=lambda item: -item[1])[:_SHOWN])
 

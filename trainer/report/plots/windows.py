@@ -12,7 +12,7 @@ from trainer.report.plots.canvas import GREEN, PURPLE, RED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LEAST_SHARE = 0.003  # of the axis: a shorter mark would not be seen
+_LEAST_SHARE = 0.004  # of the axis: a shorter mark would not be seen
 Span = tuple[int, int]
 
 
@@ -60,7 +60,8 @@ def draw_lanes(axes: "Axes", findings: Findings, *, narrow: bool) -> None:
         lanes.append(("healthy", [truth.healthy], GREEN, "...."))
     for row, (_, spans, colour, hatch) in enumerate(lanes):
         bars = [(a, max(b - a, _LEAST_SHARE * n)) for a, b in spans]
-        axes.broken_barh(bars, (row - 0.36, 0.72), facecolor=colour, hatch=hatch, edgecolor="white")
+        edge = "white" if hatch else colour  # of which hatches are drawn
+        axes.broken_barh(bars, (row - 0.36, 0.72), facecolor=colour, hatch=hatch, edgecolor=edge)
     axes.set_ylim(len(lanes) - 0.4, -0.6)
     axes.set_yticks(range(len(lanes)), [name for name, *_ in lanes])
     axes.spines[["top", "right", "left"]].set_visible(False)
