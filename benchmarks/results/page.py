@@ -11,8 +11,9 @@ _HEAD = """# Results
 Made by `make results` from public recordings that are not part of this project; do not edit.
 Every number comes from the code that runs on the gateway: TFLite where there is a network, windows
 one by one, nothing after a window used to score it. `default` is one set of parameters for all.
-Thresholds come from healthy windows alone. Networks of `default` were trained with {seeds} seeds:
-median, and the range in brackets where it is not a point.
+Thresholds come from healthy windows alone. Networks of `default` were trained with up to {seeds}
+different seeds: median, and the range in brackets where it is not a point. A dash stands where
+nothing was run, or where there is nothing to tell.
 """
 
 
