@@ -1,5 +1,6 @@
 """``edge-trainer`` as a user meets it: from a recording to a bundle that a gateway takes."""
 
+import contextlib
 import os
 import re
 import signal
@@ -267,14 +268,20 @@ def test_stopped_it_says_so_and_leaves_nothing(
     recipe.write_text(
         text.replace("epochs = 60", "epochs = 1000000").replace("patience = 12\n", "")
     )
-    command = [str(PROGRAMS / "edge-trainer"), "train", "--recipe", str(recipe)]
-    command += ["--data", str(simulated), "--healthy", "0:90", "--out", str(tmp_path / "b")]
+    # tests that run in the background of a shell may have been told to ignore the signal
+    command = ["env", "--default-signal=INT", str(PROGRAMS / "edge-trainer"), "train"]
+    command += ["--recipe", str(recipe), "--data", str(simulated)]
+    command += ["--healthy", "0:90", "--out", str(tmp_path / "b")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        assert wait_for_tensorflow_below(process.pid)
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        try:
+            assert wait_for_tensorflow_below(process.pid)
+            os.killpg(process.pid, signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == os.EX_TEMPFAIL
     assert "Traceback" not in said
     assert said.endswith("stopped\n")
