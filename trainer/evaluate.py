@@ -150,6 +150,7 @@ def verdicts(alarms: Sequence[Alarm], series: Series, healthy: tuple[int, int] |
     """Count ``alarms`` against the healthy part."""
     last = 0 if healthy is None else healthy[1]
     late = [max(a.opened, last) for a in alarms if a.closed is None or a.closed > last]
+    late = [window for window in late if window < len(series.vectors)]  # nothing may come after
     inside = span_ns = None
     if healthy is not None:
         inside = sum(healthy[0] <= a.opened < last for a in alarms)

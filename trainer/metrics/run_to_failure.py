@@ -100,9 +100,9 @@ def lead(alarms: Sequence[tuple[int, int | None]], course: Course) -> Lead:
         alarms: windows [opened, closed), in order; closed is None where it never did.
         course: of the recording.
     """
-    last = course.healthy[1]
+    last, windows = course.healthy[1], len(course.end_ns)
     late = [max(a, last) for a, b in alarms if b is None or b > last]
-    first = min(late, default=None)
+    first = min((a for a in late if a < windows), default=None)  # nothing may come after
     problem = _problem([a for a, _ in alarms], course)
     if first is None:
         return Lead(
@@ -116,7 +116,7 @@ def lead(alarms: Sequence[tuple[int, int | None]], course: Course) -> Lead:
     span_ns = int(course.end_ns[-1] - course.end_ns[first])
     return Lead(
         first_alarm=first,
-        lead_windows=len(course.end_ns) - 1 - first,
+        lead_windows=windows - 1 - first,
         lead_hours=span_ns / _NS_PER_HOUR if course.healthy_days is not None else None,
         delay_to_fpt=None if course.fpt is None else first - course.fpt,
         counts=problem is None,

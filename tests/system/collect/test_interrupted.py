@@ -1,6 +1,8 @@
 """Collector and broker may end at any time: nothing is lost and nothing doubled."""
 
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,14 @@ def test_a_killed_collector_loses_and_doubles_nothing(
     assert rows_in(store) == count
 
 
+def _journalled(store: Path) -> int:
+    """Return how many messages wait in the store's journal."""
+    (journal,) = store.rglob("journal.sqlite")
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database:
+        found: int = database.execute("SELECT COUNT(*) FROM waiting").fetchone()[0]
+    return found
+
+
 def test_a_broker_that_restarts_is_waited_for(
     make_mosquitto: Any,
     collect: Any,
@@ -70,6 +80,8 @@ def test_a_broker_that_restarts_is_waited_for(
     running = collect(broker.port, "--messages", "2")
     with gateway(broker.port) as speaker:
         speaker.say(message(noon_s))
+    # what the broker had not handed on yet would go with it
+    assert running.waited_for(lambda: _journalled(store) == 1)
     broker.stop()
     broker.start()
     assert running.waited_for(lambda: running.said().count("connected to") == 2)

@@ -29,6 +29,14 @@ def test_without_an_alarm_there_is_no_lead() -> None:
     assert found.problem == "no alarm after the healthy part"
 
 
+def test_an_alarm_open_at_the_end_of_an_all_healthy_recording_leads_to_nothing() -> None:
+    whole = _course(rows=340)
+    found = lead([(330, None)], whole)
+    assert (found.first_alarm, found.lead_windows) == (None, None)
+    rule = AlarmSpec()
+    assert lead_curve([Ratios(np.full(340, 2.0), rule)], whole)[0].first_alarm is None
+
+
 @pytest.mark.parametrize(
     ("alarms", "problem"),
     [
