@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.calibration.choices import Calibration, ScorerChoice
+from edge_agent.calibration.kinds import level_columns
 from edge_agent.calibration.level import fit_level
 from edge_agent.calibration.prepare import Prepared
 from edge_agent.calibration.scorer import fit_scorer
@@ -28,7 +29,9 @@ def calibrate(choice: Calibration, series: Series, ready: Prepared, model: AnyMo
     """
     rows, residuals = _residuals(model, ready)
     washout = min(model.spec.washout, len(residuals) // 4)
-    smoothing = averaged(choice.smoothing, choice.season, ready.season)
+    smoothing = choice.smoothing
+    if not level_columns(series.names):  # what fails in a machine is wrong for good, not for a day
+        smoothing = averaged(smoothing, choice.season, ready.season)
     scorer, scores = _scored(choice.scorer, smoothing, residuals, washout)
     held_out = scores[max(washout, int(np.searchsorted(rows, ready.fitted))) :]
     threshold = _threshold(choice, scores[washout:], held_out, len(ready.rows))

@@ -25,7 +25,7 @@ Table = NDArray[np.float64]
 
 _NS = 1_000_000_000
 _WEEK_S = 7 * DAY_S
-_LEAST_DAYS = 3  # two days that look alike may do so by chance
+_LEAST_DAYS = 7  # a few days may look alike by chance, and a profile of them is mostly noise
 _LEAST_WEEKS = 2
 _SIMPLER = 0.02  # of explained variance: what a finer profile must bring to be taken
 _MODES: tuple[Mode, ...] = ("ratio", "difference")
@@ -46,7 +46,8 @@ class SeasonChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             windows that it was not made from; a feature below it has no season. 0: every feature
             has one, and only the length of the healthy part can be too little.
         beyond_windows: variance is that of the difference to the mean of so many windows before.
-        average_s: where at least half of the features have a season, scores are averaged over
+        average_s: where at least half of the features have a season, and no feature is the level
+            of a vibration, scores are averaged over
             about so many seconds, because a changed habit is a little wrong for long; None: as
             without.
         utc_offset_s: see pipeline.season.

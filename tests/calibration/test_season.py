@@ -50,8 +50,8 @@ def _found(vectors: Vectors, start_ns: NDArray[np.int64], **changes: Any) -> Fou
 
 
 def test_a_daily_course_is_found_and_only_the_features_that_have_one_are_changed() -> None:
-    vectors = _seasonal(6)
-    found = _found(vectors, _times(6))
+    vectors = _seasonal(8)
+    found = _found(vectors, _times(8))
 
     assert (found.spec.period, found.spec.features, found.spec.mode) == ("day", (0,), ("ratio",))
     assert found.spec.bin_s == 1800
@@ -63,7 +63,7 @@ def test_a_daily_course_is_found_and_only_the_features_that_have_one_are_changed
 
 
 def test_a_course_that_adds_is_taken_off_as_a_difference() -> None:
-    start_ns = _times(6)
+    start_ns = _times(8)
     values = 5.0 * _load(start_ns) - 8.0 + 0.3 * _noise(len(start_ns))
     found = _found(values[:, None].astype(np.float32), start_ns)
 
@@ -107,7 +107,7 @@ def test_a_machine_without_a_season_gets_none(kind: str, seed: int) -> None:
 
 
 def test_too_few_days_tell_nothing() -> None:
-    assert find_season(SeasonChoice(), _seasonal(2.9), _times(2.9)) is None
+    assert find_season(SeasonChoice(), _seasonal(6.9), _times(6.9)) is None
     weekly = SeasonChoice(period="week")
     assert find_season(weekly, _seasonal(13.9, weekend=0.5), _times(13.9)) is None
     assert find_season(weekly, _seasonal(14, weekend=0.5), _times(14)) is not None
@@ -115,13 +115,13 @@ def test_too_few_days_tell_nothing() -> None:
 
 def test_what_the_windows_just_before_tell_already_is_no_season() -> None:
     """In windows of a minute the day's course is below the noise of any memory of it."""
-    start_ns = _times(6, 60)
+    start_ns = _times(8, 60)
     vectors = (_load(start_ns) + 0.1 * _noise(len(start_ns)))[:, None].astype(np.float32)
     assert find_season(SeasonChoice(), vectors, start_ns) is None
 
 
 def test_no_choice_and_windows_longer_than_half_a_day_have_no_season() -> None:
-    assert find_season(None, _seasonal(6), _times(6)) is None
+    assert find_season(None, _seasonal(8), _times(8)) is None
     start_ns = _times(60, DAY_S)
     assert find_season(SeasonChoice(), np.ones((60, 1), np.float32), start_ns) is None
 
@@ -148,10 +148,10 @@ def test_windows_are_judged_by_profiles_they_were_not_made_from() -> None:
 
 
 def test_an_hour_never_seen_gets_what_its_neighbours_have() -> None:
-    start_ns = _times(6)
+    start_ns = _times(8)
     second = (start_ns // NS) % DAY_S
     at_work = (second < 3 * 3600) | (second >= 4 * 3600)
-    found = _found(_seasonal(6)[at_work], start_ns[at_work])
+    found = _found(_seasonal(8)[at_work], start_ns[at_work])
 
     profile = np.array(found.spec.profile[0])
     assert min(profile[5], profile[8]) <= profile[6] <= max(profile[5], profile[8])
@@ -185,10 +185,10 @@ def test_everything_may_be_said_by_the_recipe_instead() -> None:
 def test_scores_are_averaged_over_a_day_where_most_features_have_a_season(
     features: int, average_s: float | None, alpha: float
 ) -> None:
-    others = np.abs(_noise(6 * 48 * 5).reshape(-1, 5)).astype(np.float32)
-    vectors = np.hstack((_seasonal(6)[:, :1], others))[:, :features]
+    others = np.abs(_noise(8 * 48 * 5).reshape(-1, 5)).astype(np.float32)
+    vectors = np.hstack((_seasonal(8)[:, :1], others))[:, :features]
     choice = SeasonChoice(average_s=average_s)
-    found = find_season(choice, vectors, _times(6))
+    found = find_season(choice, vectors, _times(8))
     slow = averaged(SmoothingSpec(alpha=0.4, geometric=True, initial=1.0), choice, found)
 
     assert slow.alpha == pytest.approx(alpha)
@@ -201,7 +201,7 @@ def test_scores_are_averaged_over_a_day_where_most_features_have_a_season(
 def test_smoothing_that_is_slower_already_or_without_a_season_stays() -> None:
     choice = SeasonChoice(average_s=7200.0)
     smoothing = SmoothingSpec(alpha=0.1, geometric=True)
-    found = _found(_seasonal(6), _times(6))
+    found = _found(_seasonal(8), _times(8))
     assert averaged(smoothing, choice, found) is smoothing
     a_sum = SmoothingSpec(kind="cusum", slack=0.5)
     assert averaged(a_sum, SeasonChoice(average_s=86_400.0), found) is a_sum
@@ -209,7 +209,7 @@ def test_smoothing_that_is_slower_already_or_without_a_season_stays() -> None:
 
 
 def test_what_is_learned_from_is_without_its_season_and_kept_as_it_came(make_series: Any) -> None:
-    start_ns, vectors = _times(6), _seasonal(6)
+    start_ns, vectors = _times(8), _seasonal(8)
     series = make_series(vectors, ("a", "b"), period_s=1800.0)
     ready = prepare(load_recipe("default"), series, (0, len(start_ns)))
     assert ready.season is not None
