@@ -28,12 +28,13 @@ from edge_agent.calibration.events import LaneScores, episodes
 from edge_agent.calibration.prepare import prepare
 from edge_agent.calibration.reaction import calibrate_to_budget
 from edge_agent.calibration.series import Series
-from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.block import table_input
 from edge_agent.pipeline.budget import DAYS_PER_MONTH, BudgetSpec
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model, ModelSpec
 from edge_agent.pipeline.spec import FlowSpec
 from trainer.fit import fit_in_child
+from trainer.learn import model_spec
 from trainer.quantize import export_variants
 from trainer.recipe import load_recipe
 
@@ -42,15 +43,7 @@ _LATER_DAYS = 60
 _MONTHLY = 1.0
 _FITTED_SEEDS = range(2000, 2004)
 _FITTED_DAYS = 10
-_SPEC = InputSpec(
-    kind="features",
-    channels=NAMES,
-    rate_hz=None,
-    unit=None,
-    length=1,
-    hop=1,
-    period_s=float(PERIOD_S),
-)
+_SPEC = table_input(NAMES, float(PERIOD_S))
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -170,19 +163,7 @@ def fit_network(epochs: int | None) -> Network:
         network, fit, seen, np.concatenate([p.scaled for p in parts])[:, targets], runs, None
     )
     exported = export_variants(fitted, [recipe.quantization], seen)[recipe.quantization]
-    spec = ModelSpec(
-        family=network.family,
-        form=network.form,
-        quantization=exported.quantization,
-        window_length=network.window_length,
-        state_size=exported.state_size,
-        targets=parts[0].targets,
-        quantiles=network.quantiles,
-        horizon=network.horizon,
-        washout=recipe.washout,
-        washout_vectors=recipe.warm_up,
-    )
-    return Network(exported.model, spec)
+    return Network(exported.model, model_spec(exported, recipe, network, parts[0].targets))
 
 
 def watch(network: Network, seed: int, days: int) -> MachineResult:

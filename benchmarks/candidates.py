@@ -2,11 +2,10 @@
 
     python -m benchmarks.candidates --data ../shared/data [--out candidates.json]
 
-Every candidate learns from the first part of a machine's healthy windows; the rest is held out.
-There it must be quiet, and there faults are put in: louder, another spectrum at the same level,
-impulses at the same level, each slowly grown to a size of few healthy scales. The rule: among those
-with the fewest false alarms (one more in a thousand windows is no difference) the one that sees the
-largest share of the faults. Machines: those under --data, healthy parts only, and simulated ones.
+Every candidate stands as ``trainer.choose_detector`` makes a baseline stand: on healthy windows,
+the latest of which it has not learned from, as they are and with faults put in. The rule is the one
+there, over all machines together, but for one thing: one more false alarm in a thousand windows is
+no difference. Machines: those under --data, healthy parts only, and simulated ones.
 """
 
 import argparse
@@ -20,24 +19,19 @@ from typing import Any
 import msgspec
 import numpy as np
 from edge_sensor_simulated import Machine, record
-from numpy.typing import NDArray
 
 from edge_agent.calibration.calibrate import calibrate
 from edge_agent.calibration.series import Series
-from edge_agent.pipeline.flow import Flow
-from edge_agent.pipeline.model import AnyModel
-from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.recordings import RecordingOptions, open_recording
+from trainer.choose_detector import Standing, learned_from, stand
 from trainer.data import input_spec, read_series
-from trainer.injected import inject, possible_faults
+from trainer.evaluate import level_only
 from trainer.learn import learn
+from trainer.outcome import flow_watch
 from trainer.recipe import Recipe, load_recipe
 
 _IMS = Path("ims_2nd_test/ims_2nd_test_features.csv")
-_LEARNED = 0.6  # share of the healthy part
-_SIZES = (1.0, 2.0, 4.0)  # healthy scales
-_GROWTH = 30  # windows until a fault has its size
-_SAME = 1e-3  # false alarms per held-out window that make no difference
+_SAME = 1e-3  # false alarms per window that make no difference
 
 replace = msgspec.structs.replace
 
@@ -56,11 +50,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     candidate: str
     machine: str
-    held_out: int
-    false_alarms: int
-    tried: dict[str, int]
-    seen: dict[str, int]
-    delays: tuple[int, ...]
+    standing: Standing
 
 
 def candidates(default: Recipe) -> Iterator[Candidate]:
@@ -110,91 +100,56 @@ def _healthy(
 ) -> Series:
     recording = open_recording(path, RecordingOptions(channels=channels))
     series = read_series(recording, recipe, input_spec(recording, recipe))
-    rows = slice(*healthy)
-    return Series(
-        series.input,
-        series.features,
-        series.names,
-        series.vectors[rows],
-        series.start_ns[rows],
-        series.end_ns[rows],
-        series.gap[rows],
-    )
-
-
-def judge(
-    candidate: Candidate, machine: str, series: Series, spec: FlowSpec, model: AnyModel
-) -> Row:
-    """Count the alarms of ``spec`` on the held-out windows, as they are and with faults."""
-    n = len(series.vectors)
-    first = round(_LEARNED * n)
-    onset = first + (n - first) // 3
-    quiet = _opened(spec, model, series, series.vectors)
-    tried, seen, delays = dict[str, int](), dict[str, int](), list[int]()
-    for kind in possible_faults(series.names):
-        for most in _SIZES:
-            size = most * np.clip((np.arange(n) - onset) / _GROWTH, 0.0, 1.0)
-            spoilt = inject(series.vectors, series.names, kind, size, series.vectors[:first])
-            new = [i for i in _opened(spec, model, series, spoilt) if i >= onset]
-            label = f"{kind} {most:g}"
-            tried[label], seen[label] = 1, int(bool(new))
-            delays += [new[0] - onset] if new else []
-    return Row(
-        candidate=candidate.name,
-        machine=machine,
-        held_out=n - first,
-        false_alarms=sum(i >= first for i in quiet),
-        tried=tried,
-        seen=seen,
-        delays=tuple(delays),
-    )
-
-
-def _opened(
-    spec: FlowSpec, model: AnyModel, series: Series, vectors: NDArray[np.float32]
-) -> list[int]:
-    """Return the windows in which alarms open."""
-    flow = Flow(spec, model)
-    opened = []
-    for i, vector in enumerate(vectors):
-        start, end = int(series.start_ns[i]), int(series.end_ns[i])
-        event = flow.push_vector(vector, start, end, gap=bool(series.gap[i])).event
-        if event is not None and event.kind == "open":
-            opened.append(i)
-    return opened
+    return series.part(*healthy)
 
 
 def _rows(default: Recipe, machine: str, series: Series) -> Iterator[Row]:
-    healthy = (0, round(_LEARNED * len(series.vectors)))
+    first = learned_from(series)
     learned, built = None, None
     for candidate in candidates(default):
         if learned is None or candidate.network != built:
             network = msgspec.convert(
                 msgspec.to_builtins(default.network) | candidate.network, type(default.network)
             )
-            learned = learn(replace(default, network=network), series, healthy)
+            learned = learn(replace(default, network=network), series, (0, first))
             built = candidate.network
         model = learned.shipped.model
         if "threshold" in candidate.calibration and candidate.calibration["threshold"] is None:
-            deaf = replace(learned.shipped.spec.threshold, value=float(np.finfo(np.float64).max))
-            spec = replace(learned.shipped.spec, threshold=deaf)
+            spec = level_only(learned.shipped.spec)
         else:
             how = replace(default.calibration, **candidate.calibration)
             spec = calibrate(how, series, learned.ready, model)
-        yield judge(candidate, machine, series, spec, model)
+        standing = stand(flow_watch(spec, model), series, first)
+        yield Row(candidate=candidate.name, machine=machine, standing=standing)
 
 
-def ranking(rows: list[Row]) -> list[tuple[str, float, float, float]]:
-    """Return (candidate, false alarms per 1000 windows, share seen, median delay), best first."""
-    found = []
-    for name in dict.fromkeys(row.candidate for row in rows):
-        own = [row for row in rows if row.candidate == name]
-        false = sum(r.false_alarms for r in own) / sum(r.held_out for r in own)
-        share = sum(sum(r.seen.values()) for r in own) / sum(sum(r.tried.values()) for r in own)
-        delays = [d for r in own for d in r.delays]
-        found.append((name, 1000 * false, share, float(np.median(delays)) if delays else np.nan))
-    least = min(row[1] for row in found)
-    return sorted(found, key=lambda r: (r[1] > least + 1000 * _SAME, -r[2], r[3]))
+def ranking(rows: list[Row]) -> list[tuple[str, Standing]]:
+    """Return each candidate with how it stands on all machines together, best first."""
+    found = {
+        name: _together([row for row in rows if row.candidate == name])
+        for name in dict.fromkeys(row.candidate for row in rows)
+    }
+    least = min(_false_rate(standing) for standing in found.values())
+
+    def rank(entry: tuple[str, Standing]) -> tuple[float, ...]:
+        _, *sharp_and_fast = entry[1].rank
+        return _false_rate(entry[1]) > least + _SAME, *sharp_and_fast
+
+    return sorted(found.items(), key=rank)
+
+
+def _together(rows: list[Row]) -> Standing:
+    every = [(row.machine, row.standing) for row in rows]
+    return Standing(
+        windows=sum(s.windows for _, s in every),
+        false_alarms=sum(s.false_alarms for _, s in every),
+        seen={f"{kind} on {name}": seen for name, s in every for kind, seen in s.seen.items()},
+        delays=tuple(delay for _, s in every for delay in s.delays),
+    )
+
+
+def _false_rate(standing: Standing) -> float:
+    return standing.false_alarms / standing.windows
 
 
 def main() -> None:
@@ -211,16 +166,17 @@ def main() -> None:
         sys.stderr.write(f"{machine} done\n")
         if given.out is not None:
             given.out.write_bytes(msgspec.json.encode(rows))
-    kinds = list(dict.fromkeys(label for row in rows for label in row.tried))
+    kinds = list(dict.fromkeys(kind for row in rows for kind in row.standing.seen))
     print(f"{'candidate':<44} false/1000  seen  delay  " + "  ".join(kinds))
-    for name, false, share, delay in ranking(rows):
-        own = [row for row in rows if row.candidate == name]
-        parts = [
-            sum(r.seen.get(k, 0) for r in own) / max(1, sum(r.tried.get(k, 0) for r in own))
-            for k in kinds
-        ]
+    for name, standing in ranking(rows):
+        own = [row.standing.seen for row in rows if row.candidate == name]
+        parts = [np.mean([seen[kind] for seen in own if kind in seen]) for kind in kinds]
         each = "  ".join(f"{p:>{len(k)}.2f}" for p, k in zip(parts, kinds, strict=True))
-        print(f"{name:<44} {false:>10.2f}  {share:.2f}  {delay:>5.0f}  {each}")
+        share = np.mean(list(standing.seen.values()))
+        print(
+            f"{name:<44} {1000.0 * _false_rate(standing):>10.2f}  {share:.2f}"
+            f"  {standing.rank[-1]:>5.0f}  {each}"
+        )
 
 
 if __name__ == "__main__":

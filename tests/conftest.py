@@ -22,7 +22,7 @@ from edge_agent.calibration.prepare import prepare
 from edge_agent.calibration.scaler import fit_scaler, unit_scaler
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import AlarmSpec
-from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.block import InputSpec, table_input
 from edge_agent.pipeline.features import FeatureExtractor, feature_hash, installed_spec
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import GateSpec
@@ -126,15 +126,7 @@ def flow_spec() -> FlowSpec:
 @pytest.fixture(scope="session")
 def features_flow_spec(flow_spec: FlowSpec) -> FlowSpec:
     """The same for feature vectors that come from a table."""
-    given = InputSpec(
-        kind="features",
-        channels=flow_spec.feature_names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=600.0,
-    )
+    given = table_input(flow_spec.feature_names, 600.0)
     return msgspec.structs.replace(flow_spec, input=given, features=())
 
 
@@ -308,15 +300,7 @@ def _make_series(
     starts = np.arange(len(rows), dtype=np.int64) * round(period_s * 1e9)
     gap = np.zeros(len(rows), dtype=np.bool_)
     gap[list(gaps)] = True
-    spec = InputSpec(
-        kind="features",
-        channels=names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=period_s,
-    )
+    spec = table_input(names, period_s)
     return Series(spec, (), names, rows, starts, starts + 10**9, gap)
 
 

@@ -70,6 +70,11 @@ def stand(watch: Watch, series: Series, first: int) -> Standing:
     return Standing(windows=n, false_alarms=len(quiet), seen=seen, delays=tuple(delays))
 
 
+def learned_from(series: Series) -> int:
+    """Return how many of the healthy windows ``series``, the earliest, are learned from."""
+    return round(_LEARNED * len(series.vectors))
+
+
 def choose_baseline(series: Series, healthy: tuple[int, int]) -> tuple[Recipe, dict[str, Standing]]:
     """Return the baseline to ship by the rule above, and how each one stood, by name.
 
@@ -80,8 +85,8 @@ def choose_baseline(series: Series, healthy: tuple[int, int]) -> tuple[Recipe, d
     Raises:
         DataError: the healthy part is too short for any of them.
     """
-    part = _part(series, healthy)
-    first = round(_LEARNED * len(part.vectors))
+    part = series.part(*healthy)
+    first = learned_from(part)
     found: dict[str, Standing] = {}
     recipes = {recipe.name: recipe for recipe in recipes_of("baseline")}
     for name, recipe in recipes.items():
@@ -94,17 +99,6 @@ def choose_baseline(series: Series, healthy: tuple[int, int]) -> tuple[Recipe, d
             " too few, or too much alike, for every baseline"
         )
     return recipes[min(found, key=lambda name: (found[name].rank, name))], found
-
-
-def _part(series: Series, healthy: tuple[int, int]) -> Series:
-    rows = slice(*healthy)
-    return replace(
-        series,
-        vectors=series.vectors[rows],
-        start_ns=series.start_ns[rows],
-        end_ns=series.end_ns[rows],
-        gap=series.gap[rows],
-    )
 
 
 def _finite(series: Series, first: int) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edge_agent.bundle import Bundle
 from edge_agent.bundle.overlay import require_calibrated
 from edge_agent.calibration.series import DataError, Series
-from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.block import InputSpec, table_input
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
 from trainer.data import Progress, compute_series
@@ -59,15 +59,7 @@ def read_collected(
     if problem is not None:
         raise DataError(f"{recording.path}: not collected with {bundle.source}: {problem}")
     bundle.verify_golden()
-    table = InputSpec(
-        kind="features",
-        channels=flow.feature_names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=recording.period_s,
-    )
+    table = table_input(flow.feature_names, recording.period_s)
     series = compute_series(recording, (), table, progress)
     ends_ns = series.end_ns
     if flow.input.rate_hz is not None:

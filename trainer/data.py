@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_agent.calibration.kinds import BAND, split_name
 from edge_agent.calibration.series import DataError, Series
-from edge_agent.pipeline.block import Conformer, InputSpec
+from edge_agent.pipeline.block import Conformer, InputSpec, table_input
 from edge_agent.pipeline.features import Extractor, FeatureSpec, installed_spec, window_extractor
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import FeatureError
@@ -70,16 +70,8 @@ def _input_spec(
     if recording.kind == "features":
         if length not in (None, 1) or hop not in (None, 1):
             raise ValueError("a feature table has no samples to cut windows from")
-        return InputSpec(
-            kind="features",
-            channels=_columns(recording.channels, columns, context),
-            rate_hz=None,
-            unit=None,
-            length=1,
-            hop=1,
-            period_s=recording.period_s,
-            context=context,
-        )
+        names = _columns(recording.channels, columns, context)
+        return table_input(names, recording.period_s, context)
     burst = recording.burst_length
     length = length or burst or window.length
     if burst is not None and length > burst:
@@ -188,16 +180,7 @@ class _Rows:
 def table_of(series: Series, recipe: Recipe) -> Series:
     """Return the features of ``series`` that ``recipe`` takes, as if they came from a table."""
     names = _columns(series.names, recipe.features.columns, series.input.context)
-    spec = InputSpec(
-        kind="features",
-        channels=names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=series.input.period_s,
-        context=series.input.context,
-    )
+    spec = table_input(names, series.input.period_s, series.input.context)
     columns = [series.names.index(name) for name in names]
     return replace(series, input=spec, features=(), names=names, vectors=series.vectors[:, columns])
 

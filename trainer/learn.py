@@ -132,6 +132,24 @@ def plain_model(recipe: Recipe, ready: Prepared) -> PlainModel:
     )
 
 
+def model_spec(
+    exported: ExportedModel, recipe: Recipe, network: NetworkSpec, targets: tuple[int, ...]
+) -> ModelSpec:
+    """Return how an exported network is run that predicts the features ``targets``."""
+    return ModelSpec(
+        family=network.family,
+        form=network.form,
+        quantization=exported.quantization,
+        window_length=network.window_length,
+        state_size=exported.state_size,
+        targets=targets,
+        quantiles=network.quantiles,
+        horizon=network.horizon,
+        washout=recipe.washout,
+        washout_vectors=recipe.warm_up,
+    )
+
+
 def detector(
     exported: ExportedModel,
     recipe: Recipe,
@@ -141,18 +159,7 @@ def detector(
     budget: float | None = None,
 ) -> Detector:
     """Calibrate an exported network on the healthy windows. Raises DataError as ``calibrate``."""
-    spec = ModelSpec(
-        family=network.family,
-        form=network.form,
-        quantization=exported.quantization,
-        window_length=network.window_length,
-        state_size=exported.state_size,
-        targets=ready.targets,
-        quantiles=network.quantiles,
-        horizon=network.horizon,
-        washout=recipe.washout,
-        washout_vectors=recipe.warm_up,
-    )
+    spec = model_spec(exported, recipe, network, ready.targets)
     model = Model(exported.model, spec, len(series.watched_names))
     found = calibrate_to_budget(recipe, series, ready, model, budget)
     faults = recipe.published

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
-from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.block import table_input
 from edge_agent.recordings import RecordingOptions, open_recording
 from trainer.data import input_spec, read_series
 from trainer.metrics import NabWindow
@@ -228,15 +228,7 @@ def _marked(rows: int, windows: tuple[NabWindow, ...]) -> NDArray[np.bool_]:
 
 def _table(names: tuple[str, ...], rows: NDArray[np.float64], period_s: float) -> Series:
     """Return rows of a text without header as a table of features."""
-    spec = InputSpec(
-        kind="features",
-        channels=names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=period_s,
-    )
+    spec = table_input(names, period_s)
     starts = np.arange(len(rows), dtype=np.int64) * round(period_s * 1e9)
     return Series(
         spec,

@@ -7,7 +7,7 @@ import msgspec
 
 from edge_agent.calibration.kinds import split_name
 from edge_agent.calibration.series import DataError, Series
-from edge_agent.pipeline.block import InputSpec
+from edge_agent.pipeline.block import table_input
 
 NEUTRAL = "ch"  # stands for any channel in the names of a general network's features
 
@@ -53,7 +53,7 @@ def neutral_series(series: Series, channel: str, features: Sequence[str]) -> Ser
     """
     columns = [_column(series, channel, feature) for feature in features]
     names = tuple(f"{NEUTRAL}_{feature}" for feature in features)
-    given = _table_input(names, series.input.window_period_s)
+    given = table_input(names, series.input.window_period_s)
     vectors = series.vectors[:, columns]
     return replace(series, input=given, features=(), names=names, vectors=vectors)
 
@@ -90,15 +90,3 @@ def _column(series: Series, channel: str, feature: str) -> int:
         found = ", ".join(own) or "none"
         raise DataError(f"channel {channel} has no {feature}; its features are: {found}")
     return own[feature]
-
-
-def _table_input(names: tuple[str, ...], period_s: float | None) -> InputSpec:
-    return InputSpec(
-        kind="features",
-        channels=names,
-        rate_hz=None,
-        unit=None,
-        length=1,
-        hop=1,
-        period_s=period_s,
-    )

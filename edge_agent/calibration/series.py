@@ -1,7 +1,7 @@
 """A recording as calibration sees it: one feature vector per window, with its times."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,17 @@ class Series:
     def watched_names(self) -> tuple[str, ...]:
         """Names without those of the context, which are the last."""
         return self.names[: len(self.names) - len(self.input.context)]
+
+    def part(self, first: int, last: int) -> "Series":
+        """Return the windows [first, last) alone."""
+        rows = slice(first, last)
+        return replace(
+            self,
+            vectors=self.vectors[rows],
+            start_ns=self.start_ns[rows],
+            end_ns=self.end_ns[rows],
+            gap=self.gap[rows],
+        )
 
     def digest(self, first: int, last: int) -> str:
         """Return the sha256 of names and vectors [first, last)."""

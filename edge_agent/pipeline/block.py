@@ -99,6 +99,22 @@ def mismatches(
     return problems
 
 
+def table_input(
+    names: tuple[str, ...], period_s: float | None, context: tuple[str, ...] = ()
+) -> InputSpec:
+    """Return the input of a feature table: every row is a window. Raises ValueError."""
+    return InputSpec(
+        kind="features",
+        channels=names,
+        rate_hz=None,
+        unit=None,
+        length=1,
+        hop=1,
+        period_s=period_s,
+        context=context,
+    )
+
+
 class Conformer:
     """Holds each block against the input spec and puts its channels in the bundle's order."""
 
