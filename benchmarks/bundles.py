@@ -21,7 +21,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import GateSpec
 from edge_agent.pipeline.level import LevelSpec
 from edge_agent.pipeline.model import Model, ModelSpec
-from edge_agent.pipeline.predictor import predictor
+from edge_agent.pipeline.network import predictor
 from edge_agent.pipeline.scaler import Scaler, ScalerSpec
 from edge_agent.pipeline.scorer import ScorerSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec

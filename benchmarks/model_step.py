@@ -9,7 +9,7 @@ from benchmarks.figure import Figure, Goal, compared, figure
 from benchmarks.numpy_lstm import NumpyLstm
 from benchmarks.turns import cpu_times_us
 from edge_agent.pipeline.model import Model, ModelSpec
-from edge_agent.pipeline.predictor import predictor
+from edge_agent.pipeline.network import predictor
 
 MODELS = Path(__file__).parent / "models"
 UNITS = (8, 32, 15)

@@ -14,7 +14,7 @@ from edge_agent.calibration.series import DataError, Series
 from edge_agent.calibration.threshold import choose_threshold
 from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.pipeline.model import AnyModel
-from edge_agent.pipeline.predictor import predictor
+from edge_agent.pipeline.network import predictor
 from edge_agent.pipeline.scorer import Scorer, ScorerSpec
 from edge_agent.pipeline.smoothing import SmoothingSpec, smoothed
 from edge_agent.pipeline.spec import FlowSpec

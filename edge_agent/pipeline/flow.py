@@ -18,7 +18,7 @@ from edge_agent.pipeline.features import Extractor
 from edge_agent.pipeline.gate import Gate
 from edge_agent.pipeline.level import LevelDetector
 from edge_agent.pipeline.model import AnyModel
-from edge_agent.pipeline.predictor import predictor
+from edge_agent.pipeline.network import predictor
 from edge_agent.pipeline.regime import Regimes
 from edge_agent.pipeline.result import Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler

@@ -1,18 +1,15 @@
 """One network for every channel of an asset: a general network knows a single channel only."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # predictor.py makes these
-    from edge_agent.pipeline.predictor import Predictor
+from edge_agent.pipeline.predictor import Predictor
 
 
 class Positions:
     """The same network over each part of the vector, every part with a state of its own."""
 
-    def __init__(self, parts: "list[Predictor]") -> None:
+    def __init__(self, parts: list[Predictor]) -> None:
         """Begin with ``parts``, one predictor for each position."""
         self._parts = parts
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.model import ModelError, ModelSpec, PlainModel, load_model
-from edge_agent.pipeline.predictor import predictor
+from edge_agent.pipeline.network import predictor
 
 
 def _spec(family: str, length: int = 1, **other: Any) -> ModelSpec:

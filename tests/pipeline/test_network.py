@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.model import Model, ModelSpec
-from edge_agent.pipeline.predictor import WindowPredictor, predictor
+from edge_agent.pipeline.network import WindowPredictor, predictor
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
