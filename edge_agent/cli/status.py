@@ -9,7 +9,7 @@ from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json, print_table
 
 if TYPE_CHECKING:
-    from edge_agent.daemon.status import AgentReport, AssetReport, BudgetReport
+    from edge_agent.daemon.report import AgentReport, AssetReport, BudgetReport
 
 
 def status_command(config: Path, *, as_json: bool) -> int:

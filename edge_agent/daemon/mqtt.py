@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -29,6 +29,7 @@ class LinkState:
 
     Attributes:
         connected: now.
+        changed_s: when that changed last; monotonic.
         protocol: of the connection, or of the last one.
         error: why there is none, or why the last one ended.
         connections: how many there were.
@@ -37,6 +38,7 @@ class LinkState:
     """
 
     connected: bool = False
+    changed_s: float = field(default_factory=time.monotonic)
     protocol: Protocol | None = None
     error: str | None = None
     connections: int = 0
@@ -132,13 +134,14 @@ class MqttLink:
         connection.open()
         self.state.connected, self.state.protocol, self.state.error = True, protocol, None
         self.state.connections += 1
+        self.state.changed_s = time.monotonic()
         _log.info("connected to %s:%d, MQTT %s", self._settings.host, self._settings.port, protocol)
         self._on_connected(protocol)
         self._outbox.connection_began()
         try:
             connection.serve(self._outbox, self._wake_fd, self._time_left_s)
         finally:
-            self.state.connected = False
+            self.state.connected, self.state.changed_s = False, time.monotonic()
             self._outbox.connection_ended(connection.unacknowledged)
         connection.close()
 

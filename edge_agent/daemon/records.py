@@ -4,10 +4,12 @@ Every change of an asset's state is one line in the log, said here and nowhere e
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.daemon.messages import AssetState
+from edge_agent.pipeline.alarm import OpenAnomaly
 from edge_agent.pipeline.budget import BudgetSpec
+from edge_agent.pipeline.result import WindowResult
 from edge_agent.plugin import SensorInfo
 
 _log = logging.getLogger(__name__)
@@ -36,12 +38,18 @@ class AssetRecord:
         restarts: of the sensor after it failed.
         windows: that were cut.
         scored: windows that have a score.
+        not_scored: windows that have none, by reason.
+        last_reason: why the last window was not scored.
         score: of the last window.
         threshold: likewise.
-        anomaly: an alarm is open.
+        level_score: likewise.
+        level_threshold: likewise.
+        open: the anomaly that is open.
+        responsible: the features most responsible for it, with their shares.
         last_end_ns: end of the last window.
         flow_s: time that the last block took from window to alarm.
         flow_max_s: longest such time.
+        flow_total_s: sum of such times.
     """
 
     name: str
@@ -59,12 +67,18 @@ class AssetRecord:
     restarts: int = 0
     windows: int = 0
     scored: int = 0
+    not_scored: dict[str, int] = field(default_factory=dict)
+    last_reason: str | None = None
     score: float | None = None
     threshold: float | None = None
-    anomaly: bool = False
+    level_score: float | None = None
+    level_threshold: float | None = None
+    open: OpenAnomaly | None = None
+    responsible: tuple[tuple[str, float], ...] = ()
     last_end_ns: int | None = None
     flow_s: float = 0.0
     flow_max_s: float = 0.0
+    flow_total_s: float = 0.0
 
     def block_came(self, now_s: float) -> None:
         """Note a block."""
@@ -74,6 +88,27 @@ class AssetRecord:
         self.blocks += 1
         if self.state == "no_data":
             self._become("running", None)
+
+    def block_done(self, took_s: float) -> None:
+        """Note how long a block took from window to alarm."""
+        self.flow_s = took_s
+        self.flow_max_s = max(self.flow_max_s, took_s)
+        self.flow_total_s += took_s
+
+    def window_came(self, result: WindowResult, anomaly: OpenAnomaly | None) -> None:
+        """Note a window, and the anomaly that is open after it."""
+        self.windows += 1
+        if result.score is not None:
+            self.scored += 1
+        elif result.reason is not None:
+            self.not_scored[result.reason] = self.not_scored.get(result.reason, 0) + 1
+        self.last_reason = result.reason
+        self.score, self.threshold = result.score, result.threshold
+        self.level_score, self.level_threshold = result.level_score, result.level_threshold
+        self.last_end_ns = result.end_ns
+        self.open = anomaly
+        if result.event is not None:
+            self.responsible = tuple(result.event.features)
 
     def enter(self, state: AssetState, reason: str | None, now_s: float) -> None:
         """Note a change of state; a sensor that runs has from now on to deliver."""

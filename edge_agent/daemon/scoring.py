@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.lookout import Lookout
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
@@ -75,15 +76,18 @@ class ScoringLoop:
         handover: Handover,
         watchdog: Watchdog,
         on_tick: Callable[[float], None],
+        lookout: Lookout,
     ) -> None:
         """Score the blocks of ``watches``, by position; None where an asset has no bundle.
 
-        ``on_tick`` is called about once a second with the monotonic time.
+        ``on_tick`` is called about once a second with the monotonic time; ``lookout`` is shown
+        every block and every window.
         """
         self._watches = watches
         self._handover = handover
         self._watchdog = watchdog
         self._on_tick = on_tick
+        self._lookout = lookout
         self._stopping = False
         self._tick_due_s = 0.0
         self._wait_s = min(TICK_S, watchdog.interval_s or TICK_S)
@@ -142,26 +146,22 @@ class ScoringLoop:
         if not record.blocks:
             block = watch.suit(block)
         record.block_came(began_s)
+        self._lookout.block(record.name, block)
         for result in watch.flow.push_block(block):
             self._note(watch, result)
             watch.announcer.result(result)
+            self._lookout.window(watch.record.name, result)
             self._watchdog.feed(time.monotonic())
             if self._stopping:
                 break
-        record.flow_s = time.monotonic() - began_s
-        record.flow_max_s = max(record.flow_max_s, record.flow_s)
+        record.block_done(time.monotonic() - began_s)
 
     @staticmethod
     def _note(watch: Watch, result: WindowResult) -> None:
-        record = watch.record
-        record.windows += 1
-        record.scored += result.score is not None
-        record.score, record.threshold = result.score, result.threshold
-        record.anomaly = result.anomaly
-        record.last_end_ns = result.end_ns
+        watch.record.window_came(result, watch.flow.anomalies.open)
         watch.last_start_ns = result.start_ns
         if result.event is not None:
-            _tell(record.name, result, result.event)
+            _tell(watch.record.name, result, result.event)
 
 
 def _tell(asset: str, result: WindowResult, event: Event) -> None:

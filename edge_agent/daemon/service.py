@@ -19,20 +19,22 @@ from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
+from edge_agent.daemon.local import LocalDoor
+from edge_agent.daemon.lookout import Lookout
 from edge_agent.daemon.messages import PluginVersion
 from edge_agent.daemon.models import Models, versions
 from edge_agent.daemon.mqtt import MqttLink
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.scoring import ScoringLoop, Watch
 from edge_agent.daemon.sensors import Handover, SensorThread
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.settings import Asset, Config
 from edge_agent.daemon.status import (
     WRITE_INTERVAL_S,
-    AgentReport,
-    asset_report,
-    link_report,
+    boot_time_s,
+    run_folder,
     status_file,
     write_report,
 )
@@ -84,12 +86,17 @@ class Service:
         self._handover = Handover()
         self._failure: str | None = None
         self._watches: list[Watch | None] = []
+        lookout = Lookout()
+        folder = run_folder(Path(config.state_dir))
+        self._door = LocalDoor(folder, config.metrics, lookout, self._report)
         self._loop = ScoringLoop(
             self._watches,
             self._handover,
             Watchdog(self._notifier, watchdog_timeout_s()),
             self._tick,
+            lookout,
         )
+        self._began_s = time.monotonic()
         self._end_with_data = False
         self._last_call_s: float | None = None
         self._save_due_s = time.monotonic() + config.state_save_s
@@ -112,6 +119,7 @@ class Service:
         inherited_hook, threading.excepthook = threading.excepthook, self._on_thread_failure
         self._link.start()
         self._keeper.start()
+        self._door.start()
         try:
             self._begin()
             self._notifier.send("READY=1", f"STATUS=watching {len(self._config.asset)} assets")
@@ -175,6 +183,7 @@ class Service:
             except ValueError as error:
                 _log.warning("asset %s: saved state: %s; beginning empty", asset.name, error)
                 saved, flow = None, bundle.flow(asset.sensor.range_max)
+        record.open = flow.anomalies.open
         announcer = Announcer(record, bundle, self._config.publish, self._session, self._outbox)
         announcer.model("empty" if saved is None else "restored", flow.anomalies.open)
         adapter = Adapter(asset, manifest.flow.input)
@@ -221,21 +230,28 @@ class Service:
             self._keeper.do(save)
 
     def _write_report(self) -> None:
-        now_ns = time.time_ns()
+        write_report(status_file(Path(self._config.state_dir)), self._report())
+
+    def _report(self) -> AgentReport:
+        """Return how the agent is now; from any thread."""
         mqtt = self._config.mqtt
-        report = AgentReport(
+        return AgentReport(
             pid=os.getpid(),
             gateway=self._config.gateway,
             state_dir=self._config.state_dir,
             session=self._session.id,
             started=rfc3339(self._session.began_ns),
-            written=rfc3339(now_ns),
-            written_ns=now_ns,
+            written=rfc3339(time.time_ns()),
+            written_boot_s=boot_time_s(),
+            uptime_s=round(time.monotonic() - self._began_s, 3),
             versions=self._versions,
+            time_quality=self._session.time_quality,
+            metrics=self._door.metrics_url,
+            socket=self._door.socket_path,
+            process=process_report(),
             mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state, self._outbox),
-            assets=tuple(asset_report(record) for record in self._records),
+            assets=asset_reports(self._records),
         )
-        write_report(status_file(Path(self._config.state_dir)), report)
 
     def _end(self) -> None:
         self._notifier.send("STOPPING=1")
@@ -245,6 +261,7 @@ class Service:
             sensor.ask_to_stop()
         self._save()
         self._keeper.do(lambda: status_file(Path(self._config.state_dir)).unlink(missing_ok=True))
+        self._door.stop(max(0.1, deadline_s - time.monotonic()))
         self._herald.stopped()
         self._link.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))

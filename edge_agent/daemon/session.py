@@ -60,10 +60,12 @@ class Session:
             "gateway": self.topics.gateway,
             "start": rfc3339(start_ns),
             "end": rfc3339(end_ns),
-            "time_quality": self._time_quality(),
+            "time_quality": self.time_quality,
         }
 
-    def _time_quality(self) -> TimeQuality:
+    @property
+    def time_quality(self) -> TimeQuality:
+        """Whether the clock is to be trusted, looked at every ten seconds."""
         now_s = time.monotonic()
         if now_s >= self._quality_due_s:
             self._quality, self._quality_due_s = time_quality(), now_s + _QUALITY_INTERVAL_S

@@ -9,6 +9,9 @@ RESERVED_NAMES = ("repo", "rollouts", "desired")
 # `\Z`, not `$`: a name must not end in a line break.
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,253}\Z")]
+Listen = Annotated[
+    str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(0|[1-9][0-9]{0,4})\Z")
+]
 TopicRoot = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -57,6 +60,25 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True):
 
     features: bool = False
     score: bool = True
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures for Prometheus, at ``/metrics``.
+
+    Attributes:
+        enabled: serve them.
+        listen: address and port; port 0: any. By default only this machine is answered: nothing
+            asks who is there.
+    """
+
+    enabled: bool = True
+    listen: Listen = "127.0.0.1:9807"
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """``listen`` in two parts, an IPv6 address without its brackets."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +132,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         state_save_s: seconds between two savings of the assets' state.
         mqtt: the broker.
         publish: which of the per-window messages are sent.
+        metrics: figures for Prometheus.
         asset: the machines, at least one.
     """
 
@@ -118,4 +141,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     state_save_s: Annotated[float, msgspec.Meta(ge=1)] = 300.0
     mqtt: Mqtt = Mqtt()
     publish: Publish = Publish()
+    metrics: Metrics = Metrics()
     asset: Annotated[tuple[Asset, ...], msgspec.Meta(min_length=1)]

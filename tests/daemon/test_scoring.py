@@ -12,6 +12,7 @@ from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.replay import replay
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.lookout import Lookout
 from edge_agent.daemon.messages import AlarmState, AnomalyEvent, Features, Message, Score
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox
@@ -46,6 +47,7 @@ class Bench:
     outbox: Outbox = field(default_factory=lambda: Outbox(100_000))
     feeder: Feeder = field(default_factory=Feeder)
     watches: list[Watch | None] = field(default_factory=list)
+    lookout: Lookout = field(default_factory=Lookout)
     watchdog_s: float | None = None
 
     def add(self, name: str, **options: Any) -> Watch:
@@ -75,7 +77,11 @@ class Bench:
                 loop.stop()
 
         loop = ScoringLoop(
-            self.watches, self.handover, Watchdog(self.feeder, self.watchdog_s or 0.08), tick
+            self.watches,
+            self.handover,
+            Watchdog(self.feeder, self.watchdog_s or 0.08),
+            tick,
+            self.lookout,
         )
         loop._tick_due_s = 0.0  # noqa: SLF001
         for watch in self.watches:
@@ -216,7 +222,7 @@ def test_assets_on_one_bundle_share_its_model_but_not_its_state(bench_of: Bench)
     loud = bench_of.add("pump-2", interval_s=0.0, blocks=30, loud_from=15)
     bench_of.run_out()
     assert healthy.flow is not loud.flow
-    assert (healthy.record.anomaly, loud.record.anomaly) == (False, True)
+    assert (healthy.record.open, loud.record.open is None) == (None, False)
 
 
 @pytest.mark.parametrize("options", [{"silent_from": 0}, {"refuse_open": True}, {}])

@@ -1,5 +1,4 @@
 import os
-import time
 from pathlib import Path
 
 import msgspec
@@ -8,11 +7,10 @@ import pytest
 from edge_agent.daemon.mqtt import LinkState
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.status import (
-    AgentReport,
     NotRunningError,
-    asset_report,
-    link_report,
+    boot_time_s,
     read_report,
     status_file,
     write_report,
@@ -27,10 +25,15 @@ def report(state_dir: Path, *, pid: int | None = None, age_s: float = 0.0) -> Ag
         session="s",
         started="",
         written="2026-01-01T00:00:00Z",
-        written_ns=time.time_ns() - round(age_s * 1e9),
+        written_boot_s=boot_time_s() - age_s,
+        uptime_s=1.0,
+        time_quality="unknown",
+        metrics=None,
+        socket=None,
+        process=process_report(),
         versions={},
         mqtt=link_report("broker:1883", LinkState(), Outbox(1)),
-        assets=(asset_report(AssetRecord("pump-1", "bench")),),
+        assets=asset_reports([AssetRecord("pump-1", "bench")]),
     )
 
 
@@ -58,7 +61,7 @@ def test_another_gateways_file_is_no_agent(tmp_path: Path) -> None:
         read_report("gw-2", tmp_path)
 
 
-@pytest.mark.parametrize("stale", [{"age_s": 60.0}, {"pid": 2**22 - 1}])
+@pytest.mark.parametrize("stale", [{"age_s": 60.0}, {"age_s": -60.0}, {"pid": 2**22 - 1}])
 def test_a_file_that_was_left_behind_is_no_agent(tmp_path: Path, stale: dict[str, int]) -> None:
     write_report(status_file(tmp_path, {}), report(tmp_path, **stale))
     with pytest.raises(NotRunningError, match="does not run any more"):

@@ -233,6 +233,8 @@ state_dir = "state"
 [mqtt]
 port = {port}
 {mqtt}
+[metrics]
+{metrics}
 """
 _ASSET = """
 [[asset]]
@@ -254,9 +256,10 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture
 def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
-    """``start_agent(port, {name: options}, mqtt="", plugins={}, arguments=(), **environment)``.
+    """``start_agent(port, {name: options}, mqtt="", metrics="", plugins={}, arguments=(), ...)``.
 
-    ``options`` is TOML; ``plugins`` may name another sensor plugin for an asset.
+    ``options``, ``mqtt`` and ``metrics`` are TOML; what else is named goes into the environment;
+    ``plugins`` may name another sensor plugin for an asset.
     """
     started: list[Agent] = []
 
@@ -265,6 +268,7 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
         assets: dict[str, str],
         *,
         mqtt: str = "",
+        metrics: str = 'listen = "127.0.0.1:0"',
         plugins: dict[str, str] | None = None,
         on_failure: str = "retry",
         arguments: tuple[str, ...] = (),
@@ -280,7 +284,8 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
             )
             for name, options in assets.items()
         ]
-        config.write_text(_HEAD.format(port=port, mqtt=mqtt) + "".join(tables))
+        head = _HEAD.format(port=port, mqtt=mqtt, metrics=metrics)
+        config.write_text(head + "".join(tables))
         log = bundle_file.with_name("agent.log")
         command = [sys.executable, "-m", "edge_agent.cli.agent", "run", "--config", str(config)]
         with log.open("ab") as out:

@@ -1,0 +1,87 @@
+"""What is said over the agent's local socket: lines of JSON, and samples after a block's line.
+
+A client sends one Request; what follows comes from the agent until either hangs up.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from edge_agent.daemon.messages import AssetState, Share
+
+REQUEST_BYTES_MAX = 4096
+SOCKET_NAME = "local.sock"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client wants.
+
+    Attributes:
+        want: ``windows`` as they are judged, or ``blocks`` as they come.
+        asset: one alone; windows are shown of all where it is None.
+    """
+
+    want: Literal["windows", "blocks"]
+    asset: str | None = None
+
+
+class AssetSeen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="asset"):
+    """How an asset is: sent first, and whenever its state changes."""
+
+    asset: str
+    state: AssetState
+    reason: str | None
+    model: str | None
+    score: float | None
+    threshold: float | None
+    level_score: float | None
+    level_threshold: float | None
+    anomaly: bool
+    severity: float | None
+
+
+class WindowSeen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="window"):
+    """A window; see Score and AnomalyEvent. ``event`` is what it changed of an anomaly."""
+
+    asset: str
+    index: int
+    start: str
+    end: str
+    score: float | None
+    threshold: float
+    level_score: float | None
+    level_threshold: float | None
+    anomaly: bool
+    reason: str | None
+    gap: bool
+    clipped: bool
+    event: Literal["open", "update", "close"] | None
+    severity: float | None
+    features: tuple[Share, ...]
+
+
+class WindowsLost(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="lost"):
+    """So many windows were not shown because the client was slow."""
+
+    windows: int
+
+
+class BlockSeen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="block"):
+    """A block; its samples, float32 (length, channels) in this machine's order, follow the line."""
+
+    start_ns: int
+    rate_hz: float | None
+    unit: str | None
+    channels: tuple[str, ...]
+    length: int
+    period_s: float | None
+    gap_before: bool
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refused"):
+    """Why there is nothing to be had."""
+
+    reason: str
+
+
+Said = AssetSeen | WindowSeen | WindowsLost | BlockSeen | Refused

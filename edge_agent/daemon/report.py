@@ -1,0 +1,215 @@
+"""How the running agent is doing: what status, metrics and the support archive read, made here."""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.birth import asset_status
+from edge_agent.daemon.clock import TimeQuality
+from edge_agent.daemon.messages import AssetStatus, Share
+from edge_agent.daemon.mqtt import LinkState
+from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.records import AssetRecord
+from edge_agent.pipeline.budget import BudgetSpec
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """False alarms per month that an asset's thresholds stand for; see BudgetSpec."""
+
+    asked: float | None
+    expected: float
+    low: float
+    high: float
+    supported: float
+
+
+class OpenReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The anomaly that is open.
+
+    Attributes:
+        opened: start of the window in which it opened.
+        detector: which detector opened it.
+        severity: the largest share of its threshold that either detector has reached so far.
+        features: the most responsible ones; empty where it opened before the agent started.
+    """
+
+    opened: str
+    detector: Literal["network", "level"]
+    severity: float
+    features: tuple[Share, ...]
+
+
+class AssetReport(AssetStatus, frozen=True, kw_only=True):
+    """One asset, with what it has done so far; see AssetRecord."""
+
+    period_s: float | None
+    blocks: int
+    block_age_s: float | None
+    restarts: int
+    windows: int
+    scored: int
+    not_scored: dict[str, int]
+    last_reason: str | None
+    score: float | None
+    threshold: float | None
+    level_score: float | None
+    level_threshold: float | None
+    anomaly: bool
+    open: OpenReport | None
+    last_window_end: str | None
+    flow_ms: float
+    flow_max_ms: float
+    flow_total_s: float
+    budget: BudgetReport | None = None
+
+
+class LinkReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection to the broker; see LinkState. ``for_s``: connected, or not, for so long."""
+
+    broker: str
+    connected: bool
+    for_s: float
+    protocol: Literal["5", "3.1.1"] | None
+    error: str | None
+    connections: int
+    refused: int
+    refusal: str | None
+    waiting: int
+    dropped: dict[str, int]
+
+
+class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent takes of the gateway."""
+
+    resident_bytes: int
+    threads: int
+    open_files: int
+
+
+class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole agent.
+
+    Attributes:
+        pid: of the process.
+        gateway: its name.
+        state_dir: tells agents on one machine apart.
+        session: of this run.
+        started: when it began.
+        uptime_s: since then, on a clock that is never stepped.
+        written: when this was written.
+        written_boot_s: likewise, in seconds since the machine was started: a clock that is set
+            makes no status stale.
+        versions: of what computes the scores.
+        time_quality: whether the clock follows a time server.
+        metrics: where they are served; None where they are off or cannot be.
+        socket: where tap and record ask; None where it could not be made.
+        process: memory, threads, files.
+        mqtt: the connection.
+        assets: all that are configured.
+    """
+
+    pid: int
+    gateway: str
+    state_dir: str
+    session: str
+    started: str
+    uptime_s: float
+    written: str
+    written_boot_s: float
+    versions: dict[str, str]
+    time_quality: TimeQuality
+    metrics: str | None
+    socket: str | None
+    process: ProcessReport
+    mqtt: LinkReport
+    assets: tuple[AssetReport, ...]
+
+
+def asset_report(record: AssetRecord, now_s: float) -> AssetReport:
+    """Return what ``record`` says now; ``now_s`` is monotonic."""
+    end_ns = record.last_end_ns
+    return AssetReport(
+        **msgspec.structs.asdict(asset_status(record)),
+        period_s=None if record.info is None else record.info.period_s,
+        blocks=record.blocks,
+        block_age_s=round(now_s - record.last_block_s, 3) if record.blocks else None,
+        restarts=record.restarts,
+        windows=record.windows,
+        scored=record.scored,
+        not_scored=dict(record.not_scored),
+        last_reason=record.last_reason,
+        score=record.score,
+        threshold=record.threshold,
+        level_score=record.level_score,
+        level_threshold=record.level_threshold,
+        anomaly=record.open is not None,
+        open=_open_report(record),
+        last_window_end=None if end_ns is None else rfc3339(end_ns),
+        flow_ms=round(1e3 * record.flow_s, 3),
+        flow_max_ms=round(1e3 * record.flow_max_s, 3),
+        flow_total_s=round(record.flow_total_s, 6),
+        budget=None if record.budget is None else budget_report(record.budget),
+    )
+
+
+def _open_report(record: AssetRecord) -> OpenReport | None:
+    anomaly = record.open
+    if anomaly is None:
+        return None
+    return OpenReport(
+        opened=rfc3339(anomaly.start_ns),
+        detector=anomaly.detector,
+        severity=anomaly.severity,
+        features=tuple(Share(name, share) for name, share in record.responsible),
+    )
+
+
+def budget_report(budget: BudgetSpec) -> BudgetReport:
+    """Return the figures of ``budget`` that status shows."""
+    return BudgetReport(
+        asked=budget.asked,
+        expected=budget.point.expected,
+        low=budget.point.low,
+        high=budget.point.high,
+        supported=budget.supported,
+    )
+
+
+def link_report(broker: str, link: LinkState, outbox: Outbox) -> LinkReport:
+    """Return how the connection is doing now."""
+    return LinkReport(
+        broker=broker,
+        connected=link.connected,
+        for_s=round(time.monotonic() - link.changed_s, 3),
+        protocol=link.protocol,
+        error=link.error,
+        connections=link.connections,
+        refused=link.refused,
+        refusal=link.refusal,
+        waiting=len(outbox),
+        dropped=dict(outbox.dropped),
+    )
+
+
+def process_report() -> ProcessReport:
+    """Return what this process takes now. Raises OSError where /proc is not mounted."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return ProcessReport(
+        resident_bytes=pages * _PAGE_BYTES,
+        threads=threading.active_count(),
+        open_files=sum(1 for _ in Path("/proc/self/fd").iterdir()),
+    )
+
+
+def asset_reports(records: Sequence[AssetRecord]) -> tuple[AssetReport, ...]:
+    """Return what all ``records`` say now."""
+    now_s = time.monotonic()
+    return tuple(asset_report(record, now_s) for record in records)
