@@ -8,6 +8,7 @@ shortest median delay. Detection is compared at equal false alarms only, because
 no merit of a detector that alarms without a reason.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_agent.calibration.series import DataError, Series
 from trainer.baselines import learn_baseline, watch_of
+from trainer.evaluate import Verdicts
 from trainer.injected import inject, possible_faults
 from trainer.outcome import Watch
 from trainer.recipe import Recipe, recipes_of
@@ -23,6 +25,7 @@ from trainer.recipe import Recipe, recipes_of
 _LEARNED = 0.6  # share of the healthy part
 _SIZES = (1.0, 2.0, 4.0)  # healthy scales
 _GROWTH = 30  # windows until a fault has its size
+_SHOWN = 90  # windows, the last third of which shows a fault
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     false_alarms: int
     seen: dict[str, bool]
     delays: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """What a person compares."""
+        return (
+            f"{self.false_alarms} alarms in {self.windows} healthy windows,"
+            f" {sum(self.seen.values())} of {len(self.seen)} injected faults seen"
+        )
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -99,6 +109,38 @@ def choose_baseline(series: Series, healthy: tuple[int, int]) -> tuple[Recipe, d
             " too few, or too much alike, for every baseline"
         )
     return recipes[min(found, key=lambda name: (found[name].rank, name))], found
+
+
+def stand_ready(
+    watches: Mapping[str, Watch],
+    found: Mapping[str, Verdicts],
+    healthy: tuple[Series, tuple[int, int]],
+    warm_up: int,
+) -> dict[str, Standing]:
+    """Return how a bundle and the baselines stand, each having learned from all of ``healthy``.
+
+    Those with more false alarms than others are left out: the rule asks no more of them. The others
+    are shown faults in the latest windows.
+
+    Args:
+        watches: detectors by name; the bundle is ``all``. What no gateway can run is left out.
+        found: their verdicts, with the false alarms.
+        healthy: a recording, and its windows [first, last) that are known to be healthy.
+        warm_up: windows that any of them needs before it scores.
+    """
+    series, (first, last) = healthy
+    shown = series.part(max(first, last - warm_up - _SHOWN), last)
+    from_here = max(learned_from(shown), len(shown.vectors) - _SHOWN)
+    names = [n for n in ("all", *(r.name for r in recipes_of("baseline"))) if n in watches]
+    false_alarms = {name: found[name].alarms_in_healthy or 0 for name in names}
+    least = min(false_alarms.values())
+    return {
+        name: msgspec.structs.replace(
+            stand(watches[name], shown, from_here), windows=last - first, false_alarms=least
+        )
+        for name in names
+        if false_alarms[name] == least
+    }
 
 
 def _finite(series: Series, first: int) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """A finished bundle on a recording: the gateway's own code, judged beside the plain methods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,8 @@ from trainer.metrics import DEFAULT_BUFFER
 from trainer.outcome import (
     Truth,
     Watch,
-    flow_watch,
+    known_watch,
     measure_all,
-    outcome_of,
     part_watches,
     random_watch,
 )
@@ -76,11 +75,15 @@ class Judged:
         evaluation: of the bundle and of the plain methods beside it.
         results: what the bundle said of each window.
         truth: what is known of the recording, with its vectors.
+        watches: the bundle and the plain methods.
+        quiet: the recording with the healthy part, and that part; None where there is none.
     """
 
     evaluation: Evaluation
     results: Sequence[WindowResult]
     truth: Truth
+    watches: Mapping[str, Watch]
+    quiet: tuple[Series, tuple[int, int]] | None
 
 
 def check_healthy(healthy: tuple[int, int] | None, recording: Recording, windows: int) -> None:
@@ -113,20 +116,20 @@ def evaluate_bundle(
     spec = loaded.manifest.flow
     results, series = _replayed(loaded, recording, progress)
     truth = known.truth(recording, series)
-    outcome = outcome_of(results, spec)
     watches: dict[str, Watch] = {
-        "all": lambda given: outcome if given is series else flow_watch(spec, loaded.model)(given),
+        "all": known_watch(spec, loaded.model, series, results),
         **part_watches(spec, loaded.model),
     }
-    reference = None
+    reference = quiet = None
     if known.healthy is not None:
         elsewhere = known.healthy_recording
-        quiet, quiet_series = (
+        healthy_results, quiet_series = (
             (results, series) if elsewhere is None else _replayed(loaded, elsewhere, progress)
         )
         if elsewhere is not None:
-            check_healthy(known.healthy, elsewhere, len(quiet))
+            check_healthy(known.healthy, elsewhere, len(healthy_results))
             reference = quiet_series, known.healthy
+        quiet = quiet_series, known.healthy
         watches |= baseline_watches(quiet_series, known.healthy)
     if truth.labels is not None:
         watches["random"] = random_watch()
@@ -140,7 +143,7 @@ def evaluate_bundle(
         labelled_rows=None if truth.labels is None else int(truth.labels.sum()),
         buffer=known.buffer,
     )
-    return Judged(evaluation, results, truth)
+    return Judged(evaluation, results, truth, watches, quiet)
 
 
 def _replayed(

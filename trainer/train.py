@@ -1,5 +1,6 @@
 """The whole way from a recording to a bundle."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,12 +15,13 @@ from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
+from trainer.choose_detector import stand_ready
 from trainer.collected import Origin
 from trainer.data import raw_windows
 from trainer.evaluate import Evaluation, Parity, compare, count_reasons, run
 from trainer.learn import Detector, Learned, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
-from trainer.outcome import Truth, measure_all, outcome_of, part_watches
+from trainer.outcome import Truth, Watch, known_watch, measure_all, part_watches
 from trainer.quantize import check_model
 from trainer.recipe import Recipe
 from trainer.report import Findings, Fitting, render
@@ -91,7 +93,10 @@ def train(
     gate = None if network is None else check_model(network.exported, network.fitted, ready.seen)
     stage("evaluating the whole recording")
     results = run(shipped.spec, shipped.model, series)
-    evaluation = _evaluate(learned, series, order, results)
+    watches = _watches(shipped, series, healthy, results)
+    evaluation = _evaluate(learned, series, order, results, watches)
+    whole = series, healthy
+    standings = stand_ready(watches, evaluation.verdicts, whole, shipped.spec.model.washout_vectors)
     spec = _with_tolerance(shipped, ready)
     manifest = _manifest(order, series, ready, spec, evaluation)
     fitting = None if network is None or gate is None else Fitting(network.fitted, gate)
@@ -104,6 +109,7 @@ def train(
             recording=recording.path.name,
             recipe=recipe,
             fitting=fitting,
+            standings=standings,
         )
     )
     raw = _golden_windows(order.origin, recording, series, ready)
@@ -120,15 +126,27 @@ def _with_tolerance(shipped: Detector, ready: Prepared) -> FlowSpec:
     return msgspec.structs.replace(shipped.spec, model=model)
 
 
+def _watches(
+    shipped: Detector, series: Series, healthy: tuple[int, int], results: list[WindowResult]
+) -> dict[str, Watch]:
+    """Return what ships, its parts and the baselines; ``results`` are its own of ``series``."""
+    return {
+        "all": known_watch(shipped.spec, shipped.model, series, results),
+        **part_watches(shipped.spec, shipped.model),
+        **baseline_watches(series, healthy),
+    }
+
+
 def _evaluate(
-    learned: Learned, series: Series, order: Order, results: list[WindowResult]
+    learned: Learned,
+    series: Series,
+    order: Order,
+    results: list[WindowResult],
+    watches: Mapping[str, Watch],
 ) -> Evaluation:
     """Judge the ``results`` of what ships."""
-    shipped, healthy = learned.shipped, order.healthy
-    spec = shipped.spec
-    truth = Truth(series, healthy)
-    watches = {"all": lambda _: outcome_of(results, spec), **part_watches(spec, shipped.model)}
-    found = measure_all(watches | baseline_watches(series, healthy), truth)
+    healthy, spec = order.healthy, learned.shipped.spec
+    found = measure_all(watches, Truth(series, healthy))
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),

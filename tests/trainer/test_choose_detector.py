@@ -7,7 +7,8 @@ import pytest
 
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.alarm import AlarmSpec
-from trainer.choose_detector import Standing, choose_baseline, stand
+from trainer.choose_detector import Standing, choose_baseline, stand, stand_ready
+from trainer.evaluate import verdicts
 from trainer.outcome import Outcome, outcome_of_ratios
 
 
@@ -50,6 +51,17 @@ def test_a_fault_counts_from_its_begin_and_a_false_alarm_is_no_detection(make_se
     assert found.seen["louder 4"]
     assert not found.seen["louder 1"]
     assert min(found.delays) > 5
+
+
+def test_of_those_that_are_ready_to_ship_only_the_quietest_are_asked_for_more(
+    make_series: Any,
+) -> None:
+    series = _series(make_series, 30)
+    watches = {"all": _over(50.0), "cusum": _over(1.045), "ewma": _over(4.0), "random": _over(9.0)}
+    found = {name: verdicts(w(series).alarms, series, (0, 190)) for name, w in watches.items()}
+    standings = stand_ready(watches, found, (series, (0, 190)), warm_up=20)
+    assert list(standings) == ["all", "ewma"]
+    assert {(s.windows, s.false_alarms) for s in standings.values()} == {(190, 0)}
 
 
 def test_a_deaf_detector_sees_nothing(make_series: Any) -> None:

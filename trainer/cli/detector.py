@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from trainer.choose_detector import Standing, choose_baseline
+from trainer.choose_detector import choose_baseline
 from trainer.cli.reading import read
 from trainer.failures import Failure
 from trainer.recipe import recipes_of
@@ -31,7 +31,7 @@ def detector_recipe(detector: str, recipe_name: str, healthy: tuple[int, int], *
         _, _, series = read(recipe_name=recipe_name, **given)
         chosen, standings = choose_baseline(series, healthy)
         for name, standing in sorted(standings.items(), key=lambda item: item[1].rank):
-            click.echo(f"{name:<14} {_told(standing)}", err=True)
+            click.echo(f"{name:<14} {standing}", err=True)
         return chosen.name
     names = [recipe.name for recipe in recipes_of("baseline")]
     if detector not in names:
@@ -40,10 +40,3 @@ def detector_recipe(detector: str, recipe_name: str, healthy: tuple[int, int], *
             os.EX_USAGE,
         )
     return detector
-
-
-def _told(standing: Standing) -> str:
-    return (
-        f"{standing.false_alarms} alarms in {standing.windows} healthy windows,"
-        f" {sum(standing.seen.values())} of {len(standing.seen)} injected faults seen"
-    )

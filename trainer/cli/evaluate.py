@@ -102,8 +102,14 @@ def evaluate(
 
 
 def _page(loaded: LoadedBundle, recording: Recording, judged: Judged) -> bytes:
+    from trainer.choose_detector import Standing, stand_ready
     from trainer.report import Findings, render
 
+    standings = dict[str, Standing]()
+    if judged.quiet is not None:
+        warm_up = loaded.manifest.flow.model.washout_vectors
+        verdicts = judged.evaluation.verdicts
+        standings = stand_ready(judged.watches, verdicts, judged.quiet, warm_up)
     return render(
         Findings(
             manifest=loaded.manifest,
@@ -111,6 +117,7 @@ def _page(loaded: LoadedBundle, recording: Recording, judged: Judged) -> bytes:
             results=judged.results,
             evaluation=judged.evaluation,
             recording=recording.path.name,
+            standings=standings,
         )
     )
 

@@ -1,12 +1,13 @@
 """What a page is made of, whether a bundle was just trained or is judged on a recording."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from edge_agent.bundle import Manifest
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
+from trainer.choose_detector import Standing
 from trainer.evaluate import Evaluation
 from trainer.networks import FittedNetwork
 from trainer.outcome import Truth
@@ -35,6 +36,8 @@ class Findings:
         recording: its name.
         recipe: that the bundle was trained by just now; None where it came as it is.
         fitting: None too where the bundle has no network.
+        standings: the bundle (``all``) and the plain methods on the healthy part, with faults put
+            in; those with the fewest false alarms. Empty where no healthy part is known.
     """
 
     manifest: Manifest
@@ -44,6 +47,7 @@ class Findings:
     recording: str
     recipe: Recipe | None = None
     fitting: Fitting | None = None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
 
     @property
     def spec(self) -> FlowSpec:

@@ -35,7 +35,7 @@ def verdict(findings: Findings) -> Verdict:
             " below are right cannot be told, nor whether a plain method would do as well."
         )
         return Verdict("No judgement: nothing is known of this recording.", (text, *expected))
-    told = [*_grounds(findings), _ship(findings), *_cautions(findings), *expected]
+    told = [*_grounds(findings), *_ship(findings), *_cautions(findings), *expected]
     return Verdict(_headline(findings), tuple(told))
 
 
@@ -55,7 +55,7 @@ def beats(one: Verdicts, other: Verdicts) -> bool:
 
 
 def choice(findings: Findings) -> str | None:
-    """Return which detector to ship: this bundle unless a plain method beats it.
+    """Return which detector is the best here: this bundle unless a plain method beats it.
 
     None where no detector of a bundle raised an alarm that counts.
     """
@@ -163,8 +163,54 @@ def _figures(findings: Findings, found: Verdicts) -> str:
     return text if inside is None else f"{text} ({inside})"
 
 
-def _ship(findings: Findings) -> str:
-    name = choice(findings)
+def _ship(findings: Findings) -> list[str]:
+    """Say what to ship: by the rule that ``--detector baseline`` follows, and with hindsight."""
+    seen_later = choice(findings)
+    if not findings.standings:
+        return [_with_hindsight(findings, seen_later)]
+    name = _by_healthy_windows(findings)
+    if name == "all":
+        told = (
+            f"To be shipped: this bundle, {findings.standings['all']}; no plain method that a"
+            " gateway can run stands better."
+        )
+    else:
+        told = (
+            f"To be shipped: {findings.names[name]}, {findings.standings[name]};"
+            f" this bundle: {_own_standing(findings)}. {_command(name)}"
+        )
+    told += " That is told by healthy windows alone, as `--detector baseline` chooses."
+    if seen_later in (None, name):
+        return [told]
+    found = findings.evaluation.verdicts
+    other = "this bundle" if seen_later == "all" else findings.names[seen_later]
+    return [
+        told,
+        (
+            f"With hindsight it would be {other}, {_figures(findings, found[seen_later])};"
+            f" the one to be shipped: {_figures(findings, found[name])}."
+        ),
+    ]
+
+
+def _by_healthy_windows(findings: Findings) -> str:
+    """Return the name of the best standing; this bundle where none is better."""
+    found = findings.standings
+    return min(found, key=lambda name: (found[name].rank, name != "all"))
+
+
+def _own_standing(findings: Findings) -> str:
+    own = findings.standings.get("all")
+    if own is not None:
+        return str(own)
+    return f"{findings.evaluation.verdicts['all'].alarms_in_healthy} alarms in the same"
+
+
+def _command(name: str) -> str:
+    return f"`edge-trainer train --detector {name}` makes a bundle of it in the same format."
+
+
+def _with_hindsight(findings: Findings, name: str | None) -> str:
     if name is None:
         return (
             "Nothing here says which detector to ship: no plain method that a gateway can run is"
@@ -178,9 +224,8 @@ def _ship(findings: Findings) -> str:
         )
     return (
         f"To be shipped: {findings.names[name]}, {_figures(findings, found[name])}; this bundle:"
-        f" {_figures(findings, found['all'])}. `edge-trainer train --detector {name}` makes a"
-        " bundle of it in the same format. That is chosen with hindsight; `--detector baseline`"
-        " chooses by healthy windows alone."
+        f" {_figures(findings, found['all'])}. {_command(name)} That is chosen with hindsight;"
+        " `--detector baseline` chooses by healthy windows alone."
     )
 
 

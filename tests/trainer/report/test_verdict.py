@@ -1,5 +1,6 @@
 """What the report says in words: no more than was found."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.bundle import Manifest
+from trainer.choose_detector import Standing
 from trainer.evaluate import Evaluation, Verdicts
 from trainer.metrics import CurvePoint, EventCounts, Labelled, Lead
 from trainer.networks import FitHistory, NetworkSpec
@@ -137,6 +139,41 @@ def test_a_plain_method_that_is_better_is_to_be_shipped(findings: Callable[..., 
     assert f"To be shipped: {shipped}" in said.replace("\u00a0", " ")
     assert "--detector ewma" in said
     assert "Ahead of it here too: EWMA." in said
+
+
+def _standing(seen: int, false_alarms: int = 0) -> Standing:
+    faults = {f"louder {i}": i < seen for i in range(3)}
+    return Standing(windows=50, false_alarms=false_alarms, seen=faults, delays=(5,) * seen)
+
+
+@pytest.mark.parametrize(
+    ("standings", "expected"),
+    [
+        (
+            {"all": _standing(2), "ewma": _standing(2)},
+            "this bundle, 0 alarms in 50 healthy windows, 2 of 3 injected faults seen; no plain",
+        ),
+        (
+            {"all": _standing(1), "cusum": _standing(2)},
+            "CUSUM, 0 alarms in 50 healthy windows, 2 of 3 injected faults seen; this bundle: 0",
+        ),
+        (
+            {"cusum": _standing(0)},
+            "CUSUM, 0 alarms in 50 healthy windows, 0 of 3 injected faults seen; this bundle: 1",
+        ),
+    ],
+)
+def test_healthy_windows_and_faults_put_into_them_say_what_to_ship(
+    findings: Callable[..., Findings], standings: dict[str, Standing], expected: str
+) -> None:
+    given = {"network": _verdicts(60, 1), "cusum": _verdicts(70), "ewma": _verdicts(52)}
+    found = verdict(dataclasses.replace(findings(**given), standings=standings))
+    said = [s.replace("\u00a0", " ") for s in found.sentences]
+    (told,) = (s for s in said if s.startswith("To be shipped: "))
+    assert told.startswith(f"To be shipped: {expected}")
+    assert ("--detector cusum" in told) is ("cusum" in standings)
+    # hindsight is named as such
+    assert any(s.startswith("With hindsight it would be EWMA, at window 52") for s in said)
 
 
 def test_a_level_detector_that_does_as_well_is_named(findings: Callable[..., Findings]) -> None:
