@@ -14,15 +14,14 @@ _M_ARENA_MAX = -8
 def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     """Run the agent; return the exit code."""
     from edge_agent.daemon.config import load_config
-    from edge_agent.daemon.credentials import CredentialError, check_certificates, read_password
+    from edge_agent.daemon.credentials import CredentialError, read_credentials
     from edge_agent.daemon.problems import ConfigError
 
     _log_to_stderr(verbose=verbose)
     _share_one_heap()
     try:
         settings = load_config(config)
-        password = read_password(settings.mqtt)
-        check_certificates(settings.mqtt)
+        credentials = read_credentials(settings.mqtt)
     except ConfigError as error:
         for problem in error.problems:
             print_error(str(problem))
@@ -36,7 +35,7 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     from edge_agent.pipeline.runtime import RuntimeMissingError
 
     try:
-        run_agent(settings, password, end_with_data=end_with_data)
+        run_agent(config, settings, credentials, end_with_data=end_with_data)
     except OSError as error:
         where = f"{error.filename or settings.state_dir}: {error.strerror}"
         print_error(f"{config}: state_dir: found {where}; allowed: {USABLE_FOLDER}")

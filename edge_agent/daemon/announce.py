@@ -42,7 +42,7 @@ class Announcer:
         self._record = record
         self._manifest = bundle.manifest
         self._sha256 = bundle.sha256
-        self._publish = publish
+        self.publish = publish
         self._session = session
         self._outbox = outbox
         self.alarm = AlarmStatement(record, session, outbox)
@@ -69,9 +69,9 @@ class Announcer:
             self._event(result, result.event)
         reason = result.reason if result.reason in _QUIET_REASONS else None
         self.alarm.state(reason, result.start_ns, result.end_ns)
-        if self._publish.score:
+        if self.publish.score:
             self._score(result)
-        if self._publish.features and result.vector is not None:
+        if self.publish.features and result.vector is not None:
             self._features(result, result.vector)
 
     def _event(self, result: WindowResult, event: Event) -> None:

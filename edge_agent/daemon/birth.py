@@ -44,6 +44,11 @@ class Herald:
         if self._protocol is not None and self._assets() != self._stated:
             self._state("online", None)
 
+    def leaving(self) -> None:
+        """State that this connection is given up for another; what it leads to gets a birth."""
+        self._protocol = None
+        self._state("offline", "reconfigured")
+
     def stopped(self) -> None:
         """State a clean end."""
         self._state("offline", "stopped")

@@ -71,28 +71,40 @@ def check_config(path: Path, *, offline: bool = False) -> Findings:
             interpreter to run its bundles with.
     """
     draft = read_draft(path)
-    findings = Findings(draft.problems, [], [])
     try:
         models = Models(None)
     except RuntimeMissingError:
         if draft.problems:
-            return findings
+            return Findings(draft.problems, [], [])
         raise
+    findings = check_draft(draft, models, offline=offline)
+    if draft.config is not None:
+        unusable = why_unusable(Path(draft.config.state_dir))
+        if unusable is not None:
+            draft.report("state_dir", unusable, USABLE_FOLDER)
+    return findings
+
+
+def check_draft(draft: Draft, models: Models, *, offline: bool) -> Findings:
+    """Check what ``draft`` names: bundles, plugins, sensors and what the broker is shown.
+
+    Args:
+        draft: gets a problem for each that is found.
+        models: loads and verifies the bundles.
+        offline: leave the sensors alone.
+    """
+    findings = Findings(draft.problems, [], [])
     for index, asset in draft.assets.items():
         _AssetCheck(draft, findings, index, asset, offline=offline).run(models)
     for index, row in enumerate(rows_of(draft.sources.table)):
         if index not in draft.assets and isinstance(row, dict):
             _check_parts(row, f"asset[{index}]", draft, models)
     if draft.config is not None:
-        _check_surroundings(draft, draft.config, findings)
+        _check_credentials(draft, draft.config, findings)
     return findings
 
 
-def _check_surroundings(draft: Draft, config: Config, findings: Findings) -> None:
-    """Look at what ``run`` needs besides the assets."""
-    unusable = why_unusable(Path(config.state_dir))
-    if unusable is not None:
-        draft.report("state_dir", unusable, USABLE_FOLDER)
+def _check_credentials(draft: Draft, config: Config, findings: Findings) -> None:
     for read in (read_password, check_certificates):
         try:
             read(config.mqtt)

@@ -1,7 +1,9 @@
 """What the gateway shows the broker: its password, kept out of every message, and certificates."""
 
+import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.daemon.settings import Mqtt
@@ -12,6 +14,7 @@ _ALLOWED = {
     "mqtt.password_file": "a file whose first line is the password",
     "mqtt.ca_file": "a PEM file of certificates",
     "mqtt.cert_file": "a PEM certificate, its private key in mqtt.key_file",
+    "mqtt.key_file": "the private key of mqtt.cert_file, in PEM",
 }
 
 
@@ -32,6 +35,60 @@ class CredentialError(Exception):
         self.found = found
         self.allowed = _ALLOWED[key]
         self.only_at_run_time = only_at_run_time
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the broker is shown, to connect with and to notice a change.
+
+    Attributes:
+        password: None where the configuration names no place for one.
+        digests: of the files for TLS, in the order of their keys.
+    """
+
+    password: str | None = field(repr=False)
+    digests: tuple[bytes, ...] = field(repr=False)
+
+
+def read_credentials(mqtt: Mqtt, environment: Mapping[str, str] = os.environ) -> Credentials:
+    """Read the password and the files for TLS, and try whether these can be used.
+
+    Raises:
+        CredentialError: something is not where the configuration says, or cannot be used.
+    """
+    password = read_password(mqtt, environment)
+    check_certificates(mqtt)
+    return Credentials(password, tuple(_digest(key, path) for key, path in _tls_files(mqtt)))
+
+
+def signature(mqtt: Mqtt) -> tuple[object, ...]:
+    """Return something that changes when a file of the credentials may have; reads none."""
+    paths = [path for _, path in _tls_files(mqtt)]
+    if mqtt.password_file is not None:
+        paths.append(Path(mqtt.password_file))
+    return tuple(_stamp(path) for path in paths)
+
+
+def _tls_files(mqtt: Mqtt) -> list[tuple[str, Path]]:
+    if not mqtt.tls:
+        return []
+    keys = ("ca_file", "cert_file", "key_file")
+    return [(f"mqtt.{key}", Path(path)) for key in keys if (path := getattr(mqtt, key)) is not None]
+
+
+def _digest(key: str, path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise CredentialError(key, f"{path}, which cannot be read: {error.strerror}") from None
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read_password(mqtt: Mqtt, environment: Mapping[str, str] = os.environ) -> str | None:

@@ -212,7 +212,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
     """The gateway's birth, its changes and its death; retained, and the Last Will.
 
     Attributes:
-        state: ``offline``: by the Last Will for reason ``connection lost``, else ``stopped``.
+        state: ``offline``: by the Last Will for reason ``connection lost``, else ``stopped``, or
+            ``reconfigured`` where a changed configuration makes the agent connect anew.
         versions: of the agent and what it computes with; ``machine`` is the processor's kind.
         plugins: sensors and features in use.
         assets: every configured asset, also those that failed.

@@ -2,8 +2,11 @@
 
 import logging
 import platform
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -32,12 +35,27 @@ def versions() -> dict[str, str]:
 class Models:
     """Loads bundles, and remembers on the disk which have shown their golden scores here."""
 
-    def __init__(self, remembered: Path | None) -> None:
-        """Remember in the file ``remembered``; None: verify every time."""
+    def __init__(
+        self, remembered: Path | None, loaded: Mapping[str, LoadedBundle] = MappingProxyType({})
+    ) -> None:
+        """Remember in the file ``remembered``; None: verify every time.
+
+        ``loaded`` holds bundles by sha256 that need not be loaded again.
+        """
         self._remembered = remembered
         self._by_path: dict[str, LoadedBundle | str] = {}
-        self._by_sha256: dict[str, LoadedBundle] = {}
+        self._by_sha256 = dict(loaded)
         self._versions = versions()
+
+    def renewed(self) -> Self:
+        """Return one that reads every file anew, but loads no bundle that is loaded here."""
+        return type(self)(self._remembered, self._by_sha256)
+
+    def keep(self, in_use: Collection[str]) -> None:
+        """Let go of every bundle whose sha256 is not ``in_use``."""
+        self._by_path.clear()
+        for sha256 in self._by_sha256.keys() - set(in_use):
+            del self._by_sha256[sha256]
 
     def load(self, path: str) -> LoadedBundle:
         """Return the bundle at ``path``.

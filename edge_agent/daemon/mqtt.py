@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
+_LEAVE_S = 0.5  # to a broker that is left: what is in flight may still arrive
 _STABLE_S = 10.0  # a connection that ends sooner does not reset the back-off
 
 
@@ -57,6 +58,7 @@ class MqttLink:
         status_topic: str,
         will: Callable[[], Status],
         on_connected: Callable[[Protocol], None],
+        on_leaving: Callable[[], None],
     ) -> None:
         """Prepare; nothing happens before ``start``.
 
@@ -67,6 +69,7 @@ class MqttLink:
             status_topic: topic of the Last Will.
             will: asked before every connection, with its new sequence number.
             on_connected: called on this thread when a connection stands; puts the birth.
+            on_leaving: called on this thread before a connection is given up for ``use``.
         """
         self._settings = settings
         self._password = password
@@ -74,9 +77,13 @@ class MqttLink:
         self._status_topic = status_topic
         self._will = will
         self._on_connected = on_connected
+        self._on_leaving = on_leaving
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         outbox.wake = self._wake
         self._stop_at_s: float | None = None
+        self._next: tuple[Mqtt, str | None] | None = None
+        self._leave_at_s: float | None = None
+        self._hurry = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.state = LinkState()
@@ -96,6 +103,7 @@ class MqttLink:
             timeout_s = 0.0
         self._stop_at_s = time.monotonic() + timeout_s
         self._stopping.set()
+        self._hurry.set()
         self._wake()
         self._thread.join(timeout_s + 0.1)
         if not self._thread.is_alive():
@@ -103,18 +111,36 @@ class MqttLink:
             os.close(self._wake_fd)
         return self._outbox.is_settled
 
+    def use(self, settings: Mqtt, password: str | None) -> None:
+        """Leave the broker, and connect by other settings or with what the files hold now."""
+        self._next = settings, password
+        self._hurry.set()
+        self._wake()
+
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
 
     def _time_left_s(self) -> float:
-        if self._stop_at_s is None:
+        now_s = time.monotonic()
+        until_s = self._stop_at_s
+        if until_s is None and self._next is not None:
+            if self._leave_at_s is None:
+                self._leave_at_s = now_s + _LEAVE_S
+                self._on_leaving()
+            until_s = self._leave_at_s
+        if until_s is None:
             return math.inf
-        return 0.0 if self._outbox.is_settled else self._stop_at_s - time.monotonic()
+        return 0.0 if self._outbox.is_settled else until_s - now_s
 
     def _run(self) -> None:
         backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         protocol: Protocol = "5"
         while not self._stopping.is_set():
+            if self._next is not None:
+                (self._settings, self._password), self._next = self._next, None
+                self._leave_at_s = None
+                protocol = "5"
+                backoff.reset()
             began_s = time.monotonic()
             try:
                 self._connect_and_serve(protocol)
@@ -126,7 +152,8 @@ class MqttLink:
                         continue  # not the broker's fault: ask at once in the older version
             if time.monotonic() - began_s > _STABLE_S:
                 backoff.reset()
-            self._stopping.wait(backoff.next_wait_s())
+            if self._next is None and self._hurry.wait(backoff.next_wait_s()):
+                self._hurry.clear()
 
     def _connect_and_serve(self, protocol: Protocol) -> None:
         will = LastWill(self._status_topic, msgspec.json.encode(self._will()))

@@ -23,13 +23,13 @@ class Outgoing:
     Attributes:
         kind: of the message.
         topic: where it goes.
-        message: what is said.
+        message: what is said; None takes a retained message back.
         late: it could not be sent at once.
     """
 
     kind: Kind
     topic: str
-    message: Message
+    message: Message | None
     late: bool = False
 
     @property
@@ -38,11 +38,13 @@ class Outgoing:
         return CARRIAGE[self.kind]
 
     def payload(self) -> bytes:
-        """Encode as JSON, marked historical where it is late.
+        """Encode as JSON, marked historical where it is late; nothing takes a message back.
 
         A retained message states what holds now, whenever it is sent: it is never historical.
         """
         message = self.message
+        if message is None:
+            return b""
         if self.late and not self.carriage.retained:
             message = msgspec.structs.replace(message, historical=True)
         return msgspec.json.encode(message)
@@ -79,6 +81,13 @@ class Outbox:
                 self._queues[kind].append(outgoing)
                 if self._waiting() > self._capacity:
                     self._drop_one()
+        self.wake()
+
+    def clear(self, kind: Kind, topic: str) -> None:
+        """Have the broker forget the retained message of ``topic``."""
+        with self._lock:
+            self._retained[topic] = Outgoing(kind, topic, None)
+            self._unsent_retained[topic] = None
         self.wake()
 
     def take(self) -> Outgoing | None:

@@ -94,6 +94,20 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
     open_files: int
 
 
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The last time the configuration was read again.
+
+    Attributes:
+        at: when that was done.
+        accepted: it is what the agent runs with.
+        problems: everything that was wrong with it.
+    """
+
+    at: str
+    accepted: bool
+    problems: tuple[str, ...]
+
+
 class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     """The whole agent.
 
@@ -114,6 +128,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
         process: memory, threads, files.
         mqtt: the connection.
         assets: all that are configured.
+        reload: of the configuration; None where there was none since the start.
     """
 
     pid: int
@@ -131,6 +146,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     process: ProcessReport
     mqtt: LinkReport
     assets: tuple[AssetReport, ...]
+    reload: ReloadReport | None = None
 
 
 def asset_report(record: AssetRecord, now_s: float) -> AssetReport:

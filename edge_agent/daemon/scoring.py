@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from edge_agent.bundle import LoadedBundle
@@ -72,13 +72,13 @@ class ScoringLoop:
 
     def __init__(
         self,
-        watches: Sequence[Watch | None],
+        watches: Mapping[int, Watch],
         handover: Handover,
         watchdog: Watchdog,
         on_tick: Callable[[float], None],
         lookout: Lookout,
     ) -> None:
-        """Score the blocks of ``watches``, by position; None where an asset has no bundle.
+        """Score the blocks of ``watches``, by position; they may change in ``on_tick``.
 
         ``on_tick`` is called about once a second with the monotonic time; ``lookout`` is shown
         every block and every window.
@@ -118,13 +118,13 @@ class ScoringLoop:
     def is_idle_for_good(self) -> bool:
         """No asset will ever deliver another block."""
         return all(
-            watch is None or (watch.record.state in _FINAL and not watch.sensor.is_alive)
-            for watch in self._watches
+            watch.record.state in _FINAL and not watch.sensor.is_alive
+            for watch in self._watches.values()
         )
 
     def _take(self, delivery: Delivery) -> None:
-        watch = self._watches[delivery.position]
-        if watch is None:
+        watch = self._watches.get(delivery.position)
+        if watch is None:  # of a sensor that a new configuration has no use for
             return
         if isinstance(delivery.content, Change):
             watch.record.enter(delivery.content.state, delivery.content.reason, time.monotonic())

@@ -5,32 +5,26 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from edge_agent.bundle import BundleError
 from edge_agent.bundle.times import rfc3339
-from edge_agent.calibration.budget import BudgetError
-from edge_agent.daemon.adapt import Adapter
-from edge_agent.daemon.alarm_state import AlarmStatement
-from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.birth import Herald
+from edge_agent.daemon.credential_watch import CredentialWatch
+from edge_agent.daemon.credentials import Credentials
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.local import LocalDoor
 from edge_agent.daemon.lookout import Lookout
-from edge_agent.daemon.messages import PluginVersion
 from edge_agent.daemon.models import Models, versions
 from edge_agent.daemon.mqtt import MqttLink
 from edge_agent.daemon.outbox import Outbox
-from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.reload import Plan, Reloader, Running
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
-from edge_agent.daemon.scoring import ScoringLoop, Watch
-from edge_agent.daemon.sensors import Handover, SensorThread
+from edge_agent.daemon.scoring import ScoringLoop
+from edge_agent.daemon.sensors import Handover
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Asset, Config
+from edge_agent.daemon.settings import Config
 from edge_agent.daemon.status import (
     WRITE_INTERVAL_S,
     boot_time_s,
@@ -40,6 +34,7 @@ from edge_agent.daemon.status import (
 )
 from edge_agent.daemon.systemd import Notifier, Watchdog, watchdog_timeout_s
 from edge_agent.daemon.topics import Topics
+from edge_agent.daemon.watches import Watches, judge
 
 _log = logging.getLogger(__name__)
 
@@ -58,39 +53,48 @@ class AlreadyRunningError(Exception):
 class Service:
     """All parts of one agent."""
 
-    def __init__(self, config: Config, password: str | None, state: StateDirectory) -> None:
+    def __init__(
+        self, path: Path, config: Config, credentials: Credentials, state: StateDirectory
+    ) -> None:
         """Prepare; nothing runs before ``run``.
 
         Args:
-            config: complete and sound.
-            password: of the broker.
+            path: main file of the configuration, read again on SIGHUP.
+            config: what it said, complete and sound.
+            credentials: for the broker.
             state: locked by the caller.
         """
         self._config = config
-        self._state = state
+        self._credentials = credentials
         self._notifier = Notifier.from_environment()
-        self._records = [AssetRecord(asset.name, asset.sensor.plugin) for asset in config.asset]
         self._outbox = Outbox(config.mqtt.queue_max)
         self._session = Session(Topics(config.mqtt.root, config.gateway))
         self._versions = versions()
-        self._herald = Herald(self._session, self._records, self._outbox, self._versions)
+        self._keeper = Keeper()
+        self._handover = Handover()
+        self._watches = Watches(
+            state, self._keeper, self._session, self._outbox, self._handover, self.give_up
+        )
+        self._watches.expect(config.asset)
+        self._herald = Herald(self._session, self._watches.records, self._outbox, self._versions)
         self._link = MqttLink(
             config.mqtt,
-            password,
+            credentials.password,
             self._outbox,
             self._session.topics.status,
             self._herald.will,
             self._herald.connected,
+            self._herald.leaving,
         )
-        self._keeper = Keeper()
-        self._handover = Handover()
+        self._models = Models(state.path / "verified.json")
+        self._reloader = Reloader(path, self._notifier)
+        self._renewal = CredentialWatch(config.mqtt, credentials, self._link.use)
         self._failure: str | None = None
-        self._watches: list[Watch | None] = []
         lookout = Lookout()
         folder = run_folder(Path(config.state_dir))
         self._door = LocalDoor(folder, config.metrics, lookout, self._report)
         self._loop = ScoringLoop(
-            self._watches,
+            self._watches.running,
             self._handover,
             Watchdog(self._notifier, watchdog_timeout_s()),
             self._tick,
@@ -103,7 +107,7 @@ class Service:
         self._report_due_s = 0.0
 
     def run(self, *, end_with_data: bool = False) -> None:
-        """Score until SIGTERM or SIGINT.
+        """Score until SIGTERM or SIGINT; read the configuration again on SIGHUP.
 
         Args:
             end_with_data: end also when no sensor will ever deliver another block, and all has
@@ -116,13 +120,15 @@ class Service:
         self._end_with_data = end_with_data
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if not _has_terminal():  # where there is one, its end is to be the agent's
+            signal.signal(signal.SIGHUP, self._on_hangup)
         inherited_hook, threading.excepthook = threading.excepthook, self._on_thread_failure
         self._link.start()
         self._keeper.start()
         self._door.start()
         try:
             self._begin()
-            self._notifier.send("READY=1", f"STATUS=watching {len(self._config.asset)} assets")
+            self._notifier.send("READY=1", f"STATUS={self._watches}")
             self._loop.run()
         finally:
             self._end()
@@ -147,87 +153,66 @@ class Service:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._loop.stop()
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._reloader.ask()
+
     def _begin(self) -> None:
-        models = Models(self._state.path / "verified.json")
-        for position, (asset, record) in enumerate(
-            zip(self._config.asset, self._records, strict=True)
-        ):
+        for asset in self._config.asset:
             if self._loop.is_stopping:  # verifying many bundles takes longer than ending may
                 return
-            self._watches.append(self._watch(position, asset, record, models))
-        if not any(self._watches):
-            reasons = dict.fromkeys(str(record.reason) for record in self._records)
+            self._watches.add(judge(asset, self._models), self._config.publish)
+        if not self._watches.running:
+            reasons = dict.fromkeys(str(record.reason) for record in self._watches.records)
             raise AgentFailed(f"no asset can be scored: {'; '.join(reasons)}")
-        self._herald.features = _features(self._watches)
-        for watch in self._watches:
-            if watch is not None:
-                watch.sensor.start()
-
-    def _watch(
-        self, position: int, asset: Asset, record: AssetRecord, models: Models
-    ) -> Watch | None:
-        try:
-            bundle = models.load(asset.bundle).for_budget(asset.false_alarms_per_month)
-            flow = bundle.flow(asset.sensor.range_max)
-        except (BundleError, BudgetError) as error:
-            record.enter("failed", str(error), time.monotonic())
-            AlarmStatement(record, self._session, self._outbox).state()
-            return None
-        manifest = bundle.manifest
-        record.budget = manifest.flow.budget
-        record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
-        saved = self._state.load(asset.name, bundle.sha256)
-        if saved is not None:
-            try:
-                flow.restore(saved.flow)
-            except ValueError as error:
-                _log.warning("asset %s: saved state: %s; beginning empty", asset.name, error)
-                saved, flow = None, bundle.flow(asset.sensor.range_max)
-        record.open = flow.anomalies.open
-        announcer = Announcer(record, bundle, self._config.publish, self._session, self._outbox)
-        announcer.model("empty" if saved is None else "restored", flow.anomalies.open)
-        adapter = Adapter(asset, manifest.flow.input)
-        return Watch(
-            record=record,
-            bundle=bundle,
-            announcer=announcer,
-            sensor=SensorThread(position, asset, adapter, record, self._handover, self.give_up),
-            flow=flow,
-            range_max=asset.sensor.range_max,
-            last_start_ns=0 if saved is None else saved.last_start_ns,
-        )
+        self._herald.features = self._watches.features()
+        self._watches.start(time.monotonic())
 
     def _tick(self, now_s: float) -> None:
-        for watch in self._watches:
-            if watch is not None:
-                watch.record.notice_silence(now_s)
-                if watch.record.state != "running":
-                    watch.announcer.alarm.state()
+        self._watches.look(now_s)
         self._herald.look()
+        self._reload()
         if now_s >= self._report_due_s:
             self._report_due_s = now_s + WRITE_INTERVAL_S
             self._keeper.do(self._write_report)
+        if self._renewal.is_due(now_s):
+            self._keeper.do(self._renewal.look)
         if now_s >= self._save_due_s:
             self._save_due_s = now_s + self._config.state_save_s
-            self._save()
+            self._watches.save()
         if self._end_with_data and self._loop.is_idle_for_good:
             self._last_call_s = self._last_call_s or now_s + _LAST_CALL_S
             if self._outbox.is_settled or now_s >= self._last_call_s:
                 self._loop.stop()
 
-    def _save(self) -> None:
-        """Take every flow's state here, between two windows; write it elsewhere."""
-        for watch in self._watches:
-            if watch is None or not watch.record.windows:
-                continue
-            save = partial(
-                self._state.save,
-                watch.record.name,
-                watch.bundle.sha256,
-                watch.last_start_ns,
-                watch.flow.state(),
-            )
-            self._keeper.do(save)
+    def _reload(self) -> None:
+        if self._reloader.is_wanted:
+            judged = self._watches.alive()
+            running = Running(self._config, self._credentials, self._models, judged)
+            self._reloader.begin(running)
+        plan = self._reloader.take()
+        if plan is None:
+            return
+        self._apply(plan)
+        _log.info("configuration changed: %s", plan)
+        self._reloader.finish(str(self._watches))
+
+    def _apply(self, plan: Plan) -> None:
+        """Go over to another configuration, between two windows."""
+        config = plan.config
+        for name in plan.removed:
+            self._watches.remove(name)
+        self._watches.publish(config.publish)
+        for judged in plan.begin:
+            self._watches.add(judged, config.publish)
+        self._watches.arrange([asset.name for asset in config.asset])
+        self._models = plan.models
+        self._models.keep(self._watches.bundles())
+        self._herald.features = self._watches.features()
+        self._save_due_s = min(self._save_due_s, time.monotonic() + config.state_save_s)
+        self._config, self._credentials = config, plan.credentials
+        if plan.reconnect:
+            self._renewal = CredentialWatch(config.mqtt, plan.credentials, self._link.use)
+            self._link.use(config.mqtt, plan.credentials.password)
 
     def _write_report(self) -> None:
         write_report(status_file(Path(self._config.state_dir)), self._report())
@@ -250,34 +235,35 @@ class Service:
             socket=self._door.socket_path,
             process=process_report(),
             mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state, self._outbox),
-            assets=asset_reports(self._records),
+            assets=asset_reports(list(self._watches.records)),
+            reload=self._reloader.last,
         )
 
     def _end(self) -> None:
         self._notifier.send("STOPPING=1")
         deadline_s = time.monotonic() + _STOP_S
-        sensors = [watch.sensor for watch in self._watches if watch is not None]
-        for sensor in sensors:
-            sensor.ask_to_stop()
-        self._save()
+        self._watches.ask_to_stop()
+        self._watches.save()
         self._keeper.do(lambda: status_file(Path(self._config.state_dir)).unlink(missing_ok=True))
         self._door.stop(max(0.1, deadline_s - time.monotonic()))
         self._herald.stopped()
         self._link.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))
-        for sensor in sensors:
-            sensor.join(max(0.0, deadline_s - time.monotonic()))
+        self._watches.join(deadline_s)
+        self._reloader.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()
         _log.info(
             "stopped after %d windows; messages not sent: %d waiting, %d dropped before",
-            sum(record.windows for record in self._records),
+            sum(record.windows for record in self._watches.records),
             len(self._outbox),
             sum(self._outbox.dropped.values()),
         )
 
 
-def run_agent(config: Config, password: str | None, *, end_with_data: bool = False) -> None:
-    """Run the agent of ``config`` until it is told to stop.
+def run_agent(
+    path: Path, config: Config, credentials: Credentials, *, end_with_data: bool = False
+) -> None:
+    """Run the agent of ``config``, which stands in ``path``, until it is told to stop.
 
     Raises:
         AlreadyRunningError: another one has the state directory.
@@ -288,18 +274,14 @@ def run_agent(config: Config, password: str | None, *, end_with_data: bool = Fal
     if not state.lock():
         raise AlreadyRunningError(f"another agent uses {config.state_dir}")
     try:
-        Service(config, password, state).run(end_with_data=end_with_data)
+        Service(path, config, credentials, state).run(end_with_data=end_with_data)
     finally:
         state.close()
 
 
-def _features(watches: Sequence[Watch | None]) -> tuple[PluginVersion, ...]:
-    used = {
-        (spec.plugin, spec.version)
-        for watch in watches
-        if watch is not None
-        for spec in watch.bundle.manifest.flow.features
-    }
-    return tuple(
-        PluginVersion(kind="feature", name=name, version=version) for name, version in sorted(used)
-    )
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

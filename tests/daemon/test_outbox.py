@@ -34,12 +34,17 @@ def taken(outbox: Outbox) -> list[Outgoing]:
     return list(iter(outbox.take, None))
 
 
+def seq_of(outgoing: Outgoing) -> int:
+    assert outgoing.message is not None
+    return outgoing.message.seq
+
+
 def test_the_most_important_goes_first_and_the_oldest_of_a_kind() -> None:
     outbox = Outbox(10)
     kinds: list[Kind] = ["features", "score", "anomaly", "score"]
     for seq, kind in enumerate(kinds):
         outbox.put(kind, "t", message(seq))
-    assert [out.message.seq for out in taken(outbox)] == [2, 1, 3, 0]
+    assert [seq_of(out) for out in taken(outbox)] == [2, 1, 3, 0]
 
 
 def test_a_full_outbox_drops_the_oldest_of_the_lowest_kind_and_counts() -> None:
@@ -47,7 +52,7 @@ def test_a_full_outbox_drops_the_oldest_of_the_lowest_kind_and_counts() -> None:
     kinds: list[Kind] = ["features", "score", "features", "anomaly", "anomaly", "anomaly"]
     for seq, kind in enumerate(kinds):
         outbox.put(kind, "t", message(seq))
-    assert [out.message.seq for out in taken(outbox)] == [3, 4, 5]
+    assert [seq_of(out) for out in taken(outbox)] == [3, 4, 5]
     assert outbox.dropped == {"anomaly": 0, "score": 1, "features": 2}
 
 
@@ -55,7 +60,7 @@ def test_what_is_less_important_than_all_that_waits_is_not_taken_in() -> None:
     outbox = Outbox(1)
     outbox.put("anomaly", "t", message(0))
     outbox.put("score", "t", message(1))
-    assert [out.message.seq for out in taken(outbox)] == [0]
+    assert [seq_of(out) for out in taken(outbox)] == [0]
 
 
 def test_of_a_retained_topic_only_the_newest_is_sent() -> None:
@@ -63,7 +68,7 @@ def test_of_a_retained_topic_only_the_newest_is_sent() -> None:
     outbox.put("alarm", "a", message(0))
     outbox.put("alarm", "a", message(1))
     outbox.put("alarm", "b", message(2))
-    assert [(out.topic, out.message.seq) for out in taken(outbox)] == [("a", 1), ("b", 2)]
+    assert [(out.topic, seq_of(out)) for out in taken(outbox)] == [("a", 1), ("b", 2)]
 
 
 def test_a_new_connection_hears_every_retained_message_again() -> None:
@@ -101,7 +106,7 @@ def test_what_was_not_acknowledged_comes_again_in_order_and_late() -> None:
     outbox.settle()
     outbox.connection_ended(first[1:])
     again = taken(outbox)
-    assert [out.message.seq for out in again] == [1, 2, 3]
+    assert [seq_of(out) for out in again] == [1, 2, 3]
     assert all(out.late for out in again)
 
 
@@ -112,7 +117,7 @@ def test_taking_back_does_not_overfill() -> None:
     in_flight = taken(outbox)
     outbox.put("anomaly", "t", message(2))
     outbox.connection_ended(in_flight)
-    assert [out.message.seq for out in taken(outbox)] == [2, 1]
+    assert [seq_of(out) for out in taken(outbox)] == [2, 1]
     assert outbox.dropped["score"] == 1
 
 
@@ -191,3 +196,13 @@ TestOutboxMachine = OutboxMachine.TestCase
 
 def test_every_kind_is_carried_somehow() -> None:
     assert {kind for kind, carriage in CARRIAGE.items() if not carriage.retained} == set(QUEUED)
+
+
+def test_what_the_broker_is_to_forget_it_is_told_at_every_connection() -> None:
+    outbox = Outbox(10)
+    outbox.put("alarm", "t", message(1))
+    outbox.clear("alarm", "t")
+    for _ in range(2):
+        outbox.connection_began()
+        (cleared,) = taken(outbox)
+        assert (cleared.topic, cleared.payload(), cleared.carriage.retained) == ("t", b"", True)

@@ -46,7 +46,7 @@ class Bench:
     session: Session = field(default_factory=lambda: Session(Topics("edge/v1", "gw-1")))
     outbox: Outbox = field(default_factory=lambda: Outbox(100_000))
     feeder: Feeder = field(default_factory=Feeder)
-    watches: list[Watch | None] = field(default_factory=list)
+    watches: dict[int, Watch] = field(default_factory=dict)
     lookout: Lookout = field(default_factory=Lookout)
     watchdog_s: float | None = None
 
@@ -65,7 +65,7 @@ class Bench:
             lambda _reason: None,
         )
         watch = Watch(record, self.loaded, announcer, sensor, self.loaded.flow(None), None, 0)
-        self.watches.append(watch)
+        self.watches[len(self.watches)] = watch
         return watch
 
     def run(self, until: Callable[[], bool], timeout_s: float = 10.0) -> None:
@@ -84,19 +84,17 @@ class Bench:
             self.lookout,
         )
         loop._tick_due_s = 0.0  # noqa: SLF001
-        for watch in self.watches:
-            if watch is not None:
-                watch.sensor.start()
+        for watch in self.watches.values():
+            watch.sensor.start()
         loop.run()
-        for watch in self.watches:
-            if watch is not None:
-                watch.sensor.ask_to_stop()
-                watch.sensor.join(2.0)
+        for watch in self.watches.values():
+            watch.sensor.ask_to_stop()
+            watch.sensor.join(2.0)
 
     def run_out(self) -> None:
         """Run until no sensor will deliver any more."""
         final = ("ended", "failed")
-        self.run(lambda: all(w is None or w.record.state in final for w in self.watches))
+        self.run(lambda: all(w.record.state in final for w in self.watches.values()))
 
     def said(self, kind: type[Message]) -> list[Any]:
         messages = [out.message for out in iter(self.outbox.take, None)]

@@ -8,6 +8,7 @@ import pytest
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.config import load_config
+from edge_agent.daemon.credentials import Credentials
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt import MqttLink
 from edge_agent.daemon.service import AgentFailed, run_agent
@@ -45,7 +46,7 @@ def test_it_ends_in_a_second_while_it_still_verifies_its_bundles(
 
     monkeypatch.setattr(Models, "load", slow)
     began_s = time.monotonic()
-    run_agent(load_config(path), None)
+    run_agent(path, load_config(path), Credentials(None, ()))
     assert time.monotonic() - began_s < 1.5
     assert len(loaded) == 2
 
@@ -57,8 +58,9 @@ def test_an_agent_that_lost_a_thread_ends_with_a_reason(
         raise RuntimeError("out of file descriptors")
 
     monkeypatch.setattr(MqttLink, "_connect_and_serve", fail)
+    path = write_config()
     with pytest.raises(AgentFailed, match="thread mqtt failed: RuntimeError: out of file"):
-        run_agent(load_config(write_config()), None)
+        run_agent(path, load_config(path), Credentials(None, ()))
 
 
 def test_the_log_ends_with_what_was_done_and_what_was_not_sent(
@@ -72,6 +74,6 @@ def test_the_log_ends_with_what_was_done_and_what_was_not_sent(
     path = write_config()
     options = "[asset.sensor.options]\ninterval_s = 0.0\nblocks = 120\n"
     path.write_text(f"{path.read_text()}{options}[mqtt]\nport = 1\nqueue_max = 100\n")
-    run_agent(load_config(path), None, end_with_data=True)
+    run_agent(path, load_config(path), Credentials(None, ()), end_with_data=True)
     (last,) = [m for m in caplog.messages if m.startswith("stopped")]
     assert last == "stopped after 120 windows; messages not sent: 100 waiting, 20 dropped before"

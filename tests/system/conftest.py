@@ -167,7 +167,7 @@ class Subscriber:
         self.heard.append(
             Heard(
                 message.topic,
-                json.loads(message.payload),
+                json.loads(message.payload or b"{}"),  # nothing takes a retained message back
                 message.retain,
                 getattr(properties, "ContentType", None),
                 getattr(properties, "MessageExpiryInterval", None),
@@ -220,6 +220,11 @@ class Agent:
         self.process.send_signal(number)
         code = self.process.wait(timeout_s)
         return code, time.monotonic() - began_s
+
+    def reload(self, config: str) -> None:
+        """Replace the configuration, then send SIGHUP."""
+        self.config.write_text(config)
+        self.process.send_signal(signal.SIGHUP)
 
     def said(self) -> str:
         return self.log.read_text()
@@ -290,7 +295,11 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
         command = [sys.executable, "-m", "edge_agent.cli.agent", "run", "--config", str(config)]
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [*command, *arguments], stdout=out, stderr=out, env=environment(**more)
+                [*command, *arguments],
+                stdout=out,
+                stderr=out,
+                env=environment(**more),
+                start_new_session=True,  # a daemon has no terminal, whoever runs the tests has
             )
         started.append(Agent(config, process, log))
         return started[-1]

@@ -36,7 +36,9 @@ class Rig:
         self.session = Session(Topics("edge/v1", "gw-1"))
         herald = Herald(self.session, [AssetRecord("pump-1", "bench")], self.outbox, {})
         topic = self.session.topics.status
-        self.link = MqttLink(settings, password, self.outbox, topic, herald.will, herald.connected)
+        self.link = MqttLink(
+            settings, password, self.outbox, topic, herald.will, herald.connected, herald.leaving
+        )
         self.link.start()
 
     def put(self, seq: int) -> None:

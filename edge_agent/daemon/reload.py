@@ -1,0 +1,201 @@
+"""A new configuration for a running agent: read and checked as a whole, beside the scoring."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.check import check_draft
+from edge_agent.daemon.config import Draft, config_folder, read_draft
+from edge_agent.daemon.credentials import Credentials, read_credentials
+from edge_agent.daemon.models import Models
+from edge_agent.daemon.problems import ConfigError, shown
+from edge_agent.daemon.report import ReloadReport
+from edge_agent.daemon.settings import Config
+from edge_agent.daemon.systemd import Notifier
+from edge_agent.daemon.watches import Judged, judge
+from edge_agent.plugin import discovery
+
+_log = logging.getLogger(__name__)
+
+# What every topic, the state, the outbox and the local page are bound to.
+FIXED = ("gateway", "state_dir", "mqtt.root", "mqtt.queue_max", "metrics.enabled", "metrics.listen")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the agent runs with.
+
+    Attributes:
+        config: its configuration.
+        credentials: what it shows the broker.
+        models: the bundles that it has loaded.
+        judged: the assets that are watched, by name; those that have failed for good are not.
+    """
+
+    config: Config
+    credentials: Credentials
+    models: Models
+    judged: Mapping[str, Judged]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a new configuration changes.
+
+    Attributes:
+        config: the new one.
+        credentials: for the broker.
+        models: with every bundle that it names.
+        begin: assets that are new, or have other settings or another bundle than before.
+        removed: names of assets that are no more.
+        reconnect: the broker, or what it is shown, is another.
+    """
+
+    config: Config
+    credentials: Credentials
+    models: Models
+    begin: tuple[Judged, ...]
+    removed: tuple[str, ...]
+    reconnect: bool
+
+    def __str__(self) -> str:
+        """What happens, for the log."""
+        n = len(self.config.asset) - len(self.begin)
+        said = [f"{n} asset{'' if n == 1 else 's'} as before"]
+        if self.begin:
+            said.append(f"beginning with {', '.join(j.asset.name for j in self.begin)}")
+        if self.removed:
+            said.append(f"no more {', '.join(self.removed)}")
+        if self.reconnect:
+            said.append("connecting anew")
+        return "; ".join(said)
+
+
+def plan_reload(path: Path, running: Running) -> Plan:
+    """Read and check the configuration at ``path``, and compare it with what runs.
+
+    Sensors are left alone: the running agent has them open.
+
+    Raises:
+        ConfigError: with every problem, also with keys that only a restart can change.
+    """
+    discovery.rescan()
+    draft = read_draft(path)
+    models = running.models.renewed()
+    findings = check_draft(draft, models, offline=True)
+    config = draft.config
+    _refuse_fixed(draft, running.config)
+    if config is None or findings.problems:
+        raise ConfigError(findings.problems)
+    credentials = read_credentials(config.mqtt)
+    begin = []
+    for asset in config.asset:
+        judged, before = judge(asset, models), running.judged.get(asset.name)
+        if before is None or not judged.is_as(before):
+            begin.append(judged)
+    names = {asset.name for asset in config.asset}
+    return Plan(
+        config=config,
+        credentials=credentials,
+        models=models,
+        begin=tuple(begin),
+        removed=tuple(a.name for a in running.config.asset if a.name not in names),
+        reconnect=(config.mqtt, credentials) != (running.config.mqtt, running.credentials),
+    )
+
+
+def _refuse_fixed(draft: Draft, old: Config) -> None:
+    """Add a problem for each key that the agent cannot change while it runs."""
+    for where in FIXED:
+        before, found = attrgetter(where)(old), _said(draft, where)
+        if found not in (before, None):
+            allowed = f"{shown(where, before)} until the agent is started anew"
+            draft.report(where, shown(where, found), allowed)
+
+
+def _said(draft: Draft, where: str) -> object:
+    """Return what the files say of a key, defaults included where nothing else is wrong."""
+    if draft.config is not None:
+        found: object = attrgetter(where)(draft.config)
+        return found
+    found = draft.sources.table
+    for key in where.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    if where == "state_dir" and isinstance(found, str):
+        return str(config_folder(draft.sources.main) / found)
+    return found
+
+
+class Reloader:
+    """Makes a plan on a thread of its own, whenever it was asked for one."""
+
+    def __init__(self, path: Path, notifier: Notifier) -> None:
+        """Read ``path`` when asked; the service manager is told through ``notifier``."""
+        self._path = path
+        self._notifier = notifier
+        self._asked = False
+        self._thread: threading.Thread | None = None
+        self._outcome: Plan | tuple[str, ...] | None = None
+        self.last: ReloadReport | None = None
+
+    def ask(self) -> None:
+        """Have the configuration read again; may be called from a signal handler."""
+        self._asked = True
+
+    @property
+    def is_wanted(self) -> bool:
+        """It was asked, and nothing is being read."""
+        return self._asked and self._thread is None
+
+    def begin(self, running: Running) -> None:
+        """Begin to read."""
+        self._asked = False
+        now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={now_us}")
+        _log.info("reading %s again", self._path)
+        self._thread = threading.Thread(
+            target=self._run, args=(running,), name="reload", daemon=True
+        )
+        self._thread.start()
+
+    def take(self) -> Plan | None:
+        """Return the plan once it is made; a configuration that cannot be used is reported here."""
+        if self._thread is None or self._thread.is_alive():
+            return None
+        self._thread = None
+        outcome, self._outcome = self._outcome, None
+        if isinstance(outcome, Plan):
+            return outcome
+        problems = outcome or ()
+        for problem in problems:
+            _log.error("%s", problem)
+        n = len(problems)
+        count = f"{n} problem{'' if n == 1 else 's'}"
+        _log.error("%s: %s: going on with the configuration as it was", self._path, count)
+        self.finish(f"going on as before: {self._path} has {count}", problems)
+        return None
+
+    def finish(self, status: str, problems: tuple[str, ...] = ()) -> None:
+        """Say that it is over: ``status`` is what the service manager shows."""
+        self.last = ReloadReport(
+            at=rfc3339(time.time_ns()), accepted=not problems, problems=problems
+        )
+        self._notifier.send("READY=1", f"STATUS={status}")
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for what is being read."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self, running: Running) -> None:
+        try:
+            self._outcome = plan_reload(self._path, running)
+        except ConfigError as error:
+            self._outcome = tuple(map(str, error.problems))
+        except Exception as error:  # noqa: BLE001 - whatever a new file leads to, the old one runs
+            self._outcome = (f"{self._path}: {type(error).__name__}: {error}",)
