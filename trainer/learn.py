@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.calibration.prepare import Prepared, prepare
 from edge_agent.calibration.reaction import calibrate_to_budget
@@ -67,6 +69,7 @@ def learn(
     progress: Progress | None = None,
     stage: Stage = lambda _: None,
     budget: float | None = None,
+    labels: NDArray[np.bool_] | None = None,
 ) -> Learned:
     """Fit and export a network where the recipe has one, and calibrate.
 
@@ -78,6 +81,7 @@ def learn(
         progress: called after each epoch of the fit.
         stage: told what begins after the fit.
         budget: false alarms per month and asset; None: the recipe's own thresholds.
+        labels: which windows are anomalous, bool (n,), for a published fault that asks for them.
 
     Raises:
         DataError: the healthy part does not do, or not for this budget.
@@ -89,8 +93,7 @@ def learn(
     wanted, quantization = recipe.to_fit, recipe.quantization
     if wanted is None or quantization == "none":
         model = plain_model(recipe, ready)
-        spec = calibrate_to_budget(recipe, series, ready, model, budget)
-        return Learned(ready, Detector(spec, model), None)
+        return Learned(ready, _calibrated(recipe, series, ready, model, budget, labels), None)
     network, fit = network_as_published(faults, wanted[0]), wanted[1]
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
     with TensorFlowProcess() as process:
@@ -107,7 +110,7 @@ def learn(
         stage("converting and calibrating")
         exported = export_variants(fitted, variants, ready.seen, process)
     detectors = {
-        q: detector(m, recipe, network, series, ready, budget) for q, m in exported.items()
+        q: detector(m, recipe, network, series, ready, budget, labels) for q, m in exported.items()
     }
     return Learned(
         ready,
@@ -157,13 +160,23 @@ def detector(
     series: Series,
     ready: Prepared,
     budget: float | None = None,
+    labels: NDArray[np.bool_] | None = None,
 ) -> Detector:
     """Calibrate an exported network on the healthy windows. Raises DataError as ``calibrate``."""
     spec = model_spec(exported, recipe, network, ready.targets)
     model = Model(exported.model, spec, len(series.watched_names))
+    return _calibrated(recipe, series, ready, model, budget, labels)
+
+
+def _calibrated(
+    recipe: Recipe,
+    series: Series,
+    ready: Prepared,
+    model: AnyModel,
+    budget: float | None,
+    labels: NDArray[np.bool_] | None,
+) -> Detector:
     found = calibrate_to_budget(recipe, series, ready, model, budget)
-    faults = recipe.published
-    judged = threshold_as_published(faults, recipe.threshold, found, model, series)
-    if judged.threshold != found.threshold:  # what was foreseen is of the other one
-        judged = msgspec.structs.replace(judged, budget=None)
+    how = recipe.threshold
+    judged = threshold_as_published(recipe.published, how, found, model, series, labels)
     return Detector(judged, model)

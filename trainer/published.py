@@ -1,13 +1,14 @@
 """Faults of published systems, to reproduce published figures with; all off by default.
 
-None of them is possible on a gateway, which has not seen what is to come: they act in the trainer,
-and what they make of a bundle is judged too well.
+None of them is possible on a gateway, which has not seen what is to come and knows no labels: they
+act in the trainer, and what they make of a bundle is judged too well.
 """
 
 from dataclasses import replace
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.calibration.choices import Calibration, ThresholdChoice
 from edge_agent.calibration.prepare import Prepared, prepare
@@ -16,7 +17,9 @@ from edge_agent.calibration.threshold import choose_threshold
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.spec import FlowSpec
+from edge_agent.pipeline.threshold import ThresholdSpec
 from trainer.evaluate import run
+from trainer.metrics.point import best_f1
 from trainer.networks import NetworkSpec
 
 
@@ -28,11 +31,14 @@ class PublishedFaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         unroll_last_step_only: of the window the network is given the last vector only.
         threshold_on_test: the threshold is chosen from the scores of the whole recording, with
             the anomalies in it.
+        threshold_by_labels: the threshold is the one of the best F1, window by window, for the
+            labels that it is judged by.
     """
 
     scaler_sees_everything: bool | None = None
     unroll_last_step_only: bool | None = None
     threshold_on_test: bool | None = None
+    threshold_by_labels: bool | None = None
 
     def on(self, names: tuple[str, ...]) -> "PublishedFaults":
         """Return these with the faults ``names`` switched on.
@@ -80,6 +86,7 @@ def threshold_as_published(
     found: FlowSpec,
     model: AnyModel,
     tested: Series,
+    labels: NDArray[np.bool_] | None = None,
 ) -> FlowSpec:
     """Return ``found`` with the threshold that the publication's fault makes.
 
@@ -89,15 +96,39 @@ def threshold_as_published(
         found: the flow, with the threshold that its healthy windows give.
         model: its network.
         tested: the whole recording.
+        labels: which of its windows are anomalous, bool (n,), where anybody knows.
 
     Raises:
-        DataError: nothing was scored.
+        DataError: nothing was scored, or there are no labels to choose by.
     """
-    if not faults.threshold_on_test:
+    if not (faults.threshold_on_test or faults.threshold_by_labels):
         return found
-    scores = np.array([r.score for r in run(found, model, tested) if r.score is not None])
+    scores = np.array(
+        [np.nan if r.score is None else r.score for r in run(found, model, tested)], np.float64
+    )
     try:
-        threshold = choose_threshold(scores, how.method, how.parameter)
+        if faults.threshold_by_labels:
+            threshold = _of_best_f1(scores, labels)
+        else:
+            scored = scores[~np.isnan(scores)]
+            threshold = choose_threshold(scored, how.method, how.parameter)
     except ValueError as error:
-        raise DataError(f"threshold_on_test: {error}") from error
-    return msgspec.structs.replace(found, threshold=threshold)
+        name = "threshold_by_labels" if faults.threshold_by_labels else "threshold_on_test"
+        raise DataError(f"{name}: {error}") from error
+    # what was foreseen is of the other one
+    return msgspec.structs.replace(found, threshold=threshold, budget=None)
+
+
+def _of_best_f1(scores: NDArray[np.float64], labels: NDArray[np.bool_] | None) -> ThresholdSpec:
+    """Return the threshold half way between the lowest detection of the best F1 and what is below.
+
+    Raises:
+        ValueError: there are no labels, or they are all alike (MetricError).
+    """
+    if labels is None:
+        raise ValueError("there are no labels to choose by, allowed: with a file of --labels")
+    reached, lowest = best_f1(labels, scores)
+    below = scores[scores < lowest]
+    value = (lowest + (below.max() if len(below) else 0.0)) / 2.0
+    plain = choose_threshold(scores[~np.isnan(scores)], "fixed", float(value))
+    return msgspec.structs.replace(plain, method="best_f1", parameter=reached)

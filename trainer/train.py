@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
 from edge_agent.calibration.prepare import Prepared
@@ -21,7 +23,7 @@ from trainer.data import raw_windows
 from trainer.evaluate import Evaluation, Parity, compare, count_reasons, run
 from trainer.learn import Detector, Learned, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
-from trainer.outcome import Truth, Watch, known_watch, measure_all, part_watches
+from trainer.outcome import Truth, Watch, known_watch, measure_all, part_watches, random_watch
 from trainer.quantize import check_model
 from trainer.recipe import Recipe
 from trainer.report import Findings, Fitting, render
@@ -40,6 +42,8 @@ class Order:
         seed: of all random numbers.
         budget: false alarms per month and asset; None: the recipe's own thresholds.
         origin: the bundle whose input is taken over; None: it is that of the recording.
+        labels: which windows are anomalous, bool (n,); they are judged by, and used for nothing
+            else but a published fault that asks for them. None where nobody labelled them.
     """
 
     recipe: Recipe
@@ -49,6 +53,7 @@ class Order:
     seed: int = 0
     budget: float | None = None
     origin: Origin | None = None
+    labels: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,13 @@ def train(
         FitError: the network cannot be fitted to it.
         ExportError: the converter failed.
         GateError: the exported model is not fit for the gateway.
+        MetricError: the labels are all alike.
         BundleError: the finished bundle does not behave as it was recorded to.
     """
     recipe, healthy = order.recipe, order.healthy
-    learned = learn(recipe, series, healthy, order.seed, progress, stage, order.budget)
+    learned = learn(
+        recipe, series, healthy, order.seed, progress, stage, order.budget, order.labels
+    )
     ready, shipped = learned.ready, learned.shipped
     network = learned.network
     if network is not None:
@@ -103,7 +111,7 @@ def train(
     report = render(
         Findings(
             manifest=manifest,
-            truth=Truth(series, healthy),
+            truth=Truth(series, healthy, order.labels),
             results=results,
             evaluation=evaluation,
             recording=recording.path.name,
@@ -146,25 +154,29 @@ def _evaluate(
 ) -> Evaluation:
     """Judge the ``results`` of what ships."""
     healthy, spec = order.healthy, learned.shipped.spec
-    found = measure_all(watches, Truth(series, healthy))
+    labels = order.labels
+    chance = {} if labels is None else {"random": random_watch()}
+    found = measure_all({**watches, **chance}, Truth(series, healthy, labels))
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
         not_scored=count_reasons(results),
         healthy=healthy,
         verdicts=found,
-        parity=_parity(learned, series, healthy, results),
+        parity=_parity(learned, series, order, results),
+        labelled_rows=None if labels is None else int(labels.sum()),
         budget=spec.budget,
     )
 
 
 def _parity(
-    learned: Learned, series: Series, healthy: tuple[int, int], results: list[WindowResult]
+    learned: Learned, series: Series, order: Order, results: list[WindowResult]
 ) -> Parity | None:
     if learned.network is None:
         return None
     in_float = learned.network.in_float
-    return compare(results, run(in_float.spec, in_float.model, series), series, healthy)
+    float_results = run(in_float.spec, in_float.model, series)
+    return compare(results, float_results, series, order.healthy, order.labels)
 
 
 def _golden_windows(

@@ -92,6 +92,11 @@ def choose_threshold(
 def _require_sound(scores: NDArray[np.float64], method: Method, parameter: float) -> None:
     if method == "budget":
         raise ValueError("threshold budget comes of a false-alarm budget, allowed: another method")
+    if method == "best_f1":
+        raise ValueError(
+            "threshold best_f1 comes of labels, which healthy windows do not have, allowed: another"
+            " method, and published.threshold_by_labels to repeat a publication"
+        )
     if method != "fixed" and (len(scores) == 0 or not np.isfinite(scores).all()):
         raise ValueError(f"{len(scores)} healthy scores, allowed: at least one, all finite")
     most = 1.0 if method in _SHARES else 100.0 if method == "top_percent" else np.inf

@@ -19,6 +19,7 @@ Method = Literal[
     "conformal",
     "dynamic",
     "budget",
+    "best_f1",
 ]
 
 
@@ -55,7 +56,8 @@ class ThresholdSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         method: how it was chosen.
         parameter: of the method: the value, the percent, the quantile, the number of sigmas, the
             probability per window (``pot``) or per block (``conformal``), the largest number of
-            sigmas (``dynamic``), false alarms per month (``budget``).
+            sigmas (``dynamic``), false alarms per month (``budget``), the F1 on the labels that
+            chose it (``best_f1``: for reproduction only).
         calibration: evenly spaced quantiles of the healthy scores it was chosen from, from the
             smallest to the largest; lets a threshold be chosen again without the recording.
         calibration_windows: how many scores these quantiles stand for.

@@ -1,13 +1,23 @@
 """Faults of publications: off unless asked for, and known only where they belong."""
 
+import os
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from edge_agent.bundle import Bundle
 from edge_agent.calibration.calibrate import calibrate
 from edge_agent.calibration.prepare import prepare
+from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.model import ModelSpec, PlainModel
+from trainer.evaluate import Evaluation, run
+from trainer.learn import learn
+from trainer.metrics.point import best_f1
+from trainer.outcome import outcome_of
 from trainer.published import (
     PublishedFaults,
     network_as_published,
@@ -15,6 +25,7 @@ from trainer.published import (
     threshold_as_published,
 )
 from trainer.recipe import RecipeError, load_recipe, recipe_names
+from trainer.table import write_table
 
 ALL = PublishedFaults(
     scaler_sees_everything=True, unroll_last_step_only=True, threshold_on_test=True
@@ -86,3 +97,69 @@ def test_a_threshold_on_the_test_is_that_of_all_scores(make_series: Any) -> None
     scores = np.sort(np.abs(values - values[:200].mean()) / values[:200].std())
     assert leaking.threshold.value == pytest.approx(scores[-3], rel=1e-4)  # 1 % of 300
     assert threshold_as_published(recipe.published, recipe.threshold, found, model, series) is found
+
+
+def _server(make_series: Any) -> tuple[Series, NDArray[np.bool_]]:
+    """Two numbers that go together; six of the last hundred rows do not."""
+    rng = np.random.default_rng(7)
+    both = rng.multivariate_normal([14.0, 15.0], [[2.0, 1.6], [1.6, 2.0]], 300)
+    labels = np.zeros(300, dtype=np.bool_)
+    labels[[210, 230, 231, 250, 270, 290]] = True
+    both[labels] = [14.0, 15.0] + 4.0 * np.array([1.0, -1.0])
+    return make_series(both, ("latency", "throughput")), labels
+
+
+def test_a_threshold_by_labels_is_that_of_the_best_f1_and_says_so(make_series: Any) -> None:
+    series, labels = _server(make_series)
+    recipe = load_recipe("saeed-gaussian").with_faults(("threshold_by_labels",))
+    found = learn(recipe, series, (0, 200), labels=labels).shipped
+    threshold = found.spec.threshold
+    assert threshold.method == "best_f1"
+    assert found.spec.budget is None
+
+    ratios = outcome_of(run(found.spec, found.model, series), found.spec).detectors[0].values
+    assert threshold.parameter == best_f1(labels, ratios)[0] == 1.0
+    np.testing.assert_array_equal(ratios > 1.0, labels)
+
+    causal = learn(load_recipe("saeed-gaussian"), series, (0, 200), labels=labels).shipped
+    assert causal.spec.threshold.method == "quantile"
+    assert (
+        causal.spec.threshold
+        == learn(load_recipe("saeed-gaussian"), series, (0, 200)).shipped.spec.threshold
+    )
+
+
+def test_without_labels_there_is_no_threshold_by_them(make_series: Any) -> None:
+    series, labels = _server(make_series)
+    recipe = load_recipe("saeed-gaussian").with_faults(("threshold_by_labels",))
+    with pytest.raises(DataError, match="threshold_by_labels: there are no labels to choose by"):
+        learn(recipe, series, (0, 200))
+    with pytest.raises(DataError, match="threshold_by_labels: 0 of 300 rows are labelled"):
+        learn(recipe, series, (0, 200), labels=np.zeros_like(labels))
+
+
+def test_the_command_asks_for_the_labels_and_the_report_names_them(
+    make_series: Any, tmp_path: Path, edge_trainer: Any
+) -> None:
+    series, labels = _server(make_series)
+    write_table(tmp_path / "server.csv", series)
+    (tmp_path / "labels.txt").write_text("\n".join(str(int(flag)) for flag in labels))
+    given = ["train", "--data", tmp_path / "server.csv", "--healthy", "0:200"]
+    given += ["--recipe", "saeed-gaussian", "--out", tmp_path / "s.edgemodel"]
+    given += ["--published", "threshold_by_labels"]
+
+    refused = edge_trainer(*given)
+    assert (refused.returncode, refused.stdout) == (os.EX_USAGE, "")
+    assert "threshold_by_labels chooses the threshold by labels, allowed: beside" in refused.stderr
+
+    ended = edge_trainer(*given, "--labels", tmp_path / "labels.txt", "--json")
+    assert ended.returncode == 0, ended.stderr
+    found = msgspec.json.decode(ended.stdout, type=Evaluation)
+    labelled = found.verdicts["network"].labelled
+    assert labelled is not None
+    assert (found.labelled_rows, labelled.point_f1, labelled.oracle_gap) == (6, 1.0, 0.0)
+    bundle = Bundle.read(tmp_path / "s.edgemodel")
+    assert bundle.manifest.flow.threshold.method == "best_f1"
+    page = (bundle.report or b"").decode()
+    assert "The threshold of this bundle has seen labels" in page
+    assert "the threshold is the one of the best F1 for the labels" in page

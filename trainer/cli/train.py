@@ -19,9 +19,11 @@ from trainer.cli.requirements import require_file, require_folder, require_ident
 from trainer.failures import Failure, failures
 from trainer.fleet import Asset as FleetAsset
 from trainer.fleet import Job, training_jobs
+from trainer.labels import LabelError, read_labels
+from trainer.metrics import MetricError
 from trainer.options import BudgetRate, HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
-from trainer.recipe import load_recipe
+from trainer.recipe import Recipe, load_recipe
 from trainer.whole_file import write_whole
 
 _SAYS_INPUT = (
@@ -116,6 +118,13 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
     metavar="FAULT",
     help="Fault of the recipe's publication to switch on, to repeat its figures; repeatable.",
 )
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Which rows are anomalous, as for evaluate: figures against them are reported. No"
+    " threshold sees them but that of --published threshold_by_labels.",
+)
+@click.option("--label-key", metavar="KEY", help="Series in a JSON file of labels.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 @fleet_options(_fleet_jobs, "data", "healthy")
 def train(
@@ -150,6 +159,8 @@ def train(
             raise Failure("--published: no general system was published", os.EX_USAGE)
         if given.pop("detector") != "network":
             raise Failure("--detector: only a network can be general", os.EX_USAGE)
+        if (given.pop("labels"), given.pop("label_key")) != (None, None):
+            raise Failure("--labels: a general bundle has no machine to judge", os.EX_USAGE)
         if given.pop("budget") is not None:
             raise Failure("--budget: a general bundle has no thresholds yet", os.EX_USAGE)
         _train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
@@ -178,16 +189,20 @@ def _train_one(
     from trainer.train import train as run_training
 
     out, report = files
-    with failures(FitError, ExportError, GateError, GoldenHistoryError):
+    labels, label_key = given.pop("labels"), given.pop("label_key")
+    with failures(FitError, ExportError, GateError, GoldenHistoryError, LabelError, MetricError):
         given["recipe_name"] = detector_recipe(
             given.pop("detector"), data=data, healthy=healthy, **given
         )
-        require_trainer(load_recipe(given["recipe_name"]))
+        wanted = load_recipe(given["recipe_name"]).with_faults(published)
+        require_trainer(wanted)
+        _require_labels(wanted, labels, label_key)
         recipe, recording, series, origin = read_to_train(data=data, **given)
         recipe = recipe.with_faults(published)
         _require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
-        order = Order(recipe, healthy, *identity, seed, budget, origin)
+        flags = None if labels is None else read_labels(labels, recording, series, label_key)
+        order = Order(recipe, healthy, *identity, seed, budget, origin, flags)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)
@@ -204,6 +219,17 @@ def _train_one(
         click.echo(f"false alarms: {budget_text(foreseen)}")
     click.echo(f"healthy part {healthy[0]}:{healthy[1]}: {found.alarms_in_healthy} alarms")
     click.echo(f"first alarm after it: {first}, of {trained.evaluation.windows} windows")
+
+
+def _require_labels(recipe: Recipe, labels: Path | None, label_key: str | None) -> None:
+    if recipe.published.threshold_by_labels and labels is None:
+        raise Failure(
+            f"recipe {recipe.name}: threshold_by_labels chooses the threshold by labels, allowed:"
+            " beside --labels only",
+            os.EX_USAGE,
+        )
+    if label_key is not None and labels is None:
+        raise Failure(f"--label-key is {label_key}, allowed: beside --labels only", os.EX_USAGE)
 
 
 def _train_general(

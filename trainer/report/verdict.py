@@ -233,6 +233,11 @@ def _cautions(findings: Findings) -> list[str]:
     found = findings.evaluation.verdicts
     whole = found["all"]
     told = []
+    if findings.spec.threshold.method == "best_f1":
+        told.append(
+            "The threshold of this bundle has seen labels: it is the one of the best F1"
+            f" ({findings.spec.threshold.parameter:.3f}) for them, for reproduction only."
+        )
     if whole.lead is not None and not whole.lead.counts:
         told.append(f"The lead of this bundle does not count: {whole.lead.problem}.")
     if whole.lead is not None and whole.first_alarm is not None:

@@ -11,6 +11,7 @@ from trainer.report.moments import at
 _FAULTS = {
     "scaler_sees_everything": "the scaler was fitted on the whole recording",
     "unroll_last_step_only": "of each window the network is given the last vector only",
+    "threshold_by_labels": "the threshold is the one of the best F1 for the labels",
     "threshold_on_test": "the threshold was chosen from the recording that is judged",
 }
 

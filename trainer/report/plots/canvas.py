@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import XAxis, YAxis
@@ -82,15 +84,18 @@ def _render(
     narrow: bool,
 ) -> tuple[str, tuple[int, int]]:
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
 
-    drawn, encoded = io.BytesIO(), io.BytesIO()
+    encoded = io.BytesIO()
     with rc_context(fname=_STYLE):
         figure = Figure(figsize=size_in, dpi=dpi, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
         draw(figure, narrow)
-        figure.savefig(drawn, format="png")
-    with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(colors=_COLOURS)
+        # once: savefig would draw it twice, and encode what would be decoded here
+        canvas.draw()  # type: ignore[no-untyped-call]
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
+    few = image.convert("RGB").quantize(colors=_COLOURS)
     few.save(encoded, format="png", optimize=True)
     return base64.b64encode(encoded.getvalue()).decode("ascii"), few.size
