@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from edge_agent.cli import exit_codes
+from edge_agent.cli.duration import DURATION
 
 # One window is too small to be worth a thread, and each thread of the matrix library takes memory
 # of its own. Read when numpy is imported, which no command does before it is called.
@@ -156,6 +157,40 @@ def status(config: Path, *, as_json: bool) -> int:
     from edge_agent.cli.status import status_command
 
     return status_command(config, as_json=as_json)
+
+
+@agent.command(epilog="\b\nExamples:\n  edge-agent tap\n  edge-agent tap pump-1 --json --for 60s")
+@_CONFIG
+@click.argument("asset", required=False)
+@click.option("--for", "seconds", type=DURATION, help="How long; until Ctrl-C where not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def tap(config: Path, asset: str | None, seconds: float | None, *, as_json: bool) -> int:
+    """Watch the scores, thresholds and alarms of the running agent, of ASSET or of all."""
+    from edge_agent.cli.tap import tap_command
+
+    return tap_command(config, asset, seconds, as_json=as_json)
+
+
+@agent.command(epilog="\b\nExample:\n  edge-agent record pump-1 --out pump-1.npz --for 60s")
+@_CONFIG
+@click.argument("asset")
+@click.option("--out", type=_PATH, required=True, help="The .npz file to write.")
+@click.option("--for", "seconds", type=DURATION, required=True, help="How long: 90s, 5m, 1h.")
+@click.option(
+    "--max-mb",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="End when there are so many megabytes of samples.",
+)
+@_JSON
+def record(
+    *, config: Path, asset: str, out: Path, seconds: float, max_mb: int, as_json: bool
+) -> int:
+    """Record the raw samples of ASSET while the agent runs, for training and replay."""
+    from edge_agent.cli.record import record_command
+
+    return record_command(config, asset, out, seconds, max_mb, as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

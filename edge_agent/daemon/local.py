@@ -312,6 +312,7 @@ def asset_seen(asset: AssetReport) -> AssetSeen:
         level_score=asset.level_score,
         level_threshold=asset.level_threshold,
         anomaly=asset.anomaly,
+        opened=None if asset.open is None else asset.open.opened,
         severity=None if asset.open is None else asset.open.severity,
     )
 

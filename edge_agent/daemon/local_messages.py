@@ -37,6 +37,7 @@ class AssetSeen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     level_score: float | None
     level_threshold: float | None
     anomaly: bool
+    opened: str | None
     severity: float | None
 
 

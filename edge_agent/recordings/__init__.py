@@ -1,5 +1,6 @@
 """Readers of recording files: one function opens any format, one protocol reads it."""
 
+from edge_agent.recordings.continuous import Gap
 from edge_agent.recordings.numpy_archive import write_recording
 from edge_agent.recordings.open import open_recording
 from edge_agent.recordings.recording import (
@@ -11,6 +12,7 @@ from edge_agent.recordings.recording import (
 
 __all__ = [
     "ExtraMissingError",
+    "Gap",
     "Recording",
     "RecordingError",
     "RecordingOptions",

@@ -10,6 +10,11 @@ start_ns   nanoseconds since 1970 of the      0
            first sample; for bursts one
            number, or one per burst
 period_s   seconds from burst to burst        bursts follow one another without a pause
+gap_at     number of the first sample after   nothing is missing
+           each place where samples are
+           missing; continuous samples only
+gap_ns     nanoseconds since 1970 of each of  must be there with gap_at
+           these samples
 =========  =================================  ======================================================
 
 The array is (n,) or (n, channels) for continuous samples and (bursts, n, channels) for bursts,
@@ -17,7 +22,7 @@ integers or floats, in the unit itself: nothing is scaled.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.recordings.bursts import BurstRecording
-from edge_agent.recordings.continuous import BLOCK_LENGTH, NS, ContinuousRecording
+from edge_agent.recordings.continuous import BLOCK_LENGTH, NS, ContinuousRecording, Gap
 from edge_agent.recordings.finite import finite_float32
 from edge_agent.recordings.recording import (
     MAX_CHANNELS,
@@ -34,6 +39,7 @@ from edge_agent.recordings.recording import (
     RecordingOptions,
     agreed_rate_hz,
     agreed_unit,
+    listed,
     numbered_channels,
     required_rate_hz,
 )
@@ -41,6 +47,7 @@ from edge_agent.recordings.stored_array import StoredArray
 
 _LATEST_NS = 2**63 - 1
 Time = Annotated[int, msgspec.Meta(ge=0, le=_LATEST_NS)]
+Position = Annotated[int, msgspec.Meta(ge=1, le=_LATEST_NS)]
 _READ_BYTES = 1 << 19
 _BURST_DIMENSIONS = 3
 
@@ -53,6 +60,8 @@ class RecordingHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     channels: tuple[str, ...] | None = None
     start_ns: Time | tuple[Time, ...] = 0
     period_s: float | None = None
+    gap_at: tuple[Position, ...] = ()
+    gap_ns: tuple[Time, ...] = ()
 
 
 def described_array(
@@ -78,6 +87,7 @@ def described_array(
     unit = options.unit
     if header.unit is not None:
         unit = agreed_unit(path, header.unit, options, "unit")
+    gaps = _gaps(path, array, header)
     if len(array.shape) == _BURST_DIMENSIONS:
         return _bursts(path, array, header, channels, rate_hz, unit)
     if header.period_s is not None or not isinstance(header.start_ns, int):
@@ -94,7 +104,24 @@ def described_array(
             yield finite_float32(path, rows, array.label or "the array", channels, first=done)
             done += len(part)
 
-    return ContinuousRecording(path, channels, rate_hz, unit, header.start_ns, array.shape[0], read)
+    return ContinuousRecording(
+        path, channels, rate_hz, unit, header.start_ns, array.shape[0], read, gaps
+    )
+
+
+def _gaps(path: Path, array: StoredArray, header: RecordingHeader) -> tuple[Gap, ...]:
+    at, length = header.gap_at, array.shape[0]
+    if at and len(array.shape) == _BURST_DIMENSIONS:
+        raise RecordingError(path, "has gap_at, allowed: none with bursts, whose times tell")
+    if len(header.gap_ns) != len(at):
+        raise RecordingError(
+            path, f"gap_ns has {len(header.gap_ns)} times, allowed: {len(at)}, one for each gap_at"
+        )
+    if any(b <= a for a, b in pairwise((0, *at))) or (at and at[-1] >= length):
+        raise RecordingError(
+            path, f"gap_at is {listed(list(map(str, at)))}, allowed: rising, from 1 to {length - 1}"
+        )
+    return tuple(map(Gap, at, header.gap_ns))
 
 
 def _channels(path: Path, array: StoredArray, header: RecordingHeader) -> tuple[str, ...]:

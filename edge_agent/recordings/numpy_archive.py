@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge_agent.recordings import femto, ims
 from edge_agent.recordings.bursts import BurstRecording
-from edge_agent.recordings.continuous import NS, ContinuousRecording
+from edge_agent.recordings.continuous import NS, ContinuousRecording, Gap
 from edge_agent.recordings.header import RecordingHeader, burst_array, described_array
 from edge_agent.recordings.recording import (
     MAX_CHANNELS,
@@ -168,6 +168,7 @@ def write_recording(
     channels: Sequence[str] | None = None,
     start_ns: int | Sequence[int] = 0,
     period_s: float | None = None,
+    gaps: Sequence[Gap] = (),
 ) -> None:
     """Write samples as an .npz file that ``open_recording`` reads.
 
@@ -181,6 +182,7 @@ def write_recording(
         channels: one name per channel; c1, c2, ... where None.
         start_ns: time of the first sample, nanoseconds since 1970; for bursts one or one each.
         period_s: seconds from burst to burst; bursts only.
+        gaps: where continuous samples are missing.
 
     Raises:
         RecordingError: the file cannot be written, or could not be read again.
@@ -202,6 +204,9 @@ def write_recording(
         arrays["channels"] = np.array(channels, dtype=np.str_)
     if period_s is not None:
         arrays["period_s"] = np.float64(period_s)
+    if gaps:
+        arrays["gap_at"] = np.array([gap.at for gap in gaps], dtype=np.int64)
+        arrays["gap_ns"] = np.array([gap.start_ns for gap in gaps], dtype=np.int64)
     with (
         damage_reported(path, ""),
         tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder,

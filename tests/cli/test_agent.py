@@ -38,7 +38,9 @@ def test_every_command_helps_with_an_example(edge_agent: EdgeAgent, command: str
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    assert set(agent.commands) == {"run", "check", "plugins", "sample", "replay", "status"}
+    assert set(agent.commands) == {
+        *("run", "check", "plugins", "sample", "record", "replay", "tap", "status"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,10 @@ def test_the_commands_are_those_of_the_design() -> None:
         ("replay", "--bundle", "b", "--recording", "r", "--window", "0"),
         ("replay", "--bundle", "b", "--recording", "r", "--decimate", "1001"),
         ("sample", "--asset", "pump-1", "--blocks", "0"),
+        ("record", "pump-1", "--out", "x.npz", "--for", "soon"),
+        ("record", "pump-1", "--out", "x.wav", "--for", "1m"),
+        ("record", "pump-1", "--for", "1m"),
+        ("tap", "--for", "0s"),
     ],
 )
 def test_a_wrong_call_is_a_usage_error(edge_agent: EdgeAgent, arguments: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from edge_agent.recordings import (
+    Gap,
     RecordingError,
     RecordingOptions,
     open_recording,
@@ -44,6 +45,46 @@ def test_continuous_samples_come_back_as_they_were_written(
     assert np.array_equal(samples_of(path), NOISE)
     starts_ns = [block.start_ns - 1_700_000_000 * 10**9 for block in recording.blocks()]
     assert starts_ns == [0, 32_768_000_000, 65_536_000_000]
+
+
+def test_what_is_missing_of_continuous_samples_shows_as_gaps(
+    tmp_path: Path, samples_of: Samples
+) -> None:
+    path = tmp_path / "pump.npz"
+    second = 10**9
+    gaps = [Gap(1_000, 5 * second), Gap(33_000, 100 * second), Gap(40_000, 200 * second)]
+    write_recording(path, NOISE, rate_hz=1000.0, start_ns=0, gaps=gaps)
+    blocks = list(open_recording(path).blocks())
+    assert np.array_equal(samples_of(path), NOISE)
+    found = [(len(b.samples), b.start_ns / second, b.gap_before) for b in blocks]
+    assert found == [
+        (1_000, 0.0, False),
+        (31_768, 5.0, True),
+        (232, 36.768, False),
+        (7_000, 100.0, True),
+        (25_536, 200.0, True),
+        (4_464, 225.536, False),
+    ]
+    thinned = open_recording(path, RecordingOptions(decimate=10))
+    assert sum(block.gap_before for block in thinned.blocks()) == 3
+
+
+@pytest.mark.parametrize("at", [[0], [5, 5], [7, 3], [70_000]])
+def test_gaps_lie_within_the_samples_and_in_order(tmp_path: Path, at: list[int]) -> None:
+    path = tmp_path / "pump.npz"
+    with pytest.raises(RecordingError, match="gap_at"):
+        write_recording(path, NOISE, rate_hz=1000.0, gaps=[Gap(n, 10**9) for n in at])
+    assert not path.exists()
+
+
+def test_bursts_have_no_gaps_beside_their_times(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="gap_at"):
+        write_recording(
+            tmp_path / "pump.npz",
+            NOISE[:600].reshape(3, 200, 2),
+            rate_hz=1000.0,
+            gaps=[Gap(1, 10**9)],
+        )
 
 
 def test_bursts_come_back_as_they_were_written(tmp_path: Path, samples_of: Samples) -> None:

@@ -1,0 +1,30 @@
+"""How long: ``90s``, ``5m``, ``1.5h``, ``2d`` on the command line."""
+
+import re
+
+import click
+
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FORM = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_LONGEST_S = 366 * 86400.0
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, from a number with a unit."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        if isinstance(value, float):
+            return value
+        match = _FORM.fullmatch(str(value))
+        seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
+        if not 0.0 < seconds <= _LONGEST_S:
+            self.fail(f"found {value!r}; allowed: such as 90s, 5m, 1.5h or 2d", param, ctx)
+        return seconds
+
+
+DURATION = Duration()
