@@ -25,7 +25,9 @@ state_dir = "state"
 host = {host}
 port = {port}
 root = {root}
-queue_max = 100000
+
+[outbox]
+backlog_per_s = 10000
 
 [publish]
 features = true

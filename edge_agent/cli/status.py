@@ -38,9 +38,9 @@ def status_command(config: Path, *, as_json: bool) -> int:
 def _print(report: "AgentReport") -> None:
     mqtt = report.mqtt
     link = f"connected, MQTT {mqtt.protocol}" if mqtt.connected else f"not connected: {mqtt.error}"
-    dropped = ", ".join(f"{n} {kind}" for kind, n in mqtt.dropped.items() if n) or "none"
     click.echo(f"gateway {report.gateway}, process {report.pid}, since {report.started}")
-    click.echo(f"broker {mqtt.broker}: {link}; {mqtt.waiting} waiting, dropped: {dropped}")
+    click.echo(f"broker {mqtt.broker}: {link}")
+    click.echo(f"outbox: {_outbox(report)}")
     if mqtt.refusal is not None:
         click.echo(f"the broker refused {mqtt.refused} messages, the last on {mqtt.refusal}")
     print_table(
@@ -59,6 +59,20 @@ def _print(report: "AgentReport") -> None:
         [_row(asset) for asset in report.assets],
     )
     click.echo(f"as of {report.written}")
+
+
+def _outbox(report: "AgentReport") -> str:
+    total = report.ledger.total()
+    gone = {
+        "evicted": total.evicted,
+        "expired": total.expired,
+        "refused": total.refused,
+        "lost": total.lost,
+    }
+    said = ", ".join(f"{count} {what}" for what, count in gone.items() if count) or "none missing"
+    where = "on the disk" if report.outbox.durable else "in memory"
+    because = f" ({report.outbox.problem})" if report.outbox.problem else ""
+    return f"{total.pending} waiting {where}{because}; since {report.ledger.since}: {said}"
 
 
 def _row(asset: "AssetReport") -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from edge_agent.daemon.messages import AlarmState, Share, message_id
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
-from edge_agent.pipeline.alarm import OpenAnomaly
+from edge_agent.daemon.topics import Kind
+from edge_agent.pipeline.alarm import Event, OpenAnomaly
 
 
 class AlarmStatement:
@@ -29,7 +30,15 @@ class AlarmStatement:
     def state(
         self, reason: str | None = None, start_ns: int | None = None, end_ns: int | None = None
     ) -> None:
-        """Put the message where it says something new.
+        """Put the message where it says something new; arguments as of ``news``."""
+        news = self.news(reason, start_ns, end_ns)
+        if news is not None:
+            self._outbox.state(*news)
+
+    def news(
+        self, reason: str | None = None, start_ns: int | None = None, end_ns: int | None = None
+    ) -> tuple[Kind, str, AlarmState] | None:
+        """Return kind, topic and message where that says something new.
 
         Args:
             reason: why the last window was not scored; the asset's own reason goes before it.
@@ -41,7 +50,7 @@ class AlarmStatement:
         severity = None if anomaly is None else anomaly.severity
         statement = (record.state, reason, severity, None if anomaly is None else anomaly.number)
         if statement == self._stated:
-            return
+            return None
         self._stated = statement
         now_ns = time.time_ns()
         topic = self._session.topics.of(record.name, "alarm")
@@ -50,17 +59,23 @@ class AlarmStatement:
             alarm=anomaly is not None,
             data=record.state,
             reason=reason,
-            anomaly_id=None if anomaly is None else self.anomaly_id(anomaly.start_ns),
+            anomaly_id=None if anomaly is None else self.anomaly_id(anomaly),
             detector=None if anomaly is None else anomaly.detector,
             opened=None if anomaly is None else rfc3339(anomaly.start_ns),
             severity=severity,
             features=() if anomaly is None else self._responsible,
             **self._session.envelope(topic, None, start_ns or now_ns, end_ns or now_ns),
         )
-        self._outbox.put("alarm", topic, message)
+        return "alarm", topic, message
 
-    def anomaly_id(self, start_ns: int) -> str:
+    def anomaly_id(self, anomaly: OpenAnomaly | Event) -> str:
         """The same from open to close, also where the agent was restarted between the two."""
         record = self._record
-        gateway = self._session.topics.gateway
-        return message_id(gateway, record.name, "anomaly", record.model_sha256 or "", start_ns)
+        return message_id(
+            self._session.topics.gateway,
+            record.name,
+            "anomaly",
+            record.model_sha256 or "",
+            anomaly.number,
+            anomaly.start_ns,
+        )

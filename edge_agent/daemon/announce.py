@@ -1,4 +1,4 @@
-"""Turns what the scoring loop finds of one asset into messages and puts them into the outbox."""
+"""Turns what the scoring loop finds of one asset into messages and counts for the outbox."""
 
 import time
 from typing import Literal
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.alarm_state import AlarmStatement
+from edge_agent.daemon.ledger import WindowCounts
 from edge_agent.daemon.messages import (
     AnomalyEvent,
     Features,
@@ -17,11 +18,12 @@ from edge_agent.daemon.messages import (
     Share,
     message_id,
 )
-from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.outbox import Entry, Mark, Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.settings import Publish
 from edge_agent.pipeline.alarm import Event, OpenAnomaly
+from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
 
 _QUIET_REASONS = ("idle", "washout", "regime")
@@ -59,22 +61,34 @@ class Announcer:
             begun=begun,
             **self._session.envelope(topic, None, now_ns, now_ns),
         )
-        self._outbox.put("model", topic, message)
+        self._outbox.state("model", topic, message)
         self.alarm.changed(open_anomaly, ())
         self.alarm.state()
 
-    def result(self, result: WindowResult) -> None:
-        """Announce one window: what it changed, its score, its features."""
+    def result(self, result: WindowResult, flow: Flow) -> None:
+        """Announce one window of ``flow``: what it changed, its score, its features."""
+        entry = Entry(self._record.name, _counts(result))
+        entry.mark = Mark(
+            bundle_sha256=self._sha256, last_start_ns=result.start_ns, flow=flow.mark()
+        )
         if result.event is not None:
-            self._event(result, result.event)
+            self._event(entry, result, result.event)
         reason = result.reason if result.reason in _QUIET_REASONS else None
-        self.alarm.state(reason, result.start_ns, result.end_ns)
+        alarm = self.alarm.news(reason, result.start_ns, result.end_ns)
+        if alarm is not None:
+            entry.messages.append(alarm)
         if self.publish.score:
-            self._score(result)
+            self._score(entry, result)
         if self.publish.features and result.vector is not None:
-            self._features(result, result.vector)
+            self._features(entry, result, result.vector)
+        self._outbox.put(entry)
 
-    def _event(self, result: WindowResult, event: Event) -> None:
+    def not_scored(self, reason: str, windows: int = 1) -> None:
+        """Count windows that were sampled but came to no result, such as ``overrun``."""
+        counts = WindowCounts(sampled=windows, not_scored={reason: windows})
+        self._outbox.put(Entry(self._record.name, counts))
+
+    def _event(self, entry: Entry, result: WindowResult, event: Event) -> None:
         responsible = tuple(Share(name, short(share)) for name, share in event.features)
         anomaly = None
         if event.kind != "close":
@@ -92,7 +106,7 @@ class Announcer:
             asset=self._record.name,
             event=event.kind,
             index=event.index,
-            anomaly_id=self.alarm.anomaly_id(event.start_ns),
+            anomaly_id=self.alarm.anomaly_id(event),
             number=event.number,
             detector=event.detector,
             opened=rfc3339(event.start_ns),
@@ -110,9 +124,9 @@ class Announcer:
                 topic, self._id(f"anomaly/{event.kind}", result), result.start_ns, result.end_ns
             ),
         )
-        self._outbox.put("anomaly", topic, message)
+        entry.messages.append(("anomaly", topic, message))
 
-    def _score(self, result: WindowResult) -> None:
+    def _score(self, entry: Entry, result: WindowResult) -> None:
         topic = self._session.topics.of(self._record.name, "score")
         message = Score(
             asset=self._record.name,
@@ -132,9 +146,9 @@ class Announcer:
                 topic, self._id("score", result), result.start_ns, result.end_ns
             ),
         )
-        self._outbox.put("score", topic, message)
+        entry.messages.append(("score", topic, message))
 
-    def _features(self, result: WindowResult, vector: NDArray[np.float32]) -> None:
+    def _features(self, entry: Entry, result: WindowResult, vector: NDArray[np.float32]) -> None:
         names = self._manifest.flow.feature_names
         topic = self._session.topics.of(self._record.name, "features")
         message = Features(
@@ -149,7 +163,7 @@ class Announcer:
                 topic, self._id("features", result), result.start_ns, result.end_ns
             ),
         )
-        self._outbox.put("features", topic, message)
+        entry.messages.append(("features", topic, message))
 
     def _bias(self, result: WindowResult) -> dict[str, float | None]:
         if result.bias is None:
@@ -165,9 +179,16 @@ class Announcer:
             self._record.name,
             kind,
             self._sha256,
+            result.index,
             result.start_ns,
             result.end_ns,
         )
+
+
+def _counts(result: WindowResult) -> WindowCounts:
+    if result.reason is None:
+        return WindowCounts(sampled=1, scored=1)
+    return WindowCounts(sampled=1, not_scored={result.reason: 1})
 
 
 def exact(value: np.float32) -> float:

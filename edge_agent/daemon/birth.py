@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from edge_agent.daemon.connection import Protocol
+from edge_agent.daemon.ledger import LedgerSnapshot
 from edge_agent.daemon.messages import AssetStatus, PluginVersion, Status
-from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
+
+RESTATE_S = 300.0
 
 
 class Herald:
@@ -19,20 +22,24 @@ class Herald:
         session: Session,
         records: Sequence[AssetRecord],
         outbox: Outbox,
+        store: Store,
         versions: Mapping[str, str],
     ) -> None:
         """Speak for the assets of ``records``."""
         self._session = session
         self._records = records
         self._outbox = outbox
+        self._store = store
         self._versions = dict(versions)
         self._protocol: Protocol | None = None
-        self._stated: tuple[AssetStatus, ...] | None = None
+        self._stated: tuple[tuple[AssetStatus, ...], bool, str | None] | None = None
+        self._restate_due_s = 0.0
         self.features: tuple[PluginVersion, ...] = ()
 
     def will(self) -> Status:
-        """What the broker says when the connection is lost."""
-        return self._status("offline", "connection lost", self._assets())
+        """What the broker says when the connection is lost; without counts, which go on."""
+        nothing = LedgerSnapshot(since=self._store.ledger.since, assets=())
+        return self._status("offline", "connection lost", self._assets(), nothing)
 
     def connected(self, protocol: Protocol) -> None:
         """Be born: a connection stands."""
@@ -40,8 +47,10 @@ class Herald:
         self._state("online", None)
 
     def look(self) -> None:
-        """State anew where an asset's state has changed."""
-        if self._protocol is not None and self._assets() != self._stated:
+        """State anew where a state has changed, and the counts now and then."""
+        if self._protocol is None:
+            return
+        if self._what_matters() != self._stated or time.monotonic() >= self._restate_due_s:
             self._state("online", None)
 
     def leaving(self) -> None:
@@ -54,15 +63,22 @@ class Herald:
         self._state("offline", "stopped")
 
     def _state(self, state: Literal["online", "offline"], reason: str | None) -> None:
-        self._stated = self._assets()
+        self._stated = self._what_matters()
+        self._restate_due_s = time.monotonic() + RESTATE_S
         topic = self._session.topics.status
-        self._outbox.put("status", topic, self._status(state, reason, self._stated))
+        status = self._status(state, reason, self._stated[0], self._store.ledger.snapshot())
+        self._outbox.state("status", topic, status)
+
+    def _what_matters(self) -> tuple[tuple[AssetStatus, ...], bool, str | None]:
+        store = self._store.state
+        return self._assets(), store.durable, store.problem
 
     def _status(
         self,
         state: Literal["online", "offline"],
         reason: str | None,
         assets: tuple[AssetStatus, ...],
+        ledger: LedgerSnapshot,
     ) -> Status:
         session = self._session
         return Status(
@@ -72,7 +88,8 @@ class Herald:
             plugins=self._plugins(),
             assets=assets,
             mqtt_protocol=self._protocol,
-            dropped=dict(self._outbox.dropped),
+            outbox=self._store.state,
+            ledger=ledger,
             **session.envelope(session.topics.status, None, session.began_ns, time.time_ns()),
         )
 

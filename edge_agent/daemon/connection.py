@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 from typing import Protocol as Shape
 
-from edge_agent.daemon.outbox import Outbox, Outgoing
+from edge_agent.daemon.outbox import Outbox, Outgoing, late
 from edge_agent.daemon.settings import Mqtt
 from edge_agent.daemon.topics import QOS
 
@@ -91,13 +91,8 @@ class Connection:
         self._ended: str | None = None
         self._in_flight: dict[int, Outgoing] = {}
         self._in_flight_max = IN_FLIGHT_MAX
-        self._settled = 0
+        self._settled: list[tuple[Outgoing, bool]] = []
         self._on_refused = on_refused
-
-    @property
-    def unacknowledged(self) -> list[Outgoing]:
-        """What the broker has not acknowledged, oldest first."""
-        return list(self._in_flight.values())
 
     def open(self) -> None:
         """Connect and wait for CONNACK. Raises ConnectionFailed."""
@@ -154,7 +149,8 @@ class Connection:
                 self._raise_where_ended()
                 writing = selectors.EVENT_WRITE if self._client.want_write() else 0
                 selector.modify(sock, selectors.EVENT_READ | writing)
-                for key, events in selector.select(min(left_s, _MISC_INTERVAL_S)):
+                wait_s = min(left_s, _MISC_INTERVAL_S, outbox.pause_s())
+                for key, events in selector.select(wait_s):
                     if key.fileobj == wake_fd:
                         os.eventfd_read(wake_fd)
                         continue
@@ -166,9 +162,7 @@ class Connection:
                 if now_s >= misc_due_s:
                     misc_due_s = now_s + _MISC_INTERVAL_S
                     self._client.loop_misc()
-                for _ in range(self._settled):
-                    outbox.settle()
-                self._settled = 0
+                self._settle(outbox)
                 self._raise_where_ended()
 
     def close(self) -> None:
@@ -186,12 +180,17 @@ class Connection:
             carriage = outgoing.carriage
             info = self._client.publish(
                 outgoing.topic,
-                outgoing.payload(),
+                late(outgoing.body) if outgoing.backlog else outgoing.body,
                 qos=QOS,
                 retain=carriage.retained,
                 properties=self._properties(carriage.expiry_s),
             )
             self._in_flight[info.mid] = outgoing
+
+    def _settle(self, outbox: Outbox) -> None:
+        for outgoing, refused in self._settled:
+            outbox.settle(outgoing, refused=refused)
+        self._settled.clear()
 
     def _raise_where_ended(self) -> None:
         if self._ended is not None:
@@ -252,7 +251,7 @@ class Connection:
         outgoing = self._in_flight.pop(mid, None)
         if outgoing is None:
             return
-        self._settled += 1
+        self._settled.append((outgoing, reason.is_failure))
         if reason.is_failure:
             self._on_refused(f"{outgoing.topic}: {reason}")
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge_agent.daemon.clock import TimeQuality
+from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 AssetState = Literal["starting", "running", "no_data", "failed", "ended", "left_out"]
@@ -218,7 +219,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
         plugins: sensors and features in use.
         assets: every configured asset, also those that failed.
         mqtt_protocol: 5 or 3.1.1, as the broker allowed.
-        dropped: messages dropped from the queue so far, by kind.
+        outbox: what waits, and whether it is safe on the disk.
+        ledger: what became of every window and every queued message.
     """
 
     state: Literal["online", "offline"]
@@ -227,7 +229,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
     plugins: tuple[PluginVersion, ...]
     assets: tuple[AssetStatus, ...]
     mqtt_protocol: Literal["5", "3.1.1"] | None
-    dropped: dict[str, int]
+    outbox: StoreState
+    ledger: LedgerSnapshot
 
 
 Message = Features | Score | AnomalyEvent | AlarmState | ModelState | Status

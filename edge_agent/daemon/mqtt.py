@@ -169,7 +169,7 @@ class MqttLink:
             connection.serve(self._outbox, self._wake_fd, self._time_left_s)
         finally:
             self.state.connected, self.state.changed_s = False, time.monotonic()
-            self._outbox.connection_ended(connection.unacknowledged)
+            self._outbox.connection_ended()
         connection.close()
 
     def _note_refusal(self, refusal: str) -> None:

@@ -15,7 +15,7 @@ from edge_agent.daemon.credentials import Credentials, read_credentials
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.problems import ConfigError, shown
 from edge_agent.daemon.report import ReloadReport
-from edge_agent.daemon.settings import Config
+from edge_agent.daemon.settings import Config, OutboxSettings
 from edge_agent.daemon.systemd import Notifier
 from edge_agent.daemon.watches import Judged, judge
 from edge_agent.plugin import discovery
@@ -23,7 +23,14 @@ from edge_agent.plugin import discovery
 _log = logging.getLogger(__name__)
 
 # What every topic, the state, the outbox and the local page are bound to.
-FIXED = ("gateway", "state_dir", "mqtt.root", "mqtt.queue_max", "metrics.enabled", "metrics.listen")
+FIXED = (
+    "gateway",
+    "state_dir",
+    "mqtt.root",
+    *(f"outbox.{key}" for key in OutboxSettings.__struct_fields__),
+    "metrics.enabled",
+    "metrics.listen",
+)
 
 
 @dataclass(frozen=True, slots=True)

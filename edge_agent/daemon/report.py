@@ -12,9 +12,9 @@ import msgspec
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.birth import asset_status
 from edge_agent.daemon.clock import TimeQuality
+from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AssetStatus, Share
 from edge_agent.daemon.mqtt import LinkState
-from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.pipeline.budget import BudgetSpec
 
@@ -82,8 +82,6 @@ class LinkReport(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     refused: int
     refusal: str | None
-    waiting: int
-    dropped: dict[str, int]
 
 
 class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +125,8 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
         socket: where tap and record ask; None where it could not be made.
         process: memory, threads, files.
         mqtt: the connection.
+        outbox: what waits.
+        ledger: what became of every window and message since installation.
         assets: all that are configured.
         reload: of the configuration; None where there was none since the start.
     """
@@ -145,6 +145,8 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     socket: str | None
     process: ProcessReport
     mqtt: LinkReport
+    outbox: StoreState
+    ledger: LedgerSnapshot
     assets: tuple[AssetReport, ...]
     reload: ReloadReport | None = None
 
@@ -199,7 +201,7 @@ def budget_report(budget: BudgetSpec) -> BudgetReport:
     )
 
 
-def link_report(broker: str, link: LinkState, outbox: Outbox) -> LinkReport:
+def link_report(broker: str, link: LinkState) -> LinkReport:
     """Return how the connection is doing now."""
     return LinkReport(
         broker=broker,
@@ -210,8 +212,6 @@ def link_report(broker: str, link: LinkState, outbox: Outbox) -> LinkReport:
         connections=link.connections,
         refused=link.refused,
         refusal=link.refusal,
-        waiting=len(outbox),
-        dropped=dict(outbox.dropped),
     )
 
 

@@ -149,7 +149,7 @@ class ScoringLoop:
         self._lookout.block(record.name, block)
         for result in watch.flow.push_block(block):
             self._note(watch, result)
-            watch.announcer.result(result)
+            watch.announcer.result(result, watch.flow)
             self._lookout.window(watch.record.name, result)
             self._watchdog.feed(time.monotonic())
             if self._stopping:

@@ -18,7 +18,7 @@ from edge_agent.daemon.local import LocalDoor
 from edge_agent.daemon.lookout import Lookout
 from edge_agent.daemon.models import Models, versions
 from edge_agent.daemon.mqtt import MqttLink
-from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.reload import Plan, Reloader, Running
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.scoring import ScoringLoop
@@ -67,16 +67,25 @@ class Service:
         self._config = config
         self._credentials = credentials
         self._notifier = Notifier.from_environment()
-        self._outbox = Outbox(config.mqtt.queue_max)
+        self._outbox = Outbox(config.outbox.backlog_per_s)
+        self._store = Store(self._outbox, config.outbox, state.path)
         self._session = Session(Topics(config.mqtt.root, config.gateway))
         self._versions = versions()
         self._keeper = Keeper()
         self._handover = Handover()
         self._watches = Watches(
-            state, self._keeper, self._session, self._outbox, self._handover, self.give_up
+            state,
+            self._keeper,
+            self._session,
+            self._outbox,
+            self._store,
+            self._handover,
+            self.give_up,
         )
         self._watches.expect(config.asset)
-        self._herald = Herald(self._session, self._watches.records, self._outbox, self._versions)
+        self._herald = Herald(
+            self._session, self._watches.records, self._outbox, self._store, self._versions
+        )
         self._link = MqttLink(
             config.mqtt,
             credentials.password,
@@ -123,6 +132,7 @@ class Service:
         if not _has_terminal():  # where there is one, its end is to be the agent's
             signal.signal(signal.SIGHUP, self._on_hangup)
         inherited_hook, threading.excepthook = threading.excepthook, self._on_thread_failure
+        self._store.start()
         self._link.start()
         self._keeper.start()
         self._door.start()
@@ -234,7 +244,9 @@ class Service:
             metrics=self._door.metrics_url,
             socket=self._door.socket_path,
             process=process_report(),
-            mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state, self._outbox),
+            mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state),
+            outbox=self._store.state,
+            ledger=self._store.ledger.snapshot(),
             assets=asset_reports(list(self._watches.records)),
             reload=self._reloader.last,
         )
@@ -248,15 +260,21 @@ class Service:
         self._door.stop(max(0.1, deadline_s - time.monotonic()))
         self._herald.stopped()
         self._link.stop(max(0.1, deadline_s - time.monotonic()))
+        self._store.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))
         self._watches.join(deadline_s)
         self._reloader.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()
+        total = self._store.ledger.snapshot().total()
         _log.info(
-            "stopped after %d windows; messages not sent: %d waiting, %d dropped before",
+            "stopped after %d windows; messages not sent: %d waiting; since installation:"
+            " %d evicted, %d expired, %d refused, %d lost",
             sum(record.windows for record in self._watches.records),
-            len(self._outbox),
-            sum(self._outbox.dropped.values()),
+            total.pending,
+            total.evicted,
+            total.expired,
+            total.refused,
+            total.lost,
         )
 
 

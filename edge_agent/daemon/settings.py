@@ -35,7 +35,6 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
         cert_file: the gateway's own certificate.
         key_file: its private key.
         client_id: ``edge-agent-`` and the gateway's name unless stated.
-        queue_max: messages kept in memory while there is no connection.
         keepalive_s: seconds of silence after which the connection is probed.
     """
 
@@ -51,7 +50,6 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
     cert_file: Text | None = None
     key_file: Text | None = None
     client_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}\Z")] | None = None
-    queue_max: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 10_000
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
 
 
@@ -79,6 +77,29 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
         """``listen`` in two parts, an IPv6 address without its brackets."""
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+
+class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits on the disk while there is no connection.
+
+    Attributes:
+        max_mb: megabytes (10^6 bytes) of messages; beyond that the oldest features go, then the
+            oldest scores, then the oldest anomalies.
+        backlog_per_s: messages a second, at most, of what is late; what is live goes before.
+        sync_s: seconds of scores that a power cut may cost; anomalies are safe before they are
+            sent.
+        anomaly_ttl_h: hours that the agent runs, after which an anomaly that could not be
+            delivered is given up.
+        score_ttl_h: likewise for a score.
+        features_ttl_h: likewise for a feature vector.
+    """
+
+    max_mb: Annotated[float, msgspec.Meta(ge=1, le=100_000)] = 100.0
+    backlog_per_s: Annotated[float, msgspec.Meta(ge=1, le=100_000)] = 100.0
+    sync_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 5.0
+    anomaly_ttl_h: Positive = 720.0
+    score_ttl_h: Positive = 168.0
+    features_ttl_h: Positive = 24.0
 
 
 class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         state_dir: where the agent keeps what must survive a restart.
         state_save_s: seconds between two savings of the assets' state.
         mqtt: the broker.
+        outbox: what waits while there is no connection.
         publish: which of the per-window messages are sent.
         metrics: figures for Prometheus.
         asset: the machines, at least one.
@@ -140,6 +162,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Text = "/var/lib/edge-agent"
     state_save_s: Annotated[float, msgspec.Meta(ge=1)] = 300.0
     mqtt: Mqtt = Mqtt()
+    outbox: OutboxSettings = OutboxSettings()
     publish: Publish = Publish()
     metrics: Metrics = Metrics()
     asset: Annotated[tuple[Asset, ...], msgspec.Meta(min_length=1)]

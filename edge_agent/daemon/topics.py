@@ -14,8 +14,8 @@ class Carriage:
     """How messages of one kind are carried.
 
     Attributes:
-        priority: when the queue is full, the lowest goes first.
-        retained: the broker keeps the last one; the queue too, so it is never dropped.
+        priority: the highest is sent first; when the outbox is full, the lowest is evicted first.
+        retained: it is state, of which the broker keeps the newest; never queued or evicted.
         expiry_s: after that a broker that speaks MQTT 5 no longer delivers it; None: never.
     """
 
@@ -30,10 +30,10 @@ class Carriage:
 CARRIAGE: dict[Kind, Carriage] = {
     "features": Carriage(priority=0, retained=False, expiry_s=DAY_S),
     "score": Carriage(priority=1, retained=False, expiry_s=HOUR_S),
-    "anomaly": Carriage(priority=2, retained=False, expiry_s=7 * DAY_S),
-    "alarm": Carriage(priority=3, retained=True, expiry_s=None),
-    "model": Carriage(priority=3, retained=True, expiry_s=None),
-    "status": Carriage(priority=3, retained=True, expiry_s=None),
+    "alarm": Carriage(priority=2, retained=True, expiry_s=None),
+    "model": Carriage(priority=2, retained=True, expiry_s=None),
+    "anomaly": Carriage(priority=3, retained=False, expiry_s=7 * DAY_S),
+    "status": Carriage(priority=4, retained=True, expiry_s=None),
 }
 QOS = 1
 

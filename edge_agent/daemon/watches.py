@@ -15,7 +15,7 @@ from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.messages import PluginVersion
 from edge_agent.daemon.models import Models
-from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import Watch
 from edge_agent.daemon.sensors import Handover, SensorThread
@@ -85,6 +85,7 @@ class Watches:
         keeper: Keeper,
         session: Session,
         outbox: Outbox,
+        store: Store,
         handover: Handover,
         give_up: Callable[[str], None],
     ) -> None:
@@ -95,6 +96,7 @@ class Watches:
             keeper: does the saving.
             session: numbers what is announced.
             outbox: takes what is announced.
+            store: knows how far each asset has come.
             handover: where sensors put their blocks.
             give_up: ends the agent, for policy ``error``.
         """
@@ -102,6 +104,7 @@ class Watches:
         self._keeper = keeper
         self._session = session
         self._outbox = outbox
+        self._store = store
         self._handover = handover
         self._give_up = give_up
         self._posts: dict[str, _Post] = {}
@@ -227,14 +230,20 @@ class Watches:
         record.budget = manifest.flow.budget
         record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
         flow = bundle.flow(asset.sensor.range_max)
+        mark = None
         if carried is None or carried.bundle_sha256 != bundle.sha256:
             carried = self._load(asset.name, bundle.sha256)
+            mark = self._store.mark(asset.name, bundle.sha256)
         if carried is not None:
             try:
                 flow.restore(carried.flow)
             except ValueError as error:
                 _log.warning("asset %s: saved state: %s; beginning empty", asset.name, error)
                 carried, flow = None, bundle.flow(asset.sensor.range_max)
+        last_start_ns = 0 if carried is None else carried.last_start_ns
+        if mark is not None:  # newer than the state, or as new
+            flow.resume(mark.flow)
+            last_start_ns = mark.last_start_ns
         record.open = flow.anomalies.open
         announcer = Announcer(record, bundle, publish, self._session, self._outbox)
         announcer.model("empty" if carried is None else "restored", flow.anomalies.open)
@@ -248,7 +257,7 @@ class Watches:
             ),
             flow=flow,
             range_max=asset.sensor.range_max,
-            last_start_ns=0 if carried is None else carried.last_start_ns,
+            last_start_ns=last_start_ns,
         )
 
     def _load(self, name: str, sha256: str) -> _Carried | None:

@@ -25,7 +25,7 @@ from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.season import Season
 from edge_agent.pipeline.smoothing import SmoothedScorer
 from edge_agent.pipeline.spec import FlowSpec
-from edge_agent.pipeline.state import FlowState, Past, pack, unpack
+from edge_agent.pipeline.state import FlowMark, FlowState, Past, pack, unpack
 from edge_agent.pipeline.threshold import Threshold
 from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.pipeline.window import Window, Windower
@@ -181,6 +181,28 @@ class Flow:
         self.anomalies.restore(state.anomalies)
         self.recent.clear()
         self.recent.extend(recent)
+
+    def mark(self) -> FlowMark:
+        """What this flow has told: how many windows, which anomalies."""
+        return FlowMark(
+            index=self.index,
+            rules={name: rule.state() for name, rule in self.rules.items()},
+            anomalies=self.anomalies.state(),
+        )
+
+    def resume(self, mark: FlowMark) -> None:
+        """Count on from the ``mark`` of a flow of the same bundle, also where this one is behind.
+
+        Raises:
+            ValueError: the mark is another bundle's.
+        """
+        if set(mark.rules) != set(self.rules):
+            raise ValueError("mark of another bundle: its detectors are others")
+        self.broken |= mark.index != self.index
+        self.index = mark.index
+        for name, rule in mark.rules.items():
+            self.rules[name].restore(rule)
+        self.anomalies.restore(mark.anomalies)
 
     def _push(
         self, vector: NDArray[np.float32], bias: NDArray[np.float32] | None, window: Window

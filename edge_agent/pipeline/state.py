@@ -43,6 +43,17 @@ class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     recent: tuple[Past, ...]
 
 
+class FlowMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a flow has told the world, and must never tell again otherwise.
+
+    Small, so that it can be kept with every window, where the whole state is kept now and then.
+    """
+
+    index: int
+    rules: dict[Detector, RuleState]
+    anomalies: AnomaliesState
+
+
 def pack(array: NDArray[np.floating[Any]]) -> Array:
     """Return ``array`` as a serialisable value."""
     return Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())

@@ -8,7 +8,15 @@ import msgspec
 import pytest
 
 from edge_agent.daemon.fields import convert
-from edge_agent.daemon.settings import Asset, Config, Metrics, Mqtt, Publish, SensorSettings
+from edge_agent.daemon.settings import (
+    Asset,
+    Config,
+    Metrics,
+    Mqtt,
+    OutboxSettings,
+    Publish,
+    SensorSettings,
+)
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SAMPLE = DEPLOY / "config" / "config.toml"
@@ -22,7 +30,9 @@ def test_the_sample_configuration_says_only_what_is_allowed() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("struct", [Config, Metrics, Mqtt, Publish, Asset, SensorSettings])
+@pytest.mark.parametrize(
+    "struct", [Config, Metrics, Mqtt, OutboxSettings, Publish, Asset, SensorSettings]
+)
 def test_the_sample_configuration_shows_every_key(struct: type[msgspec.Struct]) -> None:
     text = SAMPLE.read_text()
     keys = [field.encode_name for field in msgspec.structs.fields(struct)]

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from edge_agent.daemon.clock import time_quality
+from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import Status, message_id
 from edge_agent.daemon.schemas import main, schema_files
 from edge_agent.daemon.session import Session
@@ -33,7 +34,8 @@ def test_the_schema_comes_first_in_a_message() -> None:
         plugins=(),
         assets=(),
         mqtt_protocol="5",
-        dropped={},
+        outbox=StoreState(),
+        ledger=LedgerSnapshot(since="", assets=()),
         **session.envelope("edge/v1/gw-1/status", None, 0, 1_000),
     )
     assert msgspec.json.encode(status).startswith(b'{"schema":"edge-agent/status/1"')

@@ -9,10 +9,10 @@ import pytest
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.metrics import registry_of
 from edge_agent.daemon.metrics_page import MetricsPage
 from edge_agent.daemon.mqtt import LinkState
-from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.status import boot_time_s
@@ -34,7 +34,9 @@ def report(*records: AssetRecord, **more: Any) -> AgentReport:
         "metrics": None,
         "socket": None,
         "process": process_report(),
-        "mqtt": link_report("broker:1883", LinkState(connected=True, connections=3), Outbox(1)),
+        "mqtt": link_report("broker:1883", LinkState(connected=True, connections=3)),
+        "outbox": StoreState(),
+        "ledger": LedgerSnapshot(since="", assets=()),
         "assets": asset_reports(records),
     }
     return AgentReport(**facts | more)

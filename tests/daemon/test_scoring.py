@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_agent.bundle import Bundle, LoadedBundle
@@ -44,7 +45,7 @@ class Bench:
     loaded: LoadedBundle
     handover: Handover = field(default_factory=Handover)
     session: Session = field(default_factory=lambda: Session(Topics("edge/v1", "gw-1")))
-    outbox: Outbox = field(default_factory=lambda: Outbox(100_000))
+    outbox: Outbox = field(default_factory=lambda: Outbox(100.0))
     feeder: Feeder = field(default_factory=Feeder)
     watches: dict[int, Watch] = field(default_factory=dict)
     lookout: Lookout = field(default_factory=Lookout)
@@ -97,7 +98,13 @@ class Bench:
         self.run(lambda: all(w.record.state in final for w in self.watches.values()))
 
     def said(self, kind: type[Message]) -> list[Any]:
-        messages = [out.message for out in iter(self.outbox.take, None)]
+        """What waits to be stored, and of each state the newest."""
+        batch = self.outbox.collect()
+        self.outbox.connection_began()
+        self.outbox.stored(batch, ())
+        messages = [message for _, _, message in batch.messages]
+        bodies = [out.body for out in iter(self.outbox.take, None)]
+        messages += [msgspec.json.decode(body, type=Message) for body in bodies]
         return [message for message in messages if isinstance(message, kind)]
 
 
@@ -115,7 +122,7 @@ def bench_of(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch) -> Bench:
 def test_every_window_is_announced_with_its_score_and_features(bench_of: Bench) -> None:
     bench_of.add("pump-1", interval_s=0.0, blocks=12)
     bench_of.run_out()
-    messages = [out.message for out in iter(bench_of.outbox.take, None)]
+    messages = [message for _, _, message in bench_of.outbox.collect().messages]
     scores = [m for m in messages if isinstance(m, Score)]
     features = [m for m in messages if isinstance(m, Features)]
     assert [m.index for m in scores] == list(range(12)) == [m.index for m in features]

@@ -4,8 +4,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.mqtt import LinkState
-from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.status import (
@@ -32,7 +32,9 @@ def report(state_dir: Path, *, pid: int | None = None, age_s: float = 0.0) -> Ag
         socket=None,
         process=process_report(),
         versions={},
-        mqtt=link_report("broker:1883", LinkState(), Outbox(1)),
+        mqtt=link_report("broker:1883", LinkState()),
+        outbox=StoreState(),
+        ledger=LedgerSnapshot(since="", assets=()),
         assets=asset_reports([AssetRecord("pump-1", "bench")]),
     )
 

@@ -11,6 +11,7 @@ from demo.screen import WIDTH
 from demo.story import Story
 from demo.subscriber import Received
 from demo.summary import outcome, summary
+from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AnomalyEvent, AssetStatus, Score, Share, Status
 
 OPENED = datetime(2024, 1, 1, tzinfo=UTC)
@@ -192,7 +193,8 @@ def test_the_status_tells_only_what_is_new() -> None:
         plugins=(),
         assets=(asset,),
         mqtt_protocol="5",
-        dropped={},
+        outbox=StoreState(),
+        ledger=LedgerSnapshot(since="", assets=()),
     )
     first = status_lines(status, None)
     assert [line.split()[:2] for line in first] == [["gateway", "online"], ["bearing-1", "running"]]

@@ -1,0 +1,316 @@
+"""What is in memory of the outbox: what has come in, what goes next, what is on its way.
+
+Three threads meet here, and none waits for another: the scoring loop puts, the store collects and
+hands on what it has committed, the MQTT thread takes and settles.
+"""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from edge_agent.daemon.messages import Message
+from edge_agent.daemon.outbox.entry import QUEUED, Batch, Entry, Outgoing
+from edge_agent.daemon.outbox.pace import Pace
+from edge_agent.daemon.topics import CARRIAGE, Kind
+
+ARRIVED_MAX = 2000  # messages; only a disk that hangs lets so many wait to be stored
+LIVE_MAX = 1000  # messages; what comes faster waits on the disk
+LOADED_MAX = 64  # messages of the backlog at a time
+BACKLOG_IN_FLIGHT_MAX = 16  # so that a slow broker has room for what is live
+ACKNOWLEDGED_TOGETHER_S = 0.05
+
+_BY_FALLING_PRIORITY = tuple(reversed(QUEUED))
+_STEADY = tuple(kind for kind in _BY_FALLING_PRIORITY if kind != "anomaly")
+
+
+@dataclass(slots=True)
+class _State:
+    """A retained message; the newest of its topic and session has the highest ``seq``."""
+
+    outgoing: Outgoing
+    session: str
+    seq: int
+
+
+class Outbox:
+    """Messages between the scoring loop, the store and the MQTT thread."""
+
+    def __init__(self, backlog_per_s: float, wake: Callable[[], None] = lambda: None) -> None:
+        """Send at most ``backlog_per_s`` of what is late; ``wake`` is called when there is news."""
+        self.wake = wake
+        self._pace = Pace(backlog_per_s)
+        self._work = threading.Condition()
+        self._arrived = Batch()
+        self._arrived_by_kind = dict.fromkeys(QUEUED, 0)
+        self._storing = False
+        self._live: dict[Kind, deque[Outgoing]] = {kind: deque() for kind in QUEUED}
+        self._loaded: dict[Kind, deque[Outgoing]] = {kind: deque() for kind in QUEUED}
+        self._drained = dict.fromkeys(QUEUED, False)  # nothing of it waits on the disk alone
+        self._in_flight: set[Outgoing] = set()
+        self._acknowledged: list[Outgoing] = []
+        self._retained: dict[str, _State] = {}
+        self._unsent_retained: dict[str, None] = {}  # topics in the order of their change
+        self._connected = False
+        self._connections = 0
+        self._stopping = False
+
+    # The scoring loop, and whoever has something to state.
+
+    def put(self, entry: Entry) -> None:
+        """Take what one window leaves behind; never waits for the disk."""
+        with self._work:
+            arrived = self._arrived
+            counts = arrived.of(entry.asset)
+            counts.windows.add(entry.windows)
+            if entry.mark is not None:
+                arrived.marks[entry.asset] = entry.mark
+            for kind, topic, message in entry.messages:
+                if CARRIAGE[kind].retained:
+                    arrived.states.append((kind, topic, message))
+                    continue
+                counts.of(kind).queued += 1
+                arrived.messages.append((kind, topic, message))
+                self._arrived_by_kind[kind] += 1
+            while len(arrived.messages) > ARRIVED_MAX:
+                self._drop_arrived()
+            self._work.notify()
+
+    def state(self, kind: Kind, topic: str, message: Message) -> None:
+        """State what holds now; of each topic only the newest is sent."""
+        with self._work:
+            self._state(kind, topic, message)
+        self.wake()
+
+    def clear(self, kind: Kind, topic: str) -> None:
+        """Have the broker forget the retained message of ``topic``."""
+        with self._work:
+            self._retained[topic] = _State(Outgoing(kind, topic, b""), "", 0)
+            self._unsent_retained[topic] = None
+        self.wake()
+
+    # The MQTT thread.
+
+    def take(self) -> Outgoing | None:
+        """Return the next message to send, or None; it is in flight until settled."""
+        with self._work:
+            outgoing = self._next(time.monotonic())
+            if outgoing is not None:
+                self._in_flight.add(outgoing)
+            return outgoing
+
+    def pause_s(self) -> float:
+        """Return for how long ``take`` holds back what is late, at most."""
+        with self._work:
+            if any(self._loaded.values()):
+                return self._pace.wait_s(time.monotonic())
+            return math.inf
+
+    def settle(self, outgoing: Outgoing, *, refused: bool = False) -> None:
+        """The broker has acknowledged a message, or refused it for good."""
+        with self._work:
+            self._in_flight.discard(outgoing)
+            if outgoing.place is None:
+                return
+            outgoing.refused = refused
+            self._acknowledged.append(outgoing)
+            if len(self._acknowledged) == 1:
+                self._work.notify()
+
+    def connection_began(self) -> None:
+        """Send every retained message again; what is committed from now on is live."""
+        with self._work:
+            self._connected = True
+            self._connections += 1
+            self._unsent_retained.update(dict.fromkeys(self._retained))
+            self._work.notify()
+
+    def connection_ended(self) -> None:
+        """All that was not acknowledged is backlog now; it waits on the disk."""
+        with self._work:
+            self._connected = False
+            for outgoing in self._in_flight:
+                if outgoing.place is None:
+                    self._unsent_retained[outgoing.topic] = None
+            self._in_flight.clear()
+            for kind in QUEUED:
+                self._live[kind].clear()
+                self._loaded[kind].clear()
+                self._drained[kind] = False
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that the broker has not answered yet."""
+        with self._work:
+            return len(self._in_flight)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing waits and nothing is in flight."""
+        with self._work:
+            return self._connected and not (
+                self._storing
+                or self._arrived.messages
+                or self._arrived.states
+                or self._unsent_retained
+                or self._in_flight
+                or any(self._live.values())
+                or any(self._loaded.values())
+                or not all(self._drained.values())
+            )
+
+    # The store.
+
+    def wait_for_work(self, timeout_s: float) -> bool:
+        """Wait for something to store or to load; return False when the agent ends."""
+        with self._work:
+            if not (self._is_urgent() or self._acknowledged):
+                self._work.wait(timeout_s)
+            if self._acknowledged and not self._is_urgent():
+                self._work.wait(min(timeout_s, ACKNOWLEDGED_TOGETHER_S))
+            return not self._stopping
+
+    def stop_waiting(self) -> None:
+        """Let ``wait_for_work`` return at once from now on."""
+        with self._work:
+            self._stopping = True
+            self._work.notify()
+
+    def collect(self) -> Batch:
+        """Return what has come in; it is up to the caller now, until ``stored``."""
+        with self._work:
+            batch, self._arrived = self._arrived, Batch()
+            batch.acknowledged, self._acknowledged = self._acknowledged, []
+            self._arrived_by_kind = dict.fromkeys(QUEUED, 0)
+            self._storing = True
+            return batch
+
+    def stored(self, batch: Batch, messages: Iterable[Outgoing]) -> None:
+        """Let ``messages``, which are committed, and the batch's states be sent."""
+        with self._work:
+            self._storing = False
+            for kind, topic, message in batch.states:
+                self._state(kind, topic, message)
+            room = LIVE_MAX - sum(len(queue) for queue in self._live.values())
+            for outgoing in messages:
+                if self._connected and room > 0:
+                    self._live[outgoing.kind].append(outgoing)
+                    room -= 1
+                else:
+                    self._drained[outgoing.kind] = False
+        if batch.states or not batch.is_empty:
+            self.wake()
+
+    def wanted(self) -> tuple[Kind, int] | None:
+        """Return the kind of which more backlog should be loaded, and for which connection."""
+        with self._work:
+            if not self._connected:
+                return None
+            for kind in _BY_FALLING_PRIORITY:
+                if not self._drained[kind]:
+                    return None if self._loaded[kind] else (kind, self._connections)
+            return None
+
+    def load(
+        self, kind: Kind, connection: int, backlog: list[Outgoing], *, all_of_it: bool
+    ) -> None:
+        """Take what was ``wanted`` for a connection, where that still stands."""
+        with self._work:
+            if not self._connected or connection != self._connections:
+                return
+            self._loaded[kind].extend(backlog)
+            self._drained[kind] = all_of_it
+        self.wake()
+
+    def held(self) -> list[Outgoing]:
+        """Return all stored messages that are in memory: waiting, in flight or acknowledged."""
+        with self._work:
+            return self._held()
+
+    def withdraw(self, numbers: Iterable[int]) -> set[int]:
+        """Take back messages that are to be evicted; return those that have not been sent yet."""
+        wanted = set(numbers)
+        with self._work:
+            wanted -= {outgoing.number for outgoing in (*self._in_flight, *self._acknowledged)}
+            for queues in (self._live, self._loaded):
+                for kind, queue in queues.items():
+                    if any(outgoing.number in wanted for outgoing in queue):
+                        queues[kind] = deque(out for out in queue if out.number not in wanted)
+            return wanted
+
+    def read_again(self) -> None:
+        """Look for backlog once more: the database has become another one."""
+        with self._work:
+            self._drained = dict.fromkeys(QUEUED, False)
+
+    def _held(self) -> list[Outgoing]:
+        queues = (*self._live.values(), *self._loaded.values())
+        waiting = [outgoing for queue in queues for outgoing in queue]
+        flying = [outgoing for outgoing in self._in_flight if outgoing.place is not None]
+        return [*waiting, *flying, *self._acknowledged]
+
+    def _is_urgent(self) -> bool:
+        if self._stopping or self._arrived.messages or self._arrived.states or self._arrived.counts:
+            return True
+        return self._connected and any(
+            not self._drained[kind] and not self._loaded[kind] for kind in QUEUED
+        )
+
+    def _state(self, kind: Kind, topic: str, message: Message) -> None:
+        known = self._retained.get(topic)
+        if known is not None and known.session == message.session and known.seq > message.seq:
+            return  # it went by way of the store, and was overtaken there
+        outgoing = Outgoing(kind, topic, msgspec.json.encode(message))
+        self._retained[topic] = _State(outgoing, message.session, message.seq)
+        self._unsent_retained[topic] = None
+
+    def _next(self, now_s: float) -> Outgoing | None:
+        may_be_late = self._may_send_backlog(now_s)
+        return (
+            self._next_state(wanted="status")
+            or self._next_event(now_s, may_be_late=may_be_late)
+            or self._next_state()
+            or next((live.popleft() for k in _STEADY if (live := self._live[k])), None)
+            or next(
+                (self._backlog(k, now_s) for k in _STEADY if may_be_late and self._loaded[k]), None
+            )
+        )
+
+    def _next_event(self, now_s: float, *, may_be_late: bool) -> Outgoing | None:
+        """Events of one anomaly must not overtake each other: live ones wait for late ones."""
+        if self._loaded["anomaly"]:
+            return self._backlog("anomaly", now_s) if may_be_late else None
+        if self._drained["anomaly"] and self._live["anomaly"]:
+            return self._live["anomaly"].popleft()
+        return None
+
+    def _next_state(self, wanted: Kind | None = None) -> Outgoing | None:
+        for topic in self._unsent_retained:
+            outgoing = self._retained[topic].outgoing
+            if wanted in (None, outgoing.kind):
+                del self._unsent_retained[topic]
+                return outgoing
+        return None
+
+    def _may_send_backlog(self, now_s: float) -> bool:
+        flying = sum(outgoing.backlog for outgoing in self._in_flight)
+        return flying < BACKLOG_IN_FLIGHT_MAX and self._pace.wait_s(now_s) <= 0.0
+
+    def _backlog(self, kind: Kind, now_s: float) -> Outgoing:
+        self._pace.spend(now_s)
+        outgoing = self._loaded[kind].popleft()
+        if not self._loaded[kind] and not self._drained[kind]:
+            self._work.notify()
+        return outgoing
+
+    def _drop_arrived(self) -> None:
+        kind = next(kind for kind in QUEUED if self._arrived_by_kind[kind])
+        messages = self._arrived.messages
+        position = next(i for i, message in enumerate(messages) if message[0] == kind)
+        _, topic, _ = messages.pop(position)
+        self._arrived_by_kind[kind] -= 1
+        self._arrived.of(Outgoing(kind, topic, b"").asset).of(kind).evicted += 1
