@@ -1,5 +1,6 @@
 """``edge-agent run``."""
 
+import faulthandler
 import logging
 import os
 import sys
@@ -17,6 +18,7 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     from edge_agent.daemon.credentials import CredentialError, read_credentials
     from edge_agent.daemon.problems import ConfigError
 
+    faulthandler.enable()  # where each thread was, when the watchdog or a library aborts
     _log_to_stderr(verbose=verbose)
     _share_one_heap()
     try:

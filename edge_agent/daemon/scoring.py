@@ -104,7 +104,7 @@ class ScoringLoop:
             if delivery is not None:
                 self._take(delivery)
             now_s = time.monotonic()
-            self._watchdog.feed(now_s)
+            self._watchdog.feed(now_s, None if delivery is None else delivery.at_s)
             if now_s >= self._tick_due_s:
                 self._tick_due_s = now_s + TICK_S
                 self._on_tick(now_s)
@@ -131,7 +131,7 @@ class ScoringLoop:
             watch.announcer.alarm.state()
             return
         try:
-            self._score(watch, delivery.content)
+            self._score(watch, delivery.content, delivery.at_s)
         except Exception as error:  # noqa: BLE001 - one asset's features or model must not stop the others
             watch.sensor.ask_to_stop()
             reason = f"scoring: {type(error).__name__}: {error}"
@@ -140,7 +140,7 @@ class ScoringLoop:
         finally:
             watch.sensor.taken()
 
-    def _score(self, watch: Watch, block: Block) -> None:
+    def _score(self, watch: Watch, block: Block, handed_over_s: float) -> None:
         record = watch.record
         began_s = time.monotonic()
         if not record.blocks:
@@ -151,7 +151,7 @@ class ScoringLoop:
             self._note(watch, result)
             watch.announcer.result(result, watch.flow)
             self._lookout.window(watch.record.name, result)
-            self._watchdog.feed(time.monotonic())
+            self._watchdog.feed(time.monotonic(), handed_over_s)
             if self._stopping:
                 break
         record.block_done(time.monotonic() - began_s)

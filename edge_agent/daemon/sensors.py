@@ -6,8 +6,9 @@ buffer with it. What a device loses then, its plugin marks as a gap.
 
 import queue
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.backoff import Backoff
@@ -37,10 +38,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A block of one asset, or a change of its sensor's state."""
+    """A block of one asset, or a change of its sensor's state.
+
+    Attributes:
+        position: of the asset.
+        content: what is handed over.
+        at_s: when it was; monotonic.
+    """
 
     position: int
     content: Block | Change
+    at_s: float = field(default_factory=time.monotonic)
 
 
 class Handover:

@@ -1,9 +1,12 @@
 """What the service manager is told: sd_notify(3), in the few lines that its protocol needs."""
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
 from typing import Self
+
+_log = logging.getLogger(__name__)
 
 FEEDS_PER_TIMEOUT = 4
 
@@ -53,20 +56,39 @@ def watchdog_timeout_s(environment: Mapping[str, str] = os.environ) -> float | N
 
 
 class Watchdog:
-    """Feeds systemd's watchdog from the scoring loop, between two windows.
+    """Feeds systemd's watchdog from the scoring loop, while the loop meets its deadline.
 
-    The loop wakes itself at least every ``interval_s``, so a dead sensor, an idle machine or a
-    period of ten minutes starves nothing; a loop stuck in one window does.
+    The deadline is the watchdog's own time: every block must be scored within it, counted from the
+    moment its sensor handed it over. A loop stuck in one window does not feed at all; one that
+    turns but is so far behind that alarms come late feeds as little. The loop wakes itself at
+    least every ``interval_s``, so a dead sensor, an idle machine or a period of ten minutes starves
+    nothing. A short jam is survived: it takes ``timeout_s`` without a block in time to be killed.
     """
 
     def __init__(self, notifier: Notifier, timeout_s: float | None) -> None:
         """Feed ``FEEDS_PER_TIMEOUT`` times per ``timeout_s``; None: no watchdog."""
         self._notifier = notifier
+        self._timeout_s = timeout_s
         self.interval_s = None if timeout_s is None else timeout_s / FEEDS_PER_TIMEOUT
         self._due_s = 0.0
+        self._behind = False
 
-    def feed(self, now_s: float) -> None:
-        """Say that the loop is alive, if it is time; ``now_s`` is monotonic."""
-        if self.interval_s is not None and now_s >= self._due_s:
+    def feed(self, now_s: float, handed_over_s: float | None) -> None:
+        """Say that the loop is alive, if it is time and if it is.
+
+        Args:
+            now_s: monotonic.
+            handed_over_s: when the block just scored was handed over; None: nothing waits.
+        """
+        if self.interval_s is None or self._timeout_s is None or now_s < self._due_s:
+            return
+        behind_s = 0.0 if handed_over_s is None else now_s - handed_over_s
+        if (behind_s > self._timeout_s) != self._behind:
+            self._behind = not self._behind
+            if self._behind:
+                _log.error("scoring is %.0f s behind: the watchdog is not fed", behind_s)
+            else:
+                _log.info("scoring has caught up: the watchdog is fed again")
+        if not self._behind:
             self._due_s = now_s + self.interval_s
             self._notifier.send("WATCHDOG=1")
