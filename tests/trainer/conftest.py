@@ -3,7 +3,9 @@
 TensorFlow and tflite-runtime cannot share a process, and other tests load models in this one.
 """
 
+import fcntl
 import multiprocessing
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -127,12 +129,40 @@ def edge_trainer() -> EdgeTrainer:
 
 
 @pytest.fixture(scope="session")
-def trained(tensorflow: None, simulated: Path, edge_trainer: EdgeTrainer) -> Trained:
-    """The default recipe, by the command, on the healthy windows of ``simulated``."""
-    folder = simulated.parent
+def trained(
+    tensorflow: None, simulated: Path, edge_trainer: EdgeTrainer, shared_folder: Path
+) -> Trained:
+    """The default recipe, by the command, on the healthy windows of ``simulated``.
+
+    One training for all processes that run tests side by side.
+    """
+    folder = shared_folder / "trained"
     bundle, report = folder / "pump-7.edgemodel", folder / "report.html"
-    given = ("--data", simulated, "--healthy", "0:90", "--out", bundle, "--report", report)
-    ended = edge_trainer("train", *given, "--json")
-    assert ended.returncode == 0, ended.stderr
-    evaluation = msgspec.json.decode(ended.stdout, type=Evaluation)
-    return Trained(simulated, bundle, report, evaluation, ended.stderr)
+    said, found = folder / "said.txt", folder / "evaluation.json"
+    with (shared_folder / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not found.exists():
+            folder.mkdir()
+            given = ("--data", simulated, "--healthy", "0:90", "--out", bundle, "--report", report)
+            ended = edge_trainer("train", *given, "--json")
+            assert ended.returncode == 0, ended.stderr
+            said.write_text(ended.stderr)
+            found.write_text(ended.stdout)
+    evaluation = msgspec.json.decode(found.read_bytes(), type=Evaluation)
+    return Trained(simulated, bundle, report, evaluation, said.read_text())
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all processes that run tests side by side, this run's alone."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports get empty pictures: to draw them costs more than small fits do.
+
+    What they look like is for the tests of the page.
+    """
+    monkeypatch.setattr("trainer.report.plots.canvas._render", lambda *_, **__: ("", (1, 1)))

@@ -91,6 +91,7 @@ def test_the_golden_windows_that_were_not_made_louder_are_taken_over(
     np.testing.assert_array_equal([w.samples for w in origin.raw], old.golden.samples[:2])
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_bundle_decides_as_one_that_was_trained_from_the_samples(
     old: Bundle, recipe: Recipe, recorded: Recording, table: Path, from_samples: Series
 ) -> None:

@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.recordings import open_recording
 from trainer.compare import Arena, Comparison, Row, compare_all
+from trainer.data import input_spec, read_series
 from trainer.evaluate_bundle import Known
 from trainer.learn import Detector, Learned, learn
 from trainer.recipe import Recipe, load_recipe
 from trainer.table import write_table
+from trainer.train import Order, train
 
 PLAIN = [
     "cusum",
@@ -111,14 +113,16 @@ def test_a_recipe_that_cannot_be_trained_does_not_end_the_others(
     assert _by_name(found)["plain"].problem is None
 
 
-def test_a_bundle_is_judged_as_it_is(
-    folder: Path, without_network: Recipe, edge_trainer: Any, tmp_path: Path
-) -> None:
-    recipe = tmp_path / "plain.toml"
-    recipe.write_text(_toml_without_network())
+@pytest.mark.usefixtures("without_pictures")
+def test_a_bundle_is_judged_as_it_is(folder: Path, without_network: Recipe, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra 'trainer'")
+    pytest.importorskip("jinja2", reason="needs the extra 'trainer'")
+    recording = open_recording(folder / "run.csv")
+    spec = input_spec(recording, without_network)
+    series = read_series(recording, without_network, spec)
+    order = Order(without_network, HEALTHY, "plain", "1.0.0")
     bundle = tmp_path / "plain.edgemodel"
-    given = ("--data", folder / "run.csv", "--healthy", "0:150", "--recipe", recipe)
-    assert edge_trainer("train", *given, "--out", bundle).returncode == 0
+    bundle.write_bytes(train(order, recording, series).bundle)
     rows = _by_name(compare_all(_arena(folder), [without_network], [bundle], seeds=1))
     assert rows[str(bundle)].kind == "bundle"
     assert rows[str(bundle)].verdicts == rows["plain"].verdicts

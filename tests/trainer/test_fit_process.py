@@ -44,8 +44,8 @@ def test_a_child_fits_the_same_weights_bit_for_bit(
     others = here.arrays()
     for name, array in child.arrays().items():
         np.testing.assert_array_equal(array, others[name])
-    assert [epoch for epoch, *_ in seen] == list(range(1, len(child.history.loss) + 1))
-    assert [loss for _, _, loss, _ in seen] == list(child.history.loss)
+    losses = zip(child.history.loss, child.history.val_loss, strict=True)
+    assert seen == [(n, FIT.epochs, loss, val) for n, (loss, val) in enumerate(losses, 1)]
 
 
 def test_what_is_wrong_with_the_data_crosses_the_process(vectors: NDArray[np.float32]) -> None:

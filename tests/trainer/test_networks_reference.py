@@ -51,8 +51,11 @@ FIT = FitSpec(
 )
 
 
-@pytest.mark.parametrize("spec", STREAMING)
-@pytest.mark.parametrize("stateful", [False, True])
+# what is carried from chunk to chunk is the cells' business, whatever stands around them
+@pytest.mark.parametrize(
+    ("spec", "stateful"),
+    [*((spec, False) for spec in STREAMING), *((spec, True) for spec in STREAMING[:3])],
+)
 def test_streaming_agrees_with_keras(
     elsewhere: Callable[..., Any],
     vectors: NDArray[np.float32],

@@ -19,7 +19,7 @@ from trainer.recipe import Recipe, load_recipe
 from trainer.table import write_table
 from trainer.train import Order, Trained, train
 
-pytestmark = pytest.mark.usefixtures("tensorflow")
+pytestmark = pytest.mark.usefixtures("tensorflow", "without_pictures")
 
 replace = msgspec.structs.replace
 
