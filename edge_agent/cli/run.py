@@ -1,12 +1,10 @@
 """``edge-agent run``."""
 
 import faulthandler
-import logging
-import os
-import sys
 from pathlib import Path
 
 from edge_agent.cli import exit_codes
+from edge_agent.cli.logs import log_to_journal_or_stderr
 from edge_agent.cli.output import print_error
 
 _M_ARENA_MAX = -8
@@ -19,7 +17,7 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     from edge_agent.daemon.problems import ConfigError
 
     faulthandler.enable()  # where each thread was, when the watchdog or a library aborts
-    _log_to_stderr(verbose=verbose)
+    log_to_journal_or_stderr(verbose=verbose)
     _share_one_heap()
     try:
         settings = load_config(config)
@@ -51,15 +49,6 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     return exit_codes.OK
 
 
-class _ForTheJournal(logging.Formatter):
-    """Puts the priority in front, as sd-daemon(3) says."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return ``<6>message`` and the like."""
-        priority = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3}.get(record.levelname, 2)
-        return f"<{priority}>{super().format(record)}"
-
-
 def _share_one_heap() -> None:
     """Keep glibc from giving every thread a heap of its own: megabytes that win nothing here.
 
@@ -70,12 +59,3 @@ def _share_one_heap() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    if "JOURNAL_STREAM" in os.environ:
-        handler.setFormatter(_ForTheJournal("%(message)s"))
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])

@@ -162,7 +162,13 @@ class MqttLink:
         self.state.connected, self.state.protocol, self.state.error = True, protocol, None
         self.state.connections += 1
         self.state.changed_s = time.monotonic()
-        _log.info("connected to %s:%d, MQTT %s", self._settings.host, self._settings.port, protocol)
+        _log.info(
+            "connected to %s:%d, MQTT %s",
+            self._settings.host,
+            self._settings.port,
+            protocol,
+            extra={"event": "mqtt_connected"},
+        )
         self._on_connected(protocol)
         self._outbox.connection_began()
         try:
@@ -174,11 +180,12 @@ class MqttLink:
 
     def _note_refusal(self, refusal: str) -> None:
         if refusal != self.state.refusal:
-            _log.warning("the broker refused a message: %s", refusal)
+            refused = {"event": "mqtt_refused"}
+            _log.warning("the broker refused a message: %s", refusal, extra=refused)
         self.state.refused += 1
         self.state.refusal = refusal
 
     def _note(self, error: str) -> None:
         if error != self.state.error:  # the same one every minute for a night says nothing new
-            _log.warning("%s", error)
+            _log.warning("%s", error, extra={"event": "mqtt_disconnected"})
         self.state.error = error

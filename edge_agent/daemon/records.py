@@ -135,6 +135,7 @@ class AssetRecord:
             self.sensor,
             state.replace("_", " "),
             said,
+            extra={"asset": self.name, "event": f"asset_{state}"},
         )
 
     def _delivers(self) -> str:

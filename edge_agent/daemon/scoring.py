@@ -177,4 +177,5 @@ def _tell(asset: str, result: WindowResult, event: Event) -> None:
         event.detector,
         event.severity,
         responsible or "unknown",
+        extra={"asset": asset, "event": f"anomaly_{event.kind}"},
     )
