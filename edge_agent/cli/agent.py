@@ -193,6 +193,17 @@ def record(
     return record_command(config, asset, out, seconds, max_mb, as_json=as_json)
 
 
+@agent.command(epilog="\b\nExample:\n  edge-agent diag --out gw-1.tar.gz")
+@_CONFIG
+@click.option("--out", type=_PATH, required=True, help="The .tar.gz file to write.")
+@_JSON
+def diag(config: Path, out: Path, *, as_json: bool) -> int:
+    """Collect what support needs into one archive, without secrets; the agent need not run."""
+    from edge_agent.cli.diag import diag_command
+
+    return diag_command(config, out, as_json=as_json)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
     for name in _ONE_THREAD:

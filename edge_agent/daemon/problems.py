@@ -1,9 +1,12 @@
 """What can be wrong with a configuration, said so that it can be put right."""
 
 import json
+import re
 from dataclasses import dataclass
 
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "credential", "passphrase", "private")
+# Too short to be looked for within a word: an author is no secret.
+_SECRET_PARTS = re.compile(r"(^|[^a-z])(pwd|psk|api[_-]?key|access[_-]?key|auth|dsn)([^a-z]|$)")
 _LONGEST = 60
 
 
@@ -39,7 +42,8 @@ class ConfigError(Exception):
 
 def is_secret(key: str) -> bool:
     """Say whether a key by this name may hold a secret."""
-    return any(word in key.lower() for word in _SECRET_WORDS)
+    lowered = key.lower()
+    return any(word in lowered for word in _SECRET_WORDS) or bool(_SECRET_PARTS.search(lowered))
 
 
 def shown(key: str, value: object) -> str:

@@ -39,7 +39,7 @@ def test_every_command_helps_with_an_example(edge_agent: EdgeAgent, command: str
 
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(agent.commands) == {
-        *("run", "check", "plugins", "sample", "record", "replay", "tap", "status"),
+        *("run", "check", "plugins", "sample", "record", "replay", "tap", "status", "diag"),
     }
 
 
@@ -166,3 +166,14 @@ def test_the_commands_start_without_what_they_do_not_need(edge_agent_process: Ed
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_diag_writes_an_archive_for_its_owner_alone(edge_agent: EdgeAgent, config: Path) -> None:
+    out = config.with_name("diag.tar.gz")
+    ran = edge_agent("diag", "--config", config, "--out", out)
+    assert ran.code == 0
+    assert "secrets removed" in ran.out
+    assert "without status.json" in ran.err
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert edge_agent("diag", "--config", config, "--out", out.with_name("x.zip")).code == 64
+    assert edge_agent("diag", "--config", config, "--out", out.parent / "no" / "x.tgz").code == 69
