@@ -7,9 +7,7 @@ import numpy as np
 from edge_agent.bundle.fit import misfits
 from edge_agent.daemon.settings import Asset
 from edge_agent.pipeline.block import InputSpec
-from edge_agent.plugin import Block, SensorError, SensorInfo
-
-_AXES = 2
+from edge_agent.plugin import Block, SensorInfo
 
 
 class Adapter:
@@ -19,6 +17,11 @@ class Adapter:
         """Prepare for ``asset``, whose bundle takes ``needed``."""
         self._asset = asset
         self._needed = needed
+
+    @property
+    def takes_features(self) -> bool:
+        """The bundle takes feature vectors, of which a number may be missing."""
+        return self._needed.kind == "features"
 
     def info(self, given: SensorInfo) -> SensorInfo:
         """Say what the adapted blocks of a sensor that is ``given`` will look like."""
@@ -54,25 +57,8 @@ class Adapter:
         return [("sensor", sentence) for sentence in found]
 
     def adapt(self, block: Block) -> Block:
-        """Return ``block`` in the bundle's channel names and the configured unit.
-
-        Raises:
-            SensorError: it is not what the plugin interface promises.
-        """
-        samples = block.samples
-        if (
-            not isinstance(samples, np.ndarray)
-            or samples.dtype != np.float32
-            or samples.ndim != _AXES
-            or samples.shape[1] != len(block.channels)
-        ):
-            found = getattr(samples, "dtype", type(samples).__name__)
-            shape = getattr(samples, "shape", "no shape")
-            raise SensorError(
-                f"the plugin delivered samples of {found}, {shape};"
-                f" allowed: float32, (n, {len(block.channels)})"
-            )
-        settings = self._asset.sensor
+        """Return ``block`` in the bundle's channel names and the configured unit."""
+        samples, settings = block.samples, self._asset.sensor
         unit = block.unit or settings.unit
         if settings.sensitivity is not None:
             samples, unit = samples / np.float32(settings.sensitivity), settings.unit

@@ -61,7 +61,7 @@ class AlarmStatement:
             reason=reason,
             anomaly_id=None if anomaly is None else self.anomaly_id(anomaly),
             detector=None if anomaly is None else anomaly.detector,
-            opened=None if anomaly is None else rfc3339(anomaly.start_ns),
+            opened=None if anomaly is None else rfc3339(anomaly.opened_ns),
             severity=severity,
             features=() if anomaly is None else self._responsible,
             **self._session.envelope(topic, None, start_ns or now_ns, end_ns or now_ns),

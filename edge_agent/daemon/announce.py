@@ -69,7 +69,10 @@ class Announcer:
         """Announce one window of ``flow``: what it changed, its score, its features."""
         entry = Entry(self._record.name, _counts(result))
         entry.mark = Mark(
-            bundle_sha256=self._sha256, last_start_ns=result.start_ns, flow=flow.mark()
+            bundle_sha256=self._sha256,
+            clock=self._clock,
+            last_start_ns=result.steady_ns,
+            flow=flow.mark(),
         )
         if result.event is not None:
             self._event(entry, result, result.event)
@@ -96,6 +99,7 @@ class Announcer:
                 number=event.number,
                 detector=event.detector,
                 start_ns=event.start_ns,
+                opened_ns=event.opened_ns,
                 opened_index=event.opened_index,
                 severity=event.severity,
                 reported=event.severity,
@@ -109,7 +113,7 @@ class Announcer:
             anomaly_id=self.alarm.anomaly_id(event),
             number=event.number,
             detector=event.detector,
-            opened=rfc3339(event.start_ns),
+            opened=rfc3339(event.opened_ns),
             closed=None if event.end_ns is None else rfc3339(event.end_ns),
             severity=short(event.severity),
             score=None if result.score is None else short(result.score),
@@ -173,15 +177,22 @@ class Announcer:
             name: short(value) for name, value in zip(channels, result.bias.tolist(), strict=True)
         }
 
+    @property
+    def _clock(self) -> str:
+        info = self._record.info
+        return self._session.clock.name("source" if info is None else info.clock)
+
     def _id(self, kind: str, result: WindowResult) -> str:
+        """By the clock that nobody sets: wall time may come twice."""
         return message_id(
             self._session.topics.gateway,
             self._record.name,
             kind,
             self._sha256,
             result.index,
-            result.start_ns,
-            result.end_ns,
+            self._clock,
+            result.steady_ns,
+            result.end_ns - result.start_ns,
         )
 
 

@@ -32,7 +32,7 @@ class Herald:
         self._store = store
         self._versions = dict(versions)
         self._protocol: Protocol | None = None
-        self._stated: tuple[tuple[AssetStatus, ...], bool, str | None] | None = None
+        self._stated: tuple[object, ...] | None = None
         self._restate_due_s = 0.0
         self.features: tuple[PluginVersion, ...] = ()
 
@@ -50,7 +50,10 @@ class Herald:
         """State anew where a state has changed, and the counts now and then."""
         if self._protocol is None:
             return
-        if self._what_matters() != self._stated or time.monotonic() >= self._restate_due_s:
+        if (
+            self._what_matters(self._assets()) != self._stated
+            or time.monotonic() >= self._restate_due_s
+        ):
             self._state("online", None)
 
     def leaving(self) -> None:
@@ -63,15 +66,16 @@ class Herald:
         self._state("offline", "stopped")
 
     def _state(self, state: Literal["online", "offline"], reason: str | None) -> None:
-        self._stated = self._what_matters()
+        assets = self._assets()
+        self._stated = self._what_matters(assets)
         self._restate_due_s = time.monotonic() + RESTATE_S
         topic = self._session.topics.status
-        status = self._status(state, reason, self._stated[0], self._store.ledger.snapshot())
+        status = self._status(state, reason, assets, self._store.ledger.snapshot())
         self._outbox.state("status", topic, status)
 
-    def _what_matters(self) -> tuple[tuple[AssetStatus, ...], bool, str | None]:
+    def _what_matters(self, assets: tuple[AssetStatus, ...]) -> tuple[object, ...]:
         store = self._store.state
-        return self._assets(), store.durable, store.problem
+        return assets, store.durable, store.problem, self._session.clock.step
 
     def _status(
         self,
@@ -90,6 +94,7 @@ class Herald:
             mqtt_protocol=self._protocol,
             outbox=self._store.state,
             ledger=ledger,
+            clock_stepped=self._session.clock.step,
             **session.envelope(session.topics.status, None, session.began_ns, time.time_ns()),
         )
 

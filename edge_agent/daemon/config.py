@@ -153,6 +153,9 @@ def _check_asset(asset: Asset, where: str, report: Report) -> None:
         report(f"{where}.channels", "a channel twice", "each channel once")
     if asset.sensor.sensitivity is not None and asset.sensor.unit is None:
         report(f"{where}.sensor.unit", "nothing", "a unit, as there is a sensitivity")
+    if asset.sensor.memory_max_mb is not None and asset.sensor.isolation != "process":
+        allowed = 'only with isolation = "process": threads share the agent\'s memory'
+        report(f"{where}.sensor.memory_max_mb", "a limit for a thread", allowed)
 
 
 def _check_files(mqtt: Mqtt, report: Report) -> None:

@@ -14,7 +14,7 @@ from edge_agent.pipeline.state import FlowState
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 USABLE_FOLDER = "a folder that can be written"
 
 
@@ -24,12 +24,14 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         format: of this struct.
         bundle_sha256: state of one bundle means nothing to another.
+        clock: name of what ``last_start_ns`` counts; see WallClock.name.
         last_start_ns: start of the last window.
         flow: the state.
     """
 
     format: int
     bundle_sha256: str
+    clock: str
     last_start_ns: int
     flow: FlowState
 
@@ -79,10 +81,16 @@ class StateDirectory:
             return None
         return saved
 
-    def save(self, asset: str, bundle_sha256: str, last_start_ns: int, flow: FlowState) -> None:
+    def save(
+        self, asset: str, bundle_sha256: str, clock: str, last_start_ns: int, flow: FlowState
+    ) -> None:
         """Replace what is saved of ``asset``; a full disk is logged, scoring goes on."""
         saved = SavedState(
-            format=FORMAT, bundle_sha256=bundle_sha256, last_start_ns=last_start_ns, flow=flow
+            format=FORMAT,
+            bundle_sha256=bundle_sha256,
+            clock=clock,
+            last_start_ns=last_start_ns,
+            flow=flow,
         )
         try:
             replace_file(self._file(asset), msgspec.msgpack.encode(saved), durable=True)

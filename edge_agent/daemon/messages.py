@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge_agent.daemon.clock import TimeQuality
+from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
-AssetState = Literal["starting", "running", "no_data", "failed", "ended", "left_out"]
+AssetState = Literal[
+    "starting", "running", "sensor_fault", "no_data", "failed", "ended", "left_out"
+]
 
 
 def message_id(*parts: str | int) -> str:
@@ -83,8 +85,10 @@ class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
         level_score: of the plain level detector; null when it did not score.
         level_threshold: likewise.
         anomaly: an alarm was open after this window.
-        reason: why it was not scored: ``idle``, ``gap``, ``washout``, ``invalid``, or ``regime``
-            where speed or load are unlike any that was learned from.
+        reason: why it was not scored: ``idle``, ``gap``, ``washout``, ``invalid``; ``regime``
+            where speed or load are unlike any that was learned from; ``sensor_fault`` where the
+            signal is a flat line, stuck at a rail, or its bias is lost; ``error`` where a feature
+            or the model failed.
         bias: mean that was removed from each channel, in ``unit``.
         gap: samples are missing before this window.
         clipped: the window touches the sensor's range.
@@ -115,7 +119,8 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
         anomaly_id: the same from open to close.
         number: counts the asset's anomalies from 1.
         detector: which detector opened it.
-        opened: start of the window in which it opened.
+        opened: start of the window in which it opened; where the clock was set since then, by the
+            clock as it is set now.
         closed: end of the window in which it closed; null while it is open.
         severity: the largest share of its threshold that either detector has reached so far; 1 is
             just abnormal.
@@ -154,7 +159,7 @@ class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
         reason: why there is no data, or why the last window was not scored.
         anomaly_id: of the open anomaly.
         detector: which detector opened it.
-        opened: start of the window in which it opened.
+        opened: start of the window in which it opened, as in the event.
         severity: largest score / threshold so far.
         features: the most responsible features when it opened or was last updated.
     """
@@ -188,7 +193,14 @@ class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
 
 
 class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One asset in the gateway's status."""
+    """One asset in the gateway's status.
+
+    Attributes:
+        state: ``failed``: the sensor, a feature or the model does not work; ``no_data``: the
+            sensor works, but delivers nothing; ``sensor_fault``: what it delivers is no signal;
+            ``left_out``: it was not there at the start.
+        reason: why it is not ``running``.
+    """
 
     name: str
     state: AssetState
@@ -221,6 +233,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
         mqtt_protocol: 5 or 3.1.1, as the broker allowed.
         outbox: what waits, and whether it is safe on the disk.
         ledger: what became of every window and every queued message.
+        clock_stepped: the last time in this session that the wall clock was set; windows are cut
+            by another clock and go on unbroken.
     """
 
     state: Literal["online", "offline"]
@@ -231,6 +245,7 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
     mqtt_protocol: Literal["5", "3.1.1"] | None
     outbox: StoreState
     ledger: LedgerSnapshot
+    clock_stepped: ClockStep | None = None
 
 
 Message = Features | Score | AnomalyEvent | AlarmState | ModelState | Status

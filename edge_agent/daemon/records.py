@@ -25,7 +25,7 @@ class AssetRecord:
     Attributes:
         name: of the asset.
         sensor: name of its sensor plugin.
-        state: ``running`` becomes ``no_data`` by itself when blocks stay away.
+        state: ``running`` becomes ``no_data`` by itself when blocks stay away; see AssetStatus.
         reason: why it is not running.
         info: what its sensor delivers, None before it was opened.
         sensor_version: of the plugin, None where it could not be loaded.
@@ -119,15 +119,22 @@ class AssetRecord:
         """A sensor that works but delivers nothing is not failed, and not running either."""
         allowed_s = max(_QUIET_AT_LEAST_S, _QUIET_PERIODS * (self.block_interval_s or 0.0))
         quiet_s = now_s - self.last_block_s
-        if self.state == "running" and quiet_s > allowed_s:
+        if self.state in ("running", "sensor_fault") and quiet_s > allowed_s:
             self._become("no_data", f"no block for more than {allowed_s:.0f} s")
+
+    def signal_judged(self, fault: str | None) -> None:
+        """Note whether the last window was a signal at all; ``fault`` says why it was none."""
+        if fault is not None and self.state in ("running", "sensor_fault"):
+            self._become("sensor_fault", fault)
+        elif fault is None and self.state == "sensor_fault":
+            self._become("running", None)
 
     def _become(self, state: AssetState, reason: str | None) -> None:
         if (state, reason) == (self.state, self.reason):
             return  # a device that is tried again every minute is no news every minute
         self.state, self.reason = state, reason
         said = self._delivers() if state == "running" else reason
-        level = logging.WARNING if state == "failed" else logging.INFO
+        level = logging.WARNING if state in ("failed", "sensor_fault") else logging.INFO
         _log.log(
             level,
             "asset %s: sensor %s %s: %s",

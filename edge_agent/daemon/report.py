@@ -11,7 +11,7 @@ import msgspec
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.birth import asset_status
-from edge_agent.daemon.clock import TimeQuality
+from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AssetStatus, Share
 from edge_agent.daemon.mqtt import LinkState
@@ -123,6 +123,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
         time_quality: whether the clock follows a time server.
         metrics: where they are served; None where they are off or cannot be.
         socket: where tap and record ask; None where it could not be made.
+        clock_stepped: see Status.
         process: memory, threads, files.
         mqtt: the connection.
         outbox: what waits.
@@ -141,6 +142,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     written_boot_s: float
     versions: dict[str, str]
     time_quality: TimeQuality
+    clock_stepped: ClockStep | None = None
     metrics: str | None
     socket: str | None
     process: ProcessReport
@@ -183,7 +185,7 @@ def _open_report(record: AssetRecord) -> OpenReport | None:
     if anomaly is None:
         return None
     return OpenReport(
-        opened=rfc3339(anomaly.start_ns),
+        opened=rfc3339(anomaly.opened_ns),
         detector=anomaly.detector,
         severity=anomaly.severity,
         features=tuple(Share(name, share) for name, share in record.responsible),

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from edge_agent.bundle import Bundle, BundleError
 from edge_agent.daemon.adapt import Adapter
+from edge_agent.daemon.clock import WallClock
 from edge_agent.daemon.config import read_draft
+from edge_agent.daemon.intake import Intake
+from edge_agent.daemon.isolated import IsolatedSensor, ProcessError, UnusableError
 from edge_agent.daemon.problems import ConfigError
 from edge_agent.daemon.sensors import open_sensor
 from edge_agent.daemon.settings import Asset
@@ -106,15 +109,16 @@ def sample_asset(config: Path, asset_name: str, blocks: int, timeout_s: float) -
             return _sample(asset, sensor, blocks, timeout_s)
         finally:
             sensor.close()
-    except (SampleError, PluginError, SensorError) as error:
+    except (SampleError, PluginError, SensorError, ProcessError, UnusableError) as error:
         raise SampleError(f"asset {asset_name}: {error}") from error
     except (Exception, SystemExit) as error:  # a plugin may raise anything
         raised = f"the plugin raised {type(error).__name__}: {error}"
         raise SampleError(f"asset {asset_name}: {raised}") from error
 
 
-def _sample(asset: Asset, sensor: Sensor, blocks: int, timeout_s: float) -> Sample:
+def _sample(asset: Asset, sensor: Sensor | IsolatedSensor, blocks: int, timeout_s: float) -> Sample:
     adapter, not_compared = _adapter(asset, sensor.info)
+    intake = Intake(sensor.info, WallClock(), samples=not adapter.takes_features)
     began_s = time.monotonic()
     came: list[Block] = []
     while len(came) < blocks and time.monotonic() - began_s < timeout_s:
@@ -123,12 +127,10 @@ def _sample(asset: Asset, sensor: Sensor, blocks: int, timeout_s: float) -> Samp
         except EndOfData:
             break
         if block is not None:
-            came.append(adapter.adapt(block))
+            came.append(adapter.adapt(intake.take(block)))
     if not came:
         raise SampleError(f"no block within {timeout_s:g} s")
     samples = np.concatenate([block.samples for block in came])
-    if not len(samples):
-        raise SampleError(f"{len(came)} blocks without a sample")
     names = came[0].channels
     misfits = () if not_compared else tuple(said for _, said in adapter.problems(sensor.info))
     return Sample(

@@ -8,13 +8,17 @@ from dataclasses import dataclass, replace
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.clock import WallClock
 from edge_agent.daemon.lookout import Lookout
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.scoring_policy import ScoringPolicy
 from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
 from edge_agent.pipeline.alarm import Event
+from edge_agent.pipeline.block import InputError
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.window import Window
 from edge_agent.plugin import Block
 
 _log = logging.getLogger(__name__)
@@ -37,7 +41,9 @@ class Watch:
         sensor: what its blocks come from.
         flow: its way from block to alarm.
         range_max: what ``flow`` marks as clipped.
-        last_start_ns: start of the last window; of an earlier run's at first; 0: there was none.
+        policy: what follows when its scoring fails.
+        clock: name of what ``last_start_ns`` counts, see WallClock.name; empty: no window yet.
+        last_start_ns: start of the last window; of an earlier run's at first.
     """
 
     record: AssetRecord
@@ -46,12 +52,15 @@ class Watch:
     sensor: SensorThread
     flow: Flow
     range_max: float | None
-    last_start_ns: int
+    policy: ScoringPolicy
+    clock: str = ""
+    last_start_ns: int = 0
 
-    def suit(self, block: Block) -> Block:
-        """Prepare for the first block: only the open sensor knows its range.
+    def suit(self, block: Block, wall_clock: WallClock) -> Block:
+        """Prepare for the first block: only the open sensor knows its range and its clock.
 
-        Returns the block, marked where windows are missing between an earlier run and this one.
+        Returns the block, marked where windows are missing between an earlier run and this one;
+        where the machine was started anew meanwhile, nothing tells how long that took.
         """
         info = self.record.info
         range_max = None if info is None else info.range_max
@@ -59,8 +68,12 @@ class Watch:
             state = self.flow.state()
             self.flow, self.range_max = self.bundle.flow(range_max), range_max
             self.flow.restore(state)
-        if not self.last_start_ns:
+        before, self.clock = self.clock, wall_clock.name("boot" if info is None else info.clock)
+        if not before:
             return block
+        if before != self.clock:
+            self.flow.change_clock()
+            return replace(block, gap_before=True)
         period_s = self.bundle.manifest.flow.input.period_s
         late_ns = block.start_ns - self.last_start_ns
         is_next = period_s is not None and 0 < late_ns < _LATE * period_s * 1e9
@@ -75,6 +88,7 @@ class ScoringLoop:
         watches: Mapping[int, Watch],
         handover: Handover,
         watchdog: Watchdog,
+        wall_clock: WallClock,
         on_tick: Callable[[float], None],
         lookout: Lookout,
     ) -> None:
@@ -86,6 +100,7 @@ class ScoringLoop:
         self._watches = watches
         self._handover = handover
         self._watchdog = watchdog
+        self._wall_clock = wall_clock
         self._on_tick = on_tick
         self._lookout = lookout
         self._stopping = False
@@ -132,11 +147,8 @@ class ScoringLoop:
             return
         try:
             self._score(watch, delivery.content, delivery.at_s)
-        except Exception as error:  # noqa: BLE001 - one asset's features or model must not stop the others
-            watch.sensor.ask_to_stop()
-            reason = f"scoring: {type(error).__name__}: {error}"
-            watch.record.enter("failed", reason, time.monotonic())
-            watch.announcer.alarm.state()
+        except InputError as error:
+            self._fail(watch, str(error))
         finally:
             watch.sensor.taken()
 
@@ -144,10 +156,11 @@ class ScoringLoop:
         record = watch.record
         began_s = time.monotonic()
         if not record.blocks:
-            block = watch.suit(block)
+            block = watch.suit(block, self._wall_clock)
         record.block_came(began_s)
         self._lookout.block(record.name, block)
-        for result in watch.flow.push_block(block):
+        for window in watch.flow.windows(block):
+            result = self._push(watch, window)
             self._note(watch, result)
             watch.announcer.result(result, watch.flow)
             self._lookout.window(watch.record.name, result)
@@ -156,10 +169,40 @@ class ScoringLoop:
                 break
         record.block_done(time.monotonic() - began_s)
 
+    def _push(self, watch: Watch, window: Window) -> WindowResult:
+        """Score one window; whatever a feature or the model raises costs this asset alone."""
+        policy, record = watch.policy, watch.record
+        now_s = time.monotonic()
+        if not policy.may_try(now_s):
+            return watch.flow.leave_out(window, f"not tried: {record.reason}")
+        try:
+            result = watch.flow.push_window(window)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+            result = watch.flow.leave_out(window, f"{type(error).__name__}: {error}")
+        if result.reason == "error":
+            self._fail(watch, f"scoring: {result.detail}")
+            return result
+        if policy.has_failed:
+            record.enter("running", None, now_s)
+        policy.worked(now_s)
+        record.signal_judged(result.detail if result.reason == "sensor_fault" else None)
+        return result
+
+    @staticmethod
+    def _fail(watch: Watch, reason: str) -> None:
+        policy, record = watch.policy, watch.record
+        now_s = time.monotonic()
+        policy.failed(f"asset {record.name}: {reason}", now_s)
+        if policy.has_failed:
+            record.enter("failed", reason, now_s)
+            watch.announcer.alarm.state()
+        if policy.is_final:
+            watch.sensor.ask_to_stop()
+
     @staticmethod
     def _note(watch: Watch, result: WindowResult) -> None:
-        watch.record.window_came(result, watch.flow.anomalies.open)
-        watch.last_start_ns = result.start_ns
+        watch.record.window_came(result, watch.flow.judge.anomalies.open)
+        watch.last_start_ns = result.steady_ns
         if result.event is not None:
             _tell(watch.record.name, result, result.event)
 

@@ -106,6 +106,7 @@ class Service:
             self._watches.running,
             self._handover,
             Watchdog(self._notifier, watchdog_timeout_s()),
+            self._session.clock,
             self._tick,
             lookout,
         )
@@ -179,6 +180,7 @@ class Service:
 
     def _tick(self, now_s: float) -> None:
         self._watches.look(now_s)
+        self._session.clock.utc_offset_ns()  # a step is seen by asking
         self._herald.look()
         self._reload()
         if now_s >= self._report_due_s:
@@ -241,6 +243,7 @@ class Service:
             uptime_s=round(time.monotonic() - self._began_s, 3),
             versions=self._versions,
             time_quality=self._session.time_quality,
+            clock_stepped=self._session.clock.step,
             metrics=self._door.metrics_url,
             socket=self._door.socket_path,
             process=process_report(),

@@ -6,7 +6,7 @@ import time
 from typing import TypedDict
 
 from edge_agent.bundle.times import rfc3339
-from edge_agent.daemon.clock import TimeQuality, time_quality
+from edge_agent.daemon.clock import TimeQuality, WallClock, boot_ns, time_quality
 from edge_agent.daemon.messages import message_id
 from edge_agent.daemon.topics import Topics
 
@@ -26,17 +26,29 @@ class EnvelopeFields(TypedDict):
 
 
 class Session:
-    """Counts messages per topic, from any thread."""
+    """Counts messages per topic, from any thread.
+
+    Attributes:
+        topics: of the gateway.
+        id: of this run.
+        clock: what tells wall time.
+    """
 
     def __init__(self, topics: Topics) -> None:
         """Begin now, under a name of its own."""
         self.topics = topics
         self.id = os.urandom(8).hex()
-        self.began_ns = time.time_ns()
+        self.clock = WallClock()
+        self._began_boot_ns = boot_ns()
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._quality: TimeQuality = time_quality()
         self._quality_due_s = time.monotonic() + _QUALITY_INTERVAL_S
+
+    @property
+    def began_ns(self) -> int:
+        """When the session began, in UTC by the clock as it is set now."""
+        return self._began_boot_ns + self.clock.utc_offset_ns()
 
     def envelope(
         self, topic: str, own_id: str | None, start_ns: int, end_ns: int

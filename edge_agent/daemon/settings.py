@@ -16,6 +16,7 @@ TopicRoot = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
+Isolation = Literal["thread", "process"]
 OnFailure = Literal["error", "retry", "ignore", "probe"]
 
 
@@ -111,9 +112,16 @@ class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
         sensitivity: what the plugin delivers per ``unit``, such as 0.1 for 100 mV/g in volts:
             samples are divided by it.
         range_max: largest magnitude the sensor can deliver, in ``unit``; marks clipped windows.
-        on_failure: ``error`` ends the agent, ``retry`` starts the sensor again with growing
-            waits, ``ignore`` leaves it failed, ``probe`` leaves the asset out where the sensor is
-            not there at the start, and retries later on.
+        on_failure: what follows when the sensor fails, or again and again a feature or the model
+            on what it delivers: ``error`` ends the agent, ``retry`` tries again with growing
+            waits, ``ignore`` leaves the asset failed, ``probe`` leaves the asset out where the
+            sensor is not there at the start, and retries later on.
+        isolation: ``process`` keeps the plugin in a process of its own, which may crash, hang or
+            be ended; ``thread`` is a thread of the agent's, which costs less memory.
+        deadline_s: a plugin that does not return for this long, beyond the time it may wait for
+            samples, hangs.
+        memory_max_mb: with ``isolation = "process"``: a process with more resident memory is
+            ended, and the sensor started again; None: no limit.
         options: the plugin's own.
     """
 
@@ -122,6 +130,9 @@ class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
     sensitivity: Positive | None = None
     range_max: Positive | None = None
     on_failure: OnFailure = "retry"
+    isolation: Isolation = "thread"
+    deadline_s: Positive = 30.0
+    memory_max_mb: Positive | None = None
     options: dict[str, Any] = {}
 
 

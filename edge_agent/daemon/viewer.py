@@ -86,7 +86,7 @@ class Viewer:
             self._gap = True
             return
         head = BlockSeen(
-            start_ns=block.start_ns,
+            start_ns=block.utc_ns,
             rate_hz=block.rate_hz,
             unit=block.unit,
             channels=block.channels,

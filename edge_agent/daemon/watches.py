@@ -18,6 +18,7 @@ from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import Watch
+from edge_agent.daemon.scoring_policy import ScoringPolicy
 from edge_agent.daemon.sensors import Handover, SensorThread
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.settings import Asset, Publish
@@ -73,6 +74,7 @@ class _Carried:
 
     bundle_sha256: str
     flow: FlowState
+    clock: str
     last_start_ns: int
 
 
@@ -203,6 +205,7 @@ class Watches:
         """Notice sensors that have fallen silent; start what waits to be started."""
         self.start(now_s)
         for watch in self.running.values():
+            watch.sensor.notice_hang(now_s)
             watch.record.notice_silence(now_s)
             if watch.record.state != "running":
                 watch.announcer.alarm.state()
@@ -240,29 +243,42 @@ class Watches:
             except ValueError as error:
                 _log.warning("asset %s: saved state: %s; beginning empty", asset.name, error)
                 carried, flow = None, bundle.flow(asset.sensor.range_max)
+        clock = "" if carried is None else carried.clock
         last_start_ns = 0 if carried is None else carried.last_start_ns
         if mark is not None:  # newer than the state, or as new
+            if mark.clock != clock:
+                flow.change_clock()
             flow.resume(mark.flow)
-            last_start_ns = mark.last_start_ns
-        record.open = flow.anomalies.open
+            clock, last_start_ns = mark.clock, mark.last_start_ns
+        record.open = flow.judge.anomalies.open
         announcer = Announcer(record, bundle, publish, self._session, self._outbox)
-        announcer.model("empty" if carried is None else "restored", flow.anomalies.open)
+        announcer.model("empty" if carried is None else "restored", flow.judge.anomalies.open)
         adapter = Adapter(asset, manifest.flow.input)
         return Watch(
             record=record,
             bundle=bundle,
             announcer=announcer,
             sensor=SensorThread(
-                post.position, asset, adapter, record, self._handover, self._give_up
+                post.position,
+                asset,
+                adapter,
+                record,
+                self._handover,
+                self._session.clock,
+                self._give_up,
             ),
             flow=flow,
             range_max=asset.sensor.range_max,
+            policy=ScoringPolicy(asset.sensor.on_failure, self._give_up),
+            clock=clock,
             last_start_ns=last_start_ns,
         )
 
     def _load(self, name: str, sha256: str) -> _Carried | None:
         saved = self._state.load(name, sha256)
-        return None if saved is None else _Carried(sha256, saved.flow, saved.last_start_ns)
+        if saved is None:
+            return None
+        return _Carried(sha256, saved.flow, saved.clock, saved.last_start_ns)
 
     def _leave(self, post: _Post) -> _Carried | None:
         """Stop what watches an asset; return where it was."""
@@ -276,13 +292,17 @@ class Watches:
         self._leaving.append(watch.sensor)
         self._leave_by_s = time.monotonic() + _LEAVE_S
         self._save(watch)
-        return _Carried(watch.bundle.sha256, watch.flow.state(), watch.last_start_ns)
+        return _Carried(watch.bundle.sha256, watch.flow.state(), watch.clock, watch.last_start_ns)
 
     def _save(self, watch: Watch) -> None:
         if not watch.record.windows:
             return
-        state = watch.flow.state()
         save = partial(
-            self._state.save, watch.record.name, watch.bundle.sha256, watch.last_start_ns, state
+            self._state.save,
+            watch.record.name,
+            watch.bundle.sha256,
+            watch.clock,
+            watch.last_start_ns,
+            watch.flow.state(),
         )
         self._keeper.do(save)

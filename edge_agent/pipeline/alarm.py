@@ -97,7 +97,9 @@ class Event:
         kind: what happened.
         number: counts the asset's anomalies from 1, the same from open to close.
         detector: which detector opened it.
-        start_ns: start of the window in which it opened.
+        start_ns: start of the window in which it opened, as it was stated then: with ``number`` it
+            tells the anomaly from all others.
+        opened_ns: the same moment by the clock as it is set now, never behind this window's start.
         end_ns: end of the window in which it closed, None while open.
         opened_index: index of the window in which it opened.
         index: index of the window of this event.
@@ -109,6 +111,7 @@ class Event:
     number: int
     detector: Detector
     start_ns: int
+    opened_ns: int
     end_ns: int | None
     opened_index: int
     index: int
@@ -117,11 +120,12 @@ class Event:
 
 
 class OpenAnomaly(msgspec.Struct, kw_only=True):
-    """What is remembered of the anomaly that is open."""
+    """What is remembered of the anomaly that is open; times as in Event."""
 
     number: int
     detector: Detector
     start_ns: int
+    opened_ns: int
     opened_index: int
     severity: float
     reported: float
@@ -168,12 +172,14 @@ class Anomalies:
                 number=self.count,
                 detector=ringing[0],
                 start_ns=start_ns,
+                opened_ns=start_ns,
                 opened_index=index,
                 severity=severity,
                 reported=severity,
             )
             return self._event("open", index, None, features)
         self.open.severity = max(self.open.severity, severity)
+        self.open.opened_ns = min(self.open.opened_ns, start_ns)
         if not ringing:
             event = self._event("close", index, end_ns, features)
             self.open = None
@@ -182,6 +188,15 @@ class Anomalies:
             self.open.reported = self.open.severity
             return self._event("update", index, None, features)
         return None
+
+    def clock_set(self, by_ns: int) -> None:
+        """Say from now on by the new time when the open anomaly began: it lasts as long as before.
+
+        Args:
+            by_ns: how far the clock that windows are stated in was set forward.
+        """
+        if self.open is not None:
+            self.open.opened_ns += by_ns
 
     def state(self) -> AnomaliesState:
         """What has been seen so far."""
@@ -206,6 +221,7 @@ class Anomalies:
             anomaly.number,
             anomaly.detector,
             anomaly.start_ns,
+            anomaly.opened_ns,
             end_ns,
             anomaly.opened_index,
             index,

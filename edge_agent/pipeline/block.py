@@ -151,6 +151,7 @@ class Conformer:
             block.unit,
             self._spec.channels,
             block.gap_before,
+            block.utc_offset_ns,
         )
 
     def _accept(self, block: Block) -> None:

@@ -1,22 +1,22 @@
 """The arrow from block to alarm, of one asset.
 
-block -> window -> features -> gate -> regime -> season -> denoise -> scaler -> model -> scorer
--> smoothing -> threshold -> alarm
+block -> window -> faults -> features -> gate -> regime -> season -> denoise -> scaler -> model
+-> scorer -> smoothing -> threshold -> alarm
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.pipeline.alarm import AlarmRule, Anomalies, Detector, Event
+from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.block import Conformer
 from edge_agent.pipeline.denoise import Denoiser
-from edge_agent.pipeline.features import Extractor
+from edge_agent.pipeline.faults import BiasWatch, stuck
+from edge_agent.pipeline.features import Extractor, FeatureFailedError
 from edge_agent.pipeline.gate import Gate
-from edge_agent.pipeline.level import LevelDetector
+from edge_agent.pipeline.judge import Judge, Scored
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.network import predictor
 from edge_agent.pipeline.regime import Regimes
@@ -26,19 +26,11 @@ from edge_agent.pipeline.season import Season
 from edge_agent.pipeline.smoothing import SmoothedScorer
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowMark, FlowState, Past, pack, unpack
-from edge_agent.pipeline.threshold import Threshold
 from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import Block, FeatureError
 
 _NAMED = 3  # features an event names
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    score: float | None
-    reason: Reason | None
-    shares: NDArray[np.float32] | None
 
 
 class Flow:
@@ -67,11 +59,12 @@ class Flow:
         self.feature_names = spec.feature_names
         self._conformer = Conformer(spec.input)
         self._windower = Windower(spec.input, range_max)
+        self._range_max = range_max
+        self._bias = BiasWatch(spec.input)
         self._features = features or feature_extractor(spec)
         self._scaler = Scaler(spec.scaler)
         self._scorer = SmoothedScorer(spec.scorer, spec.smoothing, len(spec.model.targets))
         self._targets = np.array(spec.model.targets, dtype=np.intp)
-        self.threshold = Threshold(spec.threshold)
         self.gate = Gate(spec.gate)
         n_features = len(spec.watched_names)
         names = spec.feature_names
@@ -79,11 +72,7 @@ class Flow:
         self._season = None if spec.season is None else Season(spec.season, n_features)
         self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
         self.predictor = predictor(model, n_features)
-        self.level = None if spec.level is None else LevelDetector(spec.level)
-        self.rules: dict[Detector, AlarmRule] = {"network": AlarmRule(spec.alarm)}
-        if spec.level is not None:
-            self.rules["level"] = AlarmRule(spec.level.alarm)
-        self.anomalies = Anomalies()
+        self.judge = Judge(spec)
         self.index = 0
         self.washout_left = spec.model.washout
         self.broken = False  # windows have passed that the network did not see
@@ -96,20 +85,45 @@ class Flow:
         Raises:
             InputError: the block is not what the bundle was made for.
         """
-        for window in self._windower.push(self._conformer.conform(block)):
+        for window in self.windows(block):
             yield self.push_window(window)
+
+    def windows(self, block: Block) -> Iterator[Window]:
+        """Yield every window that ``block`` completes, for ``push_window`` or ``leave_out``.
+
+        Raises:
+            InputError: the block is not what the bundle was made for.
+        """
+        return self._windower.push(self._conformer.conform(block))
 
     def push_window(self, window: Window) -> WindowResult:
         """Compute the window's features and score them."""
+        self.judge.follow_clock(window.utc_offset_ns)
         self.broken |= window.gap
         if self._features is None:
             return self._push(window.samples[0], None, window)
+        fault = stuck(window.samples, self._range_max, self.spec.input, clipped=window.clipped)
+        if fault is not None:
+            return self._not_scored(window, "sensor_fault", fault)
         try:
             vector, bias = self._features.compute(window.samples)
+        except FeatureFailedError as error:
+            return self._not_scored(window, "error", str(error))
         except FeatureError as error:
-            self.broken = True
-            return self._result(window, None, None, _Scored(None, "invalid", None), str(error))
+            return self._not_scored(window, "invalid", str(error))
+        fault = self._bias.lost(bias)
+        if fault is not None:
+            return self._not_scored(window, "sensor_fault", fault)
         return self._push(vector, bias, window)
+
+    def leave_out(self, window: Window, detail: str) -> WindowResult:
+        """Count a window whose scoring failed, or is not tried for a while; ``detail`` says why."""
+        self.judge.follow_clock(window.utc_offset_ns)
+        return self._not_scored(window, "error", detail)
+
+    def change_clock(self) -> None:
+        """Take what comes as timed by another clock than before, as after a restart."""
+        self.gate.idle_since_ns = self.judge.utc_offset_ns = None
 
     def push_vector(
         self, vector: NDArray[np.float32], start_ns: int, end_ns: int, *, gap: bool = False
@@ -131,8 +145,8 @@ class Flow:
             steady = self._steady(vector, start_ns)
             if steady is None:
                 continue
-            if self.level is not None:
-                self.level.push(steady)
+            if self.judge.level is not None:
+                self.judge.level.push(steady)
             self._score(steady)
 
     def state(self) -> FlowState:
@@ -142,14 +156,16 @@ class Flow:
             washout_left=self.washout_left,
             broken=self.broken,
             idle_since_ns=self.gate.idle_since_ns,
+            utc_offset_ns=self.judge.utc_offset_ns,
             denoiser=None if self.denoiser is None else pack(self.denoiser.state()),
             predictor={name: pack(a) for name, a in self.predictor.state().items()},
             smoothed=pack(self._scorer.smoother.state()),
-            threshold=pack(self.threshold.state()),
-            level=None if self.level is None else pack(self.level.smoothed),
-            rules={name: rule.state() for name, rule in self.rules.items()},
-            anomalies=self.anomalies.state(),
+            threshold=pack(self.judge.threshold.state()),
+            level=None if self.judge.level is None else pack(self.judge.level.smoothed),
+            rules={name: rule.state() for name, rule in self.judge.rules.items()},
+            anomalies=self.judge.anomalies.state(),
             recent=tuple(Past(start_ns, pack(v)) for start_ns, v in self.recent),
+            bias=self._bias.state,
         )
 
     def restore(self, state: FlowState) -> None:
@@ -160,25 +176,19 @@ class Flow:
         """
         recent = [(past.start_ns, unpack(past.vector)) for past in state.recent]
         n_features = len(self.feature_names)
-        if any(v.shape != (n_features,) for _, v in recent) or set(state.rules) != set(self.rules):
+        if any(v.shape != (n_features,) for _, v in recent):
             raise ValueError(f"state of another bundle, allowed: vectors of {n_features} features")
         if (self.denoiser is None) != (state.denoiser is None):
             raise ValueError("state of another bundle: only one of the two denoises")
-        if (self.level is None) != (state.level is None):
-            raise ValueError("state of another bundle: only one of the two has a level detector")
+        self.judge.restore(state)
         if self.denoiser is not None and state.denoiser is not None:
             self.denoiser.restore(unpack(state.denoiser))
-        if self.level is not None and state.level is not None:
-            self.level.restore(unpack(state.level))
         self.predictor.restore({name: unpack(a) for name, a in state.predictor.items()})
         self.index, self.washout_left = state.index, state.washout_left
         self.broken = state.broken
         self.gate.idle_since_ns = state.idle_since_ns
         self._scorer.smoother.restore(unpack(state.smoothed))
-        self.threshold.restore(unpack(state.threshold))
-        for name, rule in state.rules.items():
-            self.rules[name].restore(rule)
-        self.anomalies.restore(state.anomalies)
+        self._bias.state = state.bias
         self.recent.clear()
         self.recent.extend(recent)
 
@@ -186,8 +196,9 @@ class Flow:
         """What this flow has told: how many windows, which anomalies."""
         return FlowMark(
             index=self.index,
-            rules={name: rule.state() for name, rule in self.rules.items()},
-            anomalies=self.anomalies.state(),
+            utc_offset_ns=self.judge.utc_offset_ns,
+            rules={name: rule.state() for name, rule in self.judge.rules.items()},
+            anomalies=self.judge.anomalies.state(),
         )
 
     def resume(self, mark: FlowMark) -> None:
@@ -196,13 +207,9 @@ class Flow:
         Raises:
             ValueError: the mark is another bundle's.
         """
-        if set(mark.rules) != set(self.rules):
-            raise ValueError("mark of another bundle: its detectors are others")
+        self.judge.resume(mark)
         self.broken |= mark.index != self.index
         self.index = mark.index
-        for name, rule in mark.rules.items():
-            self.rules[name].restore(rule)
-        self.anomalies.restore(mark.anomalies)
 
     def _push(
         self, vector: NDArray[np.float32], bias: NDArray[np.float32] | None, window: Window
@@ -211,20 +218,20 @@ class Flow:
             self.broken = True
             missing = [self.feature_names[i] for i in np.flatnonzero(~np.isfinite(vector))]
             detail = f"not a finite number: {', '.join(missing[:_NAMED])}"
-            return self._result(window, vector, bias, _Scored(None, "invalid", None), detail)
-        if self.gate.is_idle(vector, window.start_ns):
+            return self._result(window, vector, bias, Scored(None, "invalid"), detail)
+        if self.gate.is_idle(vector, window.steady_ns):
             self.broken = True
-            return self._result(window, vector, bias, _Scored(None, "idle", None))
+            return self._result(window, vector, bias, Scored(None, "idle"))
         steady = self._steady(vector, window.start_ns)
         if steady is None:
             self.broken = True
             unseen = None if self._regimes is None else self._regimes.unseen(vector)
-            return self._result(window, vector, bias, _Scored(None, "regime", None), unseen)
+            return self._result(window, vector, bias, Scored(None, "regime"), unseen)
+        if bias is not None:
+            self._bias.learn(bias, window.samples)
         scored = self._score(steady)
-        ratios: dict[Detector, float] = {}
-        if scored.score is not None:
-            ratios["network"] = self.threshold.push(scored.score)
-        return self._judge(window, (vector, steady), bias, scored, ratios)
+        level_score, event = self.judge.push(self.index, window, steady, scored)
+        return self._result(window, vector, bias, scored, level_score=level_score, event=event)
 
     def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32] | None:
         """Keep ``vector`` for a warm-up and return it without what its regime and season explain.
@@ -240,7 +247,7 @@ class Flow:
         self.recent.append(past)
         return vector if self._season is None else self._season.remove(vector, start_ns)
 
-    def _score(self, vector: NDArray[np.float32]) -> _Scored:
+    def _score(self, vector: NDArray[np.float32]) -> Scored:
         broken, self.broken = self.broken, False
         if self.denoiser is not None:
             vector = self.denoiser.push(vector)
@@ -248,55 +255,24 @@ class Flow:
         residuals = self.predictor.push(scaled, self._scaler.clip(scaled))
         if self.washout_left > 0 or residuals is None:
             self.washout_left = max(0, self.washout_left - 1)
-            return _Scored(None, "washout", None)
+            return Scored(None, "washout")
         if broken and self.spec.model.looks_back:  # the forecast was for another time
-            return _Scored(None, "gap", None)
+            return Scored(None, "gap")
         score, target_shares = self._scorer.push(residuals)
         shares = np.zeros(len(vector), dtype=np.float32)
         shares[self._targets] = target_shares
-        return _Scored(score, None, shares)
+        return Scored(score, None, shares)
 
-    def _judge(
-        self,
-        window: Window,
-        vectors: tuple[NDArray[np.float32], NDArray[np.float32]],
-        bias: NDArray[np.float32] | None,
-        scored: _Scored,
-        ratios: dict[Detector, float],
-    ) -> WindowResult:
-        vector, steady = vectors
-        level_score, loudest = None, 0
-        if self.level is not None and self.spec.level is not None:
-            level_score, loudest = self.level.push(steady)
-            if scored.reason != "washout":
-                ratios["level"] = level_score / self.spec.level.threshold
-        for name, ratio in ratios.items():
-            self.rules[name].push(ratio)
-        alarms = {name: rule.is_open for name, rule in self.rules.items()}
-        told = self.anomalies.open is not None or any(alarms.values())
-        event = self.anomalies.push(
-            ratios,
-            alarms,
-            (self.index, window.start_ns, window.end_ns),
-            self._responsible(ratios, scored, loudest) if told else (),
-        )
-        return self._result(window, vector, bias, scored, level_score=level_score, event=event)
-
-    def _responsible(
-        self, ratios: dict[Detector, float], scored: _Scored, loudest: int
-    ) -> tuple[tuple[str, float], ...]:
-        by_level = ratios.get("level", 0.0) > ratios.get("network", 0.0)
-        if scored.shares is None or by_level:
-            return ((self.feature_names[loudest], 1.0),) if "level" in ratios else ()
-        order = np.argsort(scored.shares)[::-1][:_NAMED]
-        return tuple((self.feature_names[i], float(scored.shares[i])) for i in order)
+    def _not_scored(self, window: Window, reason: Reason, detail: str) -> WindowResult:
+        self.broken = True
+        return self._result(window, None, None, Scored(None, reason), detail)
 
     def _result(
         self,
         window: Window,
         vector: NDArray[np.float32] | None,
         bias: NDArray[np.float32] | None,
-        scored: _Scored,
+        scored: Scored,
         detail: str | None = None,
         *,
         level_score: float | None = None,
@@ -309,16 +285,17 @@ class Flow:
             vector=vector,
             bias=bias,
             score=scored.score,
-            threshold=self.threshold.value,
+            threshold=self.judge.threshold.value,
             level_score=level_score,
             level_threshold=None if self.spec.level is None else self.spec.level.threshold,
-            anomaly=self.anomalies.open is not None,
+            anomaly=self.judge.anomalies.open is not None,
             reason=scored.reason,
             detail=detail,
             shares=scored.shares,
             gap=window.gap,
             clipped=window.clipped,
             event=event,
+            utc_offset_ns=window.utc_offset_ns,
         )
         self.index += 1
         return result

@@ -45,13 +45,17 @@ class Gate:
         self._idle_levels = np.array(spec.idle_levels if spec else (), dtype=np.float32)
         self.idle_since_ns: int | None = None
 
-    def is_idle(self, vector: NDArray[np.float32], start_ns: int) -> bool:
-        """Return whether ``vector``, float32 (F,), of the window at ``start_ns`` is idle."""
+    def is_idle(self, vector: NDArray[np.float32], steady_ns: int) -> bool:
+        """Return whether ``vector``, float32 (F,), is of a machine at rest.
+
+        ``steady_ns`` is when its window began, on a clock that nobody sets: an hour that the
+        wall clock was set forward is no hour of idling.
+        """
         if self._spec is None or not bool(
             (np.abs(vector[self._columns]) < self._idle_levels).all()
         ):
             self.idle_since_ns = None
             return False
-        if self.idle_since_ns is None or start_ns < self.idle_since_ns:  # or a clock set back
-            self.idle_since_ns = start_ns
-        return start_ns - self.idle_since_ns <= self._spec.limit_s * _NS
+        if self.idle_since_ns is None or steady_ns < self.idle_since_ns:  # or a recording's seam
+            self.idle_since_ns = steady_ns
+        return steady_ns - self.idle_since_ns <= self._spec.limit_s * _NS

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import Event
 
-Reason = Literal["idle", "gap", "washout", "invalid", "regime"]
+Reason = Literal["idle", "gap", "washout", "invalid", "regime", "sensor_fault", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class WindowResult:
         gap: windows are missing before this one.
         clipped: the input range was touched.
         event: what this window changed, if anything.
+        utc_offset_ns: as the window's.
     """
 
     index: int
@@ -50,3 +51,9 @@ class WindowResult:
     gap: bool
     clipped: bool
     event: Event | None
+    utc_offset_ns: int = 0
+
+    @property
+    def steady_ns(self) -> int:
+        """Time of the first sample on the clock that nobody sets."""
+        return self.start_ns - self.utc_offset_ns

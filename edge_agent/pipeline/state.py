@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import AnomaliesState, Detector, RuleState
+from edge_agent.pipeline.faults import BiasState
 
 _DTYPES = ("<f4", "<f8")
 
@@ -27,12 +28,17 @@ class Past(msgspec.Struct, frozen=True):
 
 
 class FlowState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a flow stands; samples of a window that is not full yet are not part of it."""
+    """Where a flow stands; samples of a window that is not full yet are not part of it.
+
+    ``idle_since_ns`` is a time of the clock that nobody sets, ``utc_offset_ns`` that clock's, None
+    before the first window: both mean nothing on another one.
+    """
 
     index: int
     washout_left: int
     broken: bool
     idle_since_ns: int | None
+    utc_offset_ns: int | None
     denoiser: Array | None
     predictor: dict[str, Array]
     smoothed: Array
@@ -41,15 +47,18 @@ class FlowState(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[Detector, RuleState]
     anomalies: AnomaliesState
     recent: tuple[Past, ...]
+    bias: BiasState
 
 
 class FlowMark(msgspec.Struct, frozen=True, kw_only=True):
     """What a flow has told the world, and must never tell again otherwise.
 
-    Small, so that it can be kept with every window, where the whole state is kept now and then.
+    ``utc_offset_ns`` is as in FlowState. Small, so that it can be kept with every window, where the
+    whole state is kept now and then.
     """
 
     index: int
+    utc_offset_ns: int | None
     rules: dict[Detector, RuleState]
     anomalies: AnomaliesState
 

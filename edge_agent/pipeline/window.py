@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.block import InputError, InputSpec
+from edge_agent.pipeline.faults import CLIP_SHARE
 from edge_agent.plugin import Block
 
 _NS = 1_000_000_000
 _JITTER_S = 0.02  # a host that stamps blocks on arrival may be late by this without any loss
-_CLIP_SHARE = 0.999  # a converter's last code may lie a step below the nominal range
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Window:
         end_ns: time just after the last sample.
         gap: samples are missing between the window before and this one.
         clipped: the input range was touched; scored all the same, a failing bearing clips.
+        utc_offset_ns: of the clock that says what follows on what, which nobody sets; 0 where
+            that is UTC itself, as in recordings.
     """
 
     samples: NDArray[np.float32]
@@ -31,6 +33,12 @@ class Window:
     end_ns: int
     gap: bool
     clipped: bool
+    utc_offset_ns: int = 0
+
+    @property
+    def steady_ns(self) -> int:
+        """Time of the first sample on the clock that nobody sets."""
+        return self.start_ns - self.utc_offset_ns
 
 
 class Windower:
@@ -39,7 +47,7 @@ class Windower:
     def __init__(self, spec: InputSpec, range_max: float | None = None) -> None:
         """Cut windows of ``spec.length``; touching ``range_max`` (in the unit) marks clipping."""
         self._spec = spec
-        self._clip_at = None if range_max is None else _CLIP_SHARE * range_max
+        self._clip_at = None if range_max is None else CLIP_SHARE * range_max
         self._kept: NDArray[np.float32] | None = None
         self._due_ns: int | None = None
         self._skip = 0  # samples still to pass over where the hop is longer than the window
@@ -66,7 +74,7 @@ class Windower:
             self._gap = True  # a burst cut short is a missing window, not a shorter one
             return
         rate_hz = block.rate_hz or len(block.samples) / (period_ns / _NS)
-        yield from self._cut(block.samples, block.start_ns, rate_hz)
+        yield from self._cut(block.samples, block.start_ns, rate_hz, block.utc_offset_ns)
 
     def _push_continuous(self, block: Block) -> Iterator[Window]:
         rate_hz = block.rate_hz
@@ -89,7 +97,7 @@ class Windower:
         elif self._skip:
             start_ns += _span_ns(self._skip, rate_hz)
             self._skip, samples = max(0, self._skip - len(samples)), samples[self._skip :]
-        yield from self._cut(samples, start_ns, rate_hz)
+        yield from self._cut(samples, start_ns, rate_hz, block.utc_offset_ns)
         done = self._cut_count(len(samples)) * self._spec.hop
         rest = samples[done:]
         self._kept = rest.copy() if len(rest) else None
@@ -98,17 +106,20 @@ class Windower:
     def _cut_count(self, n: int) -> int:
         return max(0, (n - self._spec.length) // self._spec.hop + 1)
 
-    def _cut(self, samples: NDArray[np.float32], start_ns: int, rate_hz: float) -> Iterator[Window]:
+    def _cut(
+        self, samples: NDArray[np.float32], start_ns: int, rate_hz: float, utc_offset_ns: int
+    ) -> Iterator[Window]:
         length, hop = self._spec.length, self._spec.hop
         for k in range(self._cut_count(len(samples))):
             part = samples[k * hop : k * hop + length]
-            first_ns = start_ns + _span_ns(k * hop, rate_hz)
+            first_ns = start_ns + _span_ns(k * hop, rate_hz) + utc_offset_ns
             window = Window(
                 part,
                 first_ns,
                 first_ns + _span_ns(length, rate_hz),
                 self._gap,
                 self._clips(part),
+                utc_offset_ns,
             )
             self._gap = False
             yield window

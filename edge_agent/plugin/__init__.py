@@ -20,6 +20,7 @@ from edge_agent.plugin.feature import (
 )
 from edge_agent.plugin.sensor import (
     SENSOR_API_VERSION,
+    Clock,
     EndOfData,
     Sensor,
     SensorError,
@@ -31,6 +32,7 @@ __all__ = [
     "SENSOR_API_VERSION",
     "Block",
     "CentredWindow",
+    "Clock",
     "EndOfData",
     "Feature",
     "FeatureError",

@@ -1,13 +1,15 @@
 """What a sensor plugin is: an options struct, and open, read, close."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from edge_agent.plugin.block import Block
 
-SENSOR_API_VERSION = 1
+SENSOR_API_VERSION = 2
+
+Clock = Literal["boot", "source"]
 
 
 class SensorError(Exception):
@@ -29,6 +31,10 @@ class SensorInfo:
         range_max: largest magnitude the sensor can deliver, in ``unit``; None where unknown.
         period_s: None for continuous sampling, else the seconds from burst to burst:
             then every block is one burst.
+        clock: what the blocks' ``start_ns`` are times of. ``boot``: CLOCK_BOOTTIME, which nobody
+            sets and which goes on while the machine sleeps; blocks are then expected to come in
+            real time. ``source``: the source's own, in UTC, as of a recording or a simulation
+            that runs faster than life.
     """
 
     channels: tuple[str, ...]
@@ -36,6 +42,7 @@ class SensorInfo:
     unit: str | None
     range_max: float | None = None
     period_s: float | None = None
+    clock: Clock = "boot"
 
 
 @runtime_checkable

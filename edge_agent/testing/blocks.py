@@ -36,6 +36,8 @@ def check_info(info: object) -> SensorInfo:
             raise ConformanceError(INFO_IS_VALID, f"{field} is {number!r}, want above 0 or None")
     if info.unit is not None and not (isinstance(info.unit, str) and info.unit):
         raise ConformanceError(INFO_IS_VALID, f"unit is {info.unit!r}, want a name or None")
+    if info.clock not in ("boot", "source"):
+        raise ConformanceError(INFO_IS_VALID, f"clock is {info.clock!r}, want 'boot' or 'source'")
     return info
 
 

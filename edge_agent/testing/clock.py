@@ -1,5 +1,6 @@
-"""Time stamps of consecutive blocks against each other and against the rate."""
+"""Time stamps of consecutive blocks against each other, the rate, and the clock they are of."""
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -8,14 +9,34 @@ from edge_agent.testing.conformance import ConformanceError
 
 NEVER_BACKWARDS = "time never runs backwards"
 MATCHES_RATE = "time stamps advance by the number of samples over the rate"
+IS_BOOT_TIME = "start_ns is CLOCK_BOOTTIME, or info says clock='source'"
 MATCHES_PERIOD = "bursts do not follow each other faster than the period"
 
 # Block stamps taken on the host jitter by milliseconds; a wrong unit or rate is off by far more.
 RATE_TOLERANCE = 0.05
+EARLY_S = 1.0
+LATE_S = 3600.0
 JITTER_S = 0.02
 PERIOD_TOLERANCE = 0.5
 
 _NS = 1e9
+
+
+def check_now(block: Block, info: SensorInfo) -> Block:
+    """Check of a block that has just come that its samples were taken not long ago.
+
+    Raises:
+        ConformanceError: by CLOCK_BOOTTIME they lie ahead, or more than an hour back.
+    """
+    if info.clock == "boot":
+        lasting_s = 0.0 if info.rate_hz is None else len(block.samples) / info.rate_hz
+        now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        ahead_s = block.start_ns / _NS + lasting_s / (1 + RATE_TOLERANCE) - now_s
+        if not -LATE_S <= ahead_s <= EARLY_S:
+            raise ConformanceError(
+                IS_BOOT_TIME, f"start_ns is {block.start_ns}, the block ends {ahead_s:.6g} s ahead"
+            )
+    return block
 
 
 def check_clock(blocks: Sequence[Block], info: SensorInfo) -> None:

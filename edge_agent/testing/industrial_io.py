@@ -199,10 +199,10 @@ class IioTree:
         return (self.device / "buffer/enable").stat().st_mtime_ns
 
     def _now_ns(self) -> int:
-        if (self.device / "current_timestamp_clock").exists():
-            clock = self.get("current_timestamp_clock")
-            return time.monotonic_ns() if clock == "monotonic" else time.time_ns()
-        return time.monotonic_ns()
+        clock = self.device / "current_timestamp_clock"
+        if clock.exists() and clock.read_text().strip() == "realtime":
+            return time.time_ns()
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def _enabled(self) -> list[IioElement]:
         return [e for e in self._elements if self.get(f"scan_elements/in_{e.name}_en") == "1"]

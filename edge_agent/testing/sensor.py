@@ -7,7 +7,7 @@ import msgspec
 
 from edge_agent.plugin import SENSOR_API_VERSION, Block, EndOfData, Sensor, SensorInfo
 from edge_agent.testing.blocks import check_block, check_info
-from edge_agent.testing.clock import check_clock
+from edge_agent.testing.clock import check_clock, check_now
 from edge_agent.testing.conformance import ConformanceError
 from edge_agent.testing.declaration import check_declaration
 from edge_agent.testing.footprint import Footprint
@@ -86,7 +86,7 @@ def _read(sensor: Sensor, info: SensorInfo, count: int, within_s: float) -> list
         while len(seen) < count:
             block = timed_read(sensor, READ_TIMEOUT_S)
             if block is not None:
-                seen.append(check_block(block, info))
+                seen.append(check_now(check_block(block, info), info))
             elif time.monotonic() > deadline:
                 raise ConformanceError(DELIVERS_BLOCKS, f"{len(seen)} of {count} in {within_s} s")
         timed_read(sensor, 0.0)

@@ -6,7 +6,14 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from edge_agent.plugin import SENSOR_API_VERSION, Block, EndOfData, SensorError, SensorInfo
+from edge_agent.plugin import (
+    SENSOR_API_VERSION,
+    Block,
+    Clock,
+    EndOfData,
+    SensorError,
+    SensorInfo,
+)
 
 
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,9 +35,12 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     exit_at: int | None = None
     wrong_dtype_at: int | None = None
     silent_from: int | None = None
+    flat_from: int | None = None
+    flat_until: int | None = None
     refuse_open: bool = False
     crash_open: bool = False
     token: str | None = None
+    real_time: bool = False
 
 
 class BenchSensor:
@@ -50,7 +60,8 @@ class BenchSensor:
     @property
     def info(self) -> SensorInfo:
         o = self._options
-        return SensorInfo(o.channels, o.rate_hz, o.unit, o.range_max, o.period_s)
+        clock: Clock = "boot" if o.real_time else "source"
+        return SensorInfo(o.channels, o.rate_hz, o.unit, o.range_max, o.period_s, clock)
 
     def open(self) -> None:
         if self._options.refuse_open:
@@ -60,7 +71,8 @@ class BenchSensor:
         self._opened = True
         self._due_s = time.monotonic()
         self._n = 0
-        self._start_ns = time.time_ns()
+        clock = time.CLOCK_BOOTTIME if self._options.real_time else time.CLOCK_REALTIME
+        self._start_ns = time.clock_gettime_ns(clock)
 
     def read(self, timeout_s: float) -> Block | None:
         o, n = self._options, self._n
@@ -69,7 +81,8 @@ class BenchSensor:
         if o.silent_from is not None and n >= o.silent_from:
             time.sleep(timeout_s)
             return None
-        wait_s = self._due_s - time.monotonic()
+        lasting_s = o.length / o.rate_hz if o.real_time else 0.0  # a block is there at its end
+        wait_s = self._due_s + lasting_s - time.monotonic()
         time.sleep(max(0.0, min(wait_s, timeout_s)))
         if wait_s > timeout_s:
             return None
@@ -92,6 +105,8 @@ class BenchSensor:
         phase = 2 * np.pi * 50.0 * (np.arange(o.length) + n * o.length) / o.rate_hz
         tone = np.sin(phase)[:, None]
         rms = 1.0 if loud else 0.1
+        if o.flat_from is not None and o.flat_from <= n < (o.flat_until or n + 1):
+            rms = 0.0
         samples = o.scale * rms * (0.8 * noise + 0.6 * np.sqrt(2.0) * tone)
         dtype = np.float64 if n == o.wrong_dtype_at else np.float32
         step_s = o.period_s or o.length / o.rate_hz

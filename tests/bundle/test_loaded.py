@@ -81,7 +81,7 @@ def test_a_bundle_for_another_budget_has_its_thresholds_and_is_otherwise_the_sam
 
     found = with_rates.for_budget(2.0)
 
-    assert found.flow().threshold.value == pytest.approx(np.exp(1.25))
+    assert found.flow().judge.threshold.value == pytest.approx(np.exp(1.25))
     assert found.sha256 == loaded.sha256
     assert with_rates.for_budget(None) is with_rates
     with pytest.raises(BudgetError, match=r"0\.1 events per month, allowed: 0\.2 or more"):

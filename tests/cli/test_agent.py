@@ -120,7 +120,7 @@ def test_a_sensor_is_sampled_before_there_is_a_bundle(edge_agent: EdgeAgent, con
         ("crash_at = 0", "pump-1", 69, "ZeroDivisionError: the plugin divides"),
         ("exit_at = 0", "pump-1", 69, "SystemExit: 3"),
         ("wrong_dtype_at = 0", "pump-1", 69, "float64"),
-        ("length = 0\nblocks = 1\nperiod_s = 1.0", "pump-1", 69, "1 blocks without a sample"),
+        ("length = 0\nblocks = 1\nperiod_s = 1.0", "pump-1", 69, "(0, 1)"),
         ("silent_from = 0", "pump-1", 69, "no block within 0.2 s"),
         ("", "pump-2", 78, "pump-1"),
         ("speed = 3", "pump-1", 69, "speed"),

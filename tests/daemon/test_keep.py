@@ -22,7 +22,7 @@ def state(flow_spec: FlowSpec, model: Model) -> FlowState:
 
 def test_what_is_saved_is_loaded(tmp_path: Path, state: FlowState) -> None:
     directory = StateDirectory(tmp_path)
-    directory.save("pump-1", SHA, 17, state)
+    directory.save("pump-1", SHA, "source", 17, state)
     saved = directory.load("pump-1", SHA)
     assert saved is not None
     assert (saved.last_start_ns, saved.flow) == (17, state)
@@ -34,7 +34,7 @@ def test_nothing_is_loaded_where_nothing_was_saved(tmp_path: Path) -> None:
 
 def test_the_state_of_another_bundle_is_not_loaded(tmp_path: Path, state: FlowState) -> None:
     directory = StateDirectory(tmp_path)
-    directory.save("pump-1", SHA, 17, state)
+    directory.save("pump-1", SHA, "source", 17, state)
     assert directory.load("pump-1", "b" * 64) is None
 
 
@@ -43,7 +43,7 @@ def test_a_damaged_state_begins_empty_with_a_line_in_the_log(
     tmp_path: Path, state: FlowState, keep: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = StateDirectory(tmp_path)
-    directory.save("pump-1", SHA, 17, state)
+    directory.save("pump-1", SHA, "source", 17, state)
     file = tmp_path / "assets" / "pump-1.state"
     file.write_bytes(file.read_bytes()[:keep])
     assert directory.load("pump-1", SHA) is None
@@ -55,7 +55,7 @@ def test_every_allowed_name_has_a_file_of_its_own(
     tmp_path: Path, state: FlowState, name: str
 ) -> None:
     directory = StateDirectory(tmp_path / "state")
-    directory.save(name, SHA, 17, state)
+    directory.save(name, SHA, "source", 17, state)
     assert directory.load(name, SHA) is not None
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
@@ -74,7 +74,7 @@ def test_saving_where_nothing_can_be_written_is_logged(
 ) -> None:
     directory = StateDirectory(tmp_path)
     (tmp_path / "assets").rmdir()
-    directory.save("pump-1", SHA, 17, state)
+    directory.save("pump-1", SHA, "source", 17, state)
     assert "cannot be saved" in caplog.text
 
 
@@ -104,7 +104,7 @@ def test_the_keeper_does_all_jobs_before_it_ends(caplog: pytest.LogCaptureFixtur
 
 def test_a_state_of_another_format_is_not_loaded(tmp_path: Path, state: FlowState) -> None:
     directory = StateDirectory(tmp_path)
-    directory.save("pump-1", SHA, 17, state)
+    directory.save("pump-1", SHA, "source", 17, state)
     file = tmp_path / "assets" / "pump-1.state"
     raw = msgspec.msgpack.decode(file.read_bytes())
     file.write_bytes(msgspec.msgpack.encode({**raw, "format": 1}))

@@ -99,7 +99,13 @@ def test_what_is_not_known_has_no_sample() -> None:
 def test_an_open_anomaly_shows() -> None:
     loud = record("pump-1")
     loud.open = OpenAnomaly(
-        number=1, detector="level", start_ns=0, opened_index=3, severity=2.5, reported=2.5
+        number=1,
+        detector="level",
+        start_ns=0,
+        opened_ns=0,
+        opened_index=3,
+        severity=2.5,
+        reported=2.5,
     )
     figures = scraped(report(loud))
     assert figures["edge_agent_anomaly_open", (("asset", "pump-1"),)] == 1.0

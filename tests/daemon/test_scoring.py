@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import threading
 import time
@@ -8,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.replay import replay
@@ -19,12 +21,15 @@ from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import ScoringLoop, Watch
+from edge_agent.daemon.scoring_policy import IN_A_ROW, ScoringPolicy
 from edge_agent.daemon.sensors import Handover, SensorThread
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Asset, Publish, SensorSettings
+from edge_agent.daemon.settings import Asset, OnFailure, Publish, SensorSettings
 from edge_agent.daemon.systemd import Notifier, Watchdog
 from edge_agent.daemon.topics import Topics
-from edge_agent.plugin import Block
+from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.window import Window
+from edge_agent.plugin import Block, SensorInfo
 
 
 class Feeder(Notifier):
@@ -50,9 +55,10 @@ class Bench:
     watches: dict[int, Watch] = field(default_factory=dict)
     lookout: Lookout = field(default_factory=Lookout)
     watchdog_s: float | None = None
+    given_up: list[str] = field(default_factory=list)
 
-    def add(self, name: str, **options: Any) -> Watch:
-        settings = SensorSettings(plugin="bench", options=options, on_failure="ignore")
+    def add(self, name: str, on_failure: OnFailure = "ignore", **options: Any) -> Watch:
+        settings = SensorSettings(plugin="bench", options=options, on_failure=on_failure)
         asset = Asset(name=name, bundle=self.loaded.source, sensor=settings)
         record = AssetRecord(name, "bench", model_sha256=self.loaded.sha256)
         publish = Publish(features=True)
@@ -63,9 +69,12 @@ class Bench:
             Adapter(asset, self.loaded.manifest.flow.input),
             record,
             self.handover,
-            lambda _reason: None,
+            self.session.clock,
+            self.given_up.append,
         )
-        watch = Watch(record, self.loaded, announcer, sensor, self.loaded.flow(None), None, 0)
+        policy = ScoringPolicy(on_failure, self.given_up.append)
+        flow = self.loaded.flow(None)
+        watch = Watch(record, self.loaded, announcer, sensor, flow, None, policy)
         self.watches[len(self.watches)] = watch
         return watch
 
@@ -81,6 +90,7 @@ class Bench:
             self.watches,
             self.handover,
             Watchdog(self.feeder, self.watchdog_s or 0.08),
+            self.session.clock,
             tick,
             self.lookout,
         )
@@ -205,21 +215,100 @@ def test_the_daemon_computes_what_a_replay_computes(bench_of: Bench, tmp_path: P
     assert sum(r.anomaly for r in replayed) > 5
 
 
+class Failing:
+    """A model that raises in the windows of chosen numbers, counted from 0."""
+
+    def __init__(self, watch: Watch, windows: range, error: BaseException) -> None:
+        self._push, self._windows, self._error = watch.flow.push_window, windows, error
+        self.tried = 0
+
+    def __call__(self, window: Window) -> WindowResult:
+        self.tried += 1
+        if self.tried - 1 in self._windows:
+            raise self._error
+        return self._push(window)
+
+
+def fail(
+    monkeypatch: pytest.MonkeyPatch, watch: Watch, windows: range, error: BaseException
+) -> Failing:
+    failing = Failing(watch, windows, error)
+    monkeypatch.setattr(watch.flow, "push_window", failing)
+    return failing
+
+
+@pytest.mark.parametrize(
+    "error", [FloatingPointError("it overflowed"), SystemExit("it overflowed")]
+)
 def test_one_assets_broken_flow_does_not_stop_the_others(
-    bench_of: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench_of: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
 ) -> None:
     broken = bench_of.add("pump-1", interval_s=0.0, blocks=20)
     sound = bench_of.add("pump-2", interval_s=0.0, blocks=20)
-
-    def explode(_block: Block) -> Iterator[None]:
-        raise FloatingPointError("the feature plugin overflowed")
-
-    monkeypatch.setattr(broken.flow, "push_block", explode)
+    failing = fail(monkeypatch, broken, range(20), error)
     bench_of.run_out()
     assert (broken.record.state, sound.record.state) == ("failed", "ended")
     assert "overflowed" in (broken.record.reason or "")
-    assert (broken.record.windows, sound.record.windows) == (0, 20)
+    assert failing.tried == IN_A_ROW
+    assert broken.record.windows == broken.record.not_scored["error"] >= IN_A_ROW
+    assert sound.record.windows == 20
     assert caplog.text.count("overflowed") == 1
+
+
+def test_one_window_that_fails_is_counted_and_the_next_one_scored(
+    bench_of: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = bench_of.add("pump-1", interval_s=0.0, blocks=30)
+    fail(monkeypatch, watch, range(20, 21), RuntimeError("the interpreter failed"))
+    bench_of.run_out()
+    reasons = [score.reason for score in bench_of.said(Score)]
+    assert (watch.record.state, watch.record.windows) == ("ended", 30)
+    assert reasons == ["washout"] * 10 + [None] * 10 + ["error", "gap"] + [None] * 8
+
+
+def test_an_asset_whose_scoring_failed_is_tried_again_and_recovers(
+    bench_of: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.daemon.scoring_policy.FIRST_WAIT_S", 0.05)
+    watch = bench_of.add("pump-1", on_failure="retry", interval_s=0.01, blocks=60)
+    failing = fail(monkeypatch, watch, range(12, 16), RuntimeError("the interpreter failed"))
+    states: list[str] = []
+
+    def has_ended() -> bool:
+        states.append(watch.record.state)
+        return states[-1] == "ended"
+
+    bench_of.run(has_ended)
+    assert "failed" in states
+    assert watch.record.windows == 60
+    assert 4 <= watch.record.not_scored["error"] == 60 - failing.tried + 4
+    assert watch.record.score is not None
+
+
+def test_policy_error_ends_the_agent_when_scoring_fails(
+    bench_of: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = bench_of.add("pump-1", on_failure="error", interval_s=0.0, blocks=5)
+    fail(monkeypatch, watch, range(5), RuntimeError("the interpreter failed"))
+    bench_of.run_out()
+    assert bench_of.given_up[0].startswith("asset pump-1: scoring: RuntimeError: the interpreter")
+
+
+def test_a_sensor_that_delivers_no_signal_is_a_state_of_its_own_until_the_signal_is_back(
+    bench_of: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    watch = bench_of.add("pump-1", interval_s=0.0, blocks=30, flat_from=15, flat_until=20)
+    bench_of.run_out()
+    reasons = [score.reason for score in bench_of.said(Score)]
+    assert reasons[15:] == ["sensor_fault"] * 5 + ["gap"] + [None] * 9
+    assert watch.record.not_scored["sensor_fault"] == 5
+    states = [record.getMessage() for record in caplog.records if "sensor bench" in record.message]
+    assert "sensor fault: flat line: every sample of channel x is 0 g" in states[1]
+    assert "running" in states[2]
 
 
 def test_assets_on_one_bundle_share_its_model_but_not_its_state(bench_of: Bench) -> None:
@@ -259,7 +348,7 @@ def test_a_loop_that_is_stuck_in_a_window_does_not_feed(
         fed.append(bench_of.feeder.fed - before)
         release.set()
 
-    monkeypatch.setattr(watch.flow, "push_block", stick)
+    monkeypatch.setattr(watch.flow, "windows", stick)
     watcher = threading.Thread(target=look)
     watcher.start()
     bench_of.run(lambda: bool(fed))
@@ -273,12 +362,30 @@ def test_the_sensors_range_marks_clipped_windows(bench_of: Bench) -> None:
     assert all(score.clipped for score in bench_of.said(Score))
 
 
+@pytest.mark.parametrize(
+    ("clock", "ago_s", "gap"),
+    [("boot", 600, False), ("boot", 1200, True), ("boot", -1, True), ("another boot", 600, True)],
+)
 def test_a_continued_state_begins_with_a_gap_unless_the_next_burst_is_in_time(
-    bench_of: Bench,
+    bench_of: Bench, clock: str, ago_s: int, *, gap: bool
 ) -> None:
+    """By the clock that nobody sets: what the wall clock says meanwhile does not matter."""
     watch = bench_of.add("pump-1")
-    watch.last_start_ns = time.time_ns()
-    block = Block(None, time.time_ns(), 1024.0, "g", ("x",))  # type: ignore[arg-type]
-    assert watch.suit(block).gap_before
-    watch.last_start_ns = 0
-    assert not watch.suit(block).gap_before
+    flow = bench_of.loaded.manifest.flow
+    needed = replace(flow.input, period_s=600.0)
+    manifest = replace(bench_of.loaded.manifest, flow=replace(flow, input=needed))
+    watch.bundle = dataclasses.replace(bench_of.loaded, manifest=manifest)
+    wall_clock = bench_of.session.clock
+    watch.record.info = SensorInfo(("x",), 1024.0, "g")
+    start_ns = 10**13
+    watch.last_start_ns = start_ns - ago_s * 10**9
+    watch.clock = wall_clock.boot_id if clock == "boot" else clock
+    block = Block(None, start_ns, 1024.0, "g", ("x",))  # type: ignore[arg-type]
+    assert watch.suit(block, wall_clock).gap_before is gap
+    assert watch.clock == wall_clock.boot_id
+
+
+def test_a_first_run_begins_without_a_gap(bench_of: Bench) -> None:
+    watch = bench_of.add("pump-1")
+    block = Block(None, 0, 1024.0, "g", ("x",))  # type: ignore[arg-type]
+    assert not watch.suit(block, bench_of.session.clock).gap_before

@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent.daemon import sensors
 from edge_agent.daemon.adapt import Adapter
+from edge_agent.daemon.clock import WallClock
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import HANDED_OVER_MAX, Change, Handover, SensorThread
 from edge_agent.daemon.settings import Asset, OnFailure, SensorSettings
@@ -35,7 +36,13 @@ class Rig:
         self.given_up: list[str] = []
         self.came: list[Block] = []
         self.thread = SensorThread(
-            0, asset, Adapter(asset, NEEDED), self.record, self.handover, self.given_up.append
+            0,
+            asset,
+            Adapter(asset, NEEDED),
+            self.record,
+            self.handover,
+            WallClock(),
+            self.given_up.append,
         )
         self.thread.start()
 

@@ -104,7 +104,9 @@ def test_anomalies_open_and_close_in_turn_and_are_counted(
             if network_rings or level_rings:
                 is_open, number, severity, reported, opened_at = True, number + 1, worst, worst, i
                 opener: Detector = "network" if network_rings else "level"
-                assert event == Event("open", number, opener, 10 * i, None, i, i, worst, blamed)
+                assert event == Event(
+                    "open", number, opener, 10 * i, 10 * i, None, i, i, worst, blamed
+                )
             else:
                 assert event is None
         else:

@@ -142,6 +142,8 @@ def test_in_the_arrow_the_network_and_the_level_see_no_season_and_the_result_doe
     warmed = Flow(spec, model)
     warmed.warm_up(past)
     assert [start for start, _ in past][-1] == _ns(MONDAY + timedelta(hours=len(history[1]) - 1))
-    assert warmed.level is not None
-    assert louder_by_day.level is not None
-    np.testing.assert_allclose(warmed.level.smoothed, louder_by_day.level.smoothed, rtol=1e-6)
+    assert warmed.judge.level is not None
+    assert louder_by_day.judge.level is not None
+    np.testing.assert_allclose(
+        warmed.judge.level.smoothed, louder_by_day.judge.level.smoothed, rtol=1e-6
+    )

@@ -121,7 +121,8 @@ def test_sensors_and_features_are_apart(install: Install) -> None:
 
 
 def test_a_sensor_is_asked_for_the_methods_of_a_sensor(install: Install) -> None:
-    install("my-sensors", GOOD, kind="sensors", good="Good")
+    current = GOOD.replace("FEATURE_API_VERSION", "SENSOR_API_VERSION")
+    install("my-sensors", current, kind="sensors", good="Good")
     assert discover("sensors")["good"].reason == "class Good has no info, open, read, close"
 
 

@@ -48,7 +48,7 @@ class Faultless:
 
     @property
     def info(self) -> SensorInfo:
-        return SensorInfo(("x", "y"), RATE_HZ, "g")
+        return SensorInfo(("x", "y"), RATE_HZ, "g", clock="source")
 
     def open(self) -> None:
         self.count = 0
@@ -104,7 +104,7 @@ def test_a_sensor_that_ends_passes_when_it_goes_on_ending() -> None:
 
 
 def test_bursts_may_lie_a_period_apart() -> None:
-    info = property(lambda self: SensorInfo(("x", "y"), RATE_HZ, "g", period_s=600.0))
+    info = property(lambda self: SensorInfo(("x", "y"), RATE_HZ, "g", None, 600.0, "source"))
 
     def read(self: Faultless, timeout_s: float) -> Block:
         self.count += 1
@@ -236,8 +236,19 @@ def test_a_block_that_breaks_a_promise_is_caught(
 
 
 def test_bursts_that_come_too_fast_are_caught() -> None:
-    info = property(lambda self: SensorInfo(("x", "y"), RATE_HZ, "g", period_s=600.0))
+    info = property(lambda self: SensorInfo(("x", "y"), RATE_HZ, "g", None, 600.0, "source"))
     assert promise_broken_by(broken(info=info)) == clock.MATCHES_PERIOD
+
+
+@pytest.mark.parametrize("off_s", [10.0, -2 * 3600.0])
+def test_times_of_another_clock_are_caught(off_s: float) -> None:
+    def make(sensor: Faultless, n: int) -> Block:
+        now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return sensor.block(samples(), round((now_s + off_s) * 1e9) + n * STEP_NS)
+
+    live = property(lambda self: SensorInfo(("x", "y"), RATE_HZ, "g"))
+    sensor = type("Live", (delivering(make),), {"info": live})
+    assert promise_broken_by(sensor) == clock.IS_BOOT_TIME
 
 
 def test_a_read_that_ignores_its_timeout_is_caught() -> None:

@@ -23,11 +23,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         bundle_sha256: the mark of one bundle means nothing to another.
+        clock: name of what ``last_start_ns`` counts; see WallClock.name.
         last_start_ns: start of the last window.
         flow: what its flow has told the world.
     """
 
     bundle_sha256: str
+    clock: str
     last_start_ns: int
     flow: FlowMark
 

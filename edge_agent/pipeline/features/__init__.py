@@ -3,6 +3,7 @@
 from edge_agent.pipeline.features.context import Extractor, window_extractor
 from edge_agent.pipeline.features.extract import (
     FeatureExtractor,
+    FeatureFailedError,
     FeatureSpec,
     FeatureUnavailableError,
     feature_hash,
@@ -12,6 +13,7 @@ from edge_agent.pipeline.features.extract import (
 __all__ = [
     "Extractor",
     "FeatureExtractor",
+    "FeatureFailedError",
     "FeatureSpec",
     "FeatureUnavailableError",
     "feature_hash",

@@ -27,6 +27,10 @@ class FeatureUnavailableError(FeatureError):
     """A feature plugin is not installed here, does not load, or is of another version."""
 
 
+class FeatureFailedError(FeatureError):
+    """A feature plugin raised, or broke its promise: the window is not to blame."""
+
+
 class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One selected feature plugin, as a bundle's manifest lists it.
 
@@ -108,8 +112,9 @@ class FeatureExtractor:
             (channels,), in the samples' unit.
 
         Raises:
-            FeatureError: the window has another shape or holds a number that is not finite, or a
-                plugin raised or returned something else than it promised.
+            FeatureFailedError: a plugin raised, or returned another shape than it promised.
+            FeatureError: the window has another shape, or it or a feature of it holds a number
+                that is not finite.
         """
         expected = (self._given.length, len(self._given.channels))
         if samples.shape != expected:
@@ -128,11 +133,11 @@ class FeatureExtractor:
             for plugin, feature, outputs in self._features:
                 try:
                     computed = feature.compute(window)
-                except Exception as error:  # a plugin may raise anything
+                except (Exception, SystemExit) as error:  # a plugin may raise anything
                     raise _blamed(plugin, error) from error
                 expected = (len(values), len(outputs))
                 if getattr(computed, "shape", None) != expected:
-                    raise FeatureError(_unlike(plugin, expected, computed))
+                    raise FeatureFailedError(_unlike(plugin, expected, computed))
                 values[:, column : column + len(outputs)] = computed
                 column += len(outputs)
         if not np.isfinite(values).all():
@@ -178,12 +183,12 @@ def _feature(spec: FeatureSpec, given: FeatureInput) -> Feature:
         raise FeatureError(str(error)) from error
     try:
         return plugin(options, given)
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         raise _blamed(spec.plugin, error) from error
 
 
-def _blamed(plugin: str, error: Exception) -> FeatureError:
+def _blamed(plugin: str, error: Exception | SystemExit) -> FeatureError:
     """Return what a plugin raised as a FeatureError that names the plugin."""
     if isinstance(error, FeatureError):
         return FeatureError(f"feature plugin {plugin!r}: {error}")
-    return FeatureError(f"feature plugin {plugin!r} raised {type(error).__name__}: {error}")
+    return FeatureFailedError(f"feature plugin {plugin!r} raised {type(error).__name__}: {error}")

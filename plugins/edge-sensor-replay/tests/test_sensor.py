@@ -151,6 +151,17 @@ def test_time_may_be_moved_to_now(continuous: Path) -> None:
     assert blocks[1].start_ns - blocks[0].start_ns == 10**9
 
 
+def test_in_the_recorded_rhythm_now_is_of_the_clock_that_nobody_sets(continuous: Path) -> None:
+    sensor = opened(continuous, stamps="now", speed=1.0)
+    assert sensor.info.clock == "boot"
+    block = sensor.read(1.5)
+    sensor.close()
+    assert block is not None
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    assert now_ns - block.start_ns == pytest.approx(10**9, abs=4 * 10**8)
+    assert opened(continuous, stamps="kept", speed=1.0).info.clock == "source"
+
+
 def test_it_keeps_the_recorded_rhythm(continuous: Path) -> None:
     sensor = opened(continuous, speed=20.0)  # 2.5 s in 125 ms
     started = time.monotonic()

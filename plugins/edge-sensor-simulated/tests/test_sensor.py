@@ -75,7 +75,17 @@ def test_a_block_whose_time_has_not_come_is_none() -> None:
 
 def test_without_a_start_time_counts_from_opening() -> None:
     sensor = opened(start=None)
+    assert sensor.info.clock == "source"
     assert read(sensor).start_ns == pytest.approx(time.time_ns(), abs=10**9)
+
+
+def test_in_real_time_it_counts_by_the_clock_that_nobody_sets() -> None:
+    sensor = opened(start=None, speedup=1.0)
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    assert sensor.info.clock == "boot"
+    block = sensor.read(2.0)
+    assert block is not None
+    assert block.start_ns == pytest.approx(now_ns, abs=10**8)
 
 
 def test_the_end_of_the_duration_ends_the_data() -> None:

@@ -1,4 +1,7 @@
-"""Start times in UTC and gaps, from the device's time stamps or from counting samples."""
+"""Start times and gaps, from the device's time stamps or from counting samples.
+
+Times are of CLOCK_BOOTTIME, which nobody sets and which goes on while the machine sleeps.
+"""
 
 import time
 from dataclasses import dataclass
@@ -12,10 +15,11 @@ _STEP_NS = 50_000_000
 _GAIN = 0.1
 
 
-class UtcOffset:
-    """What to add to a device clock to get UTC.
+class BootOffset:
+    """What to add to a device clock to get CLOCK_BOOTTIME.
 
-    The offset is kept until somebody sets the system's clock, so that stamps never jitter.
+    The offset is kept until somebody sets the device's clock, or the machine has slept, so that
+    stamps never jitter.
     """
 
     def __init__(self, clock: int) -> None:
@@ -23,17 +27,17 @@ class UtcOffset:
         self._clock = clock
         self._offset_ns = self._measure()
 
-    def utc_ns(self, stamp_ns: int) -> int:
-        """Return the device's ``stamp_ns`` in UTC, nanoseconds since the Unix epoch."""
+    def boot_ns(self, stamp_ns: int) -> int:
+        """Return the device's ``stamp_ns`` as CLOCK_BOOTTIME, in nanoseconds."""
         measured = self._measure()
         if abs(measured - self._offset_ns) > _STEP_NS:
             self._offset_ns = measured
         return stamp_ns + self._offset_ns
 
     def _measure(self) -> int:
-        if self._clock == time.CLOCK_REALTIME:
+        if self._clock == time.CLOCK_BOOTTIME:
             return 0
-        return time.time_ns() - time.clock_gettime_ns(self._clock)
+        return _now_ns() - time.clock_gettime_ns(self._clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Run:
 
     Attributes:
         length: how many.
-        start_ns: time of the first, UTC, nanoseconds since the Unix epoch.
+        start_ns: time of the first, CLOCK_BOOTTIME in nanoseconds.
         gap: scans are missing before it.
     """
 
@@ -66,7 +70,7 @@ class Pacer(Protocol):
 class StampedPacer:
     """A device that stamps each scan."""
 
-    def __init__(self, rate_hz: float, gap_periods: float, offset: UtcOffset) -> None:
+    def __init__(self, rate_hz: float, gap_periods: float, offset: BootOffset) -> None:
         """Take a step of more than ``gap_periods`` sampling periods for a gap."""
         self._limit_ns = gap_periods * _NS / rate_hz
         self._offset = offset
@@ -82,7 +86,7 @@ class StampedPacer:
         jumps = np.flatnonzero((steps > self._limit_ns) | (steps < 0))
         length = int(jumps[0]) + 1 if len(jumps) else count
         self._last_ns = int(stamps[length - 1])
-        return Run(length, self._offset.utc_ns(first), gap)
+        return Run(length, self._offset.boot_ns(first), gap)
 
     def _is_gap(self, step_ns: int) -> bool:
         return step_ns > self._limit_ns or step_ns < 0
@@ -100,17 +104,20 @@ class CountedPacer:
         """Start to count now."""
         self._period_ns = _NS / rate_hz
         self._held_ns = buffer_length * self._period_ns
-        self._offset = UtcOffset(time.CLOCK_MONOTONIC)
-        self._read_ns = time.monotonic_ns()
+        self._read_ns = _now_ns()
         self._next_ns: float = self._read_ns
 
     def run(self, stamps: NDArray[np.integer[Any]] | None, count: int) -> Run:
         """See Pacer; ``stamps`` are not looked at."""
         del stamps
-        now_ns = time.monotonic_ns()
+        now_ns = _now_ns()
         by_host_ns = now_ns - count * self._period_ns
         gap = now_ns - self._read_ns > self._held_ns
         start_ns = by_host_ns if gap else self._next_ns + _GAIN * (by_host_ns - self._next_ns)
         self._read_ns = now_ns
         self._next_ns = start_ns + count * self._period_ns
-        return Run(count, self._offset.utc_ns(round(start_ns)), gap)
+        return Run(count, round(start_ns), gap)
+
+
+def _now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

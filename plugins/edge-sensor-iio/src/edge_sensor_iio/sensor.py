@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from edge_agent.plugin import SENSOR_API_VERSION, Block, SensorError, SensorInfo
-from edge_sensor_iio.clock import CountedPacer, Pacer, StampedPacer, UtcOffset
+from edge_sensor_iio.clock import BootOffset, CountedPacer, Pacer, StampedPacer
 from edge_sensor_iio.device import IioDevice, Scale
 from edge_sensor_iio.options import IioOptions
 from edge_sensor_iio.scan import ScanElement, ScanLayout
@@ -76,7 +76,7 @@ class IioSensor:
         rate_hz = device.set_rate(names[0], options.rate_hz, settings)
         stamped = TIMESTAMP in device.scan_names()
         if stamped:
-            _prefer_monotonic(device, settings)
+            _prefer_boottime(device, settings)
         elements = device.enable([*names, TIMESTAMP] if stamped else names, settings)
         measuring = [element for element in elements if element.name != TIMESTAMP]
         scales = [self._scale(device, element) for element in measuring]
@@ -86,7 +86,7 @@ class IioSensor:
         self._start(device)
         pacer: Pacer
         if stamped:
-            pacer = StampedPacer(rate_hz, options.gap_periods, UtcOffset(_clock(device)))
+            pacer = StampedPacer(rate_hz, options.gap_periods, BootOffset(_clock(device)))
         else:
             pacer = CountedPacer(rate_hz, held)
         self._stream = BlockStream(self._node, scans, pacer, self._info, options.length)
@@ -172,11 +172,11 @@ class IioSensor:
         return SensorError(f"{self._options.device}: the sensor is not open")
 
 
-def _prefer_monotonic(device: IioDevice, settings: Settings) -> None:
-    """Have scans stamped by a clock that nobody sets: what jumps there is a gap."""
+def _prefer_boottime(device: IioDevice, settings: Settings) -> None:
+    """Have scans stamped by the clock that nobody sets: what jumps there is a gap."""
     path = device.folder / "current_timestamp_clock"
     if path.exists():
-        settings.set(path, "monotonic")
+        settings.set(path, "boottime")
 
 
 def _clock(device: IioDevice) -> int:

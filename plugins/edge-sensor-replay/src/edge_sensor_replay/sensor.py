@@ -64,11 +64,18 @@ class ReplaySensor:
                 f"{options.path}: range {options.range!r} holds nothing, "
                 f"the recording has {recording.length} {_counted(recording)}"
             )
+        now = options.stamps == "now"
+        real_time = now and options.speed == 1.0
         self._info = SensorInfo(
-            recording.channels, recording.rate_hz, recording.unit, period_s=recording.period_s
+            recording.channels,
+            recording.rate_hz,
+            recording.unit,
+            period_s=recording.period_s,
+            clock="boot" if real_time else "source",
         )
         self._opened_s, self._first_ns = time.monotonic(), first.start_ns
-        self._shift_ns = time.time_ns() - first.start_ns if options.stamps == "now" else 0
+        clock = time.CLOCK_BOOTTIME if real_time else time.CLOCK_REALTIME
+        self._shift_ns = time.clock_gettime_ns(clock) - first.start_ns if now else 0
         self._blocks, self._next = blocks, first
 
     def read(self, timeout_s: float) -> Block | None:

@@ -42,12 +42,20 @@ class SimulatedSensor:
             options.unit,
             None if options.range_g is None else options.range_g * float(self._scale),
             options.period_s,
+            "boot" if self._is_real_time else "source",
         )
+
+    @property
+    def _is_real_time(self) -> bool:
+        """Simulated time is time here and now."""
+        return self._options.start is None and self._options.speedup == 1.0
 
     def open(self) -> None:
         """Start at simulated time 0."""
         start = self._options.start
-        if start is None:
+        if self._is_real_time:
+            self._start_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        elif start is None:
             self._start_ns = time.time_ns()
         else:
             self._start_ns = (start - _EPOCH) // timedelta(microseconds=1) * 1000

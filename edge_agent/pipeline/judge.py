@@ -1,0 +1,119 @@
+"""From scores to alarms: threshold, level detector, alarm rules, anomalies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.pipeline.alarm import AlarmRule, Anomalies, Detector, Event
+from edge_agent.pipeline.level import LevelDetector
+from edge_agent.pipeline.result import Reason
+from edge_agent.pipeline.spec import FlowSpec
+from edge_agent.pipeline.state import FlowMark, FlowState, unpack
+from edge_agent.pipeline.threshold import Threshold
+from edge_agent.pipeline.window import Window
+
+_NAMED = 3  # features an event names
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the network says of one window: a score, or the reason why there is none.
+
+    Attributes:
+        score: smoothed.
+        reason: why ``score`` is None.
+        shares: each feature's share of ``score``.
+    """
+
+    score: float | None
+    reason: Reason | None = None
+    shares: NDArray[np.float32] | None = None
+
+
+class Judge:
+    """Says of each scored window whether it is abnormal, and keeps the anomaly that is open."""
+
+    def __init__(self, spec: FlowSpec) -> None:
+        """Prepare the detectors of ``spec``."""
+        self._names = spec.feature_names
+        self._level_threshold = None if spec.level is None else spec.level.threshold
+        self.threshold = Threshold(spec.threshold)
+        self.level = None if spec.level is None else LevelDetector(spec.level)
+        self.rules: dict[Detector, AlarmRule] = {"network": AlarmRule(spec.alarm)}
+        if spec.level is not None:
+            self.rules["level"] = AlarmRule(spec.level.alarm)
+        self.anomalies = Anomalies()
+        self.utc_offset_ns: int | None = None
+
+    def push(
+        self, index: int, window: Window, steady: NDArray[np.float32], scored: Scored
+    ) -> tuple[float | None, Event | None]:
+        """Return the level detector's score, and what the window changed of an anomaly.
+
+        Args:
+            index: of the window.
+            window: its times.
+            steady: its vector, float32 (F,), without what regime and season explain.
+            scored: what the network says.
+        """
+        ratios: dict[Detector, float] = {}
+        if scored.score is not None:
+            ratios["network"] = self.threshold.push(scored.score)
+        level_score, loudest = None, 0
+        if self.level is not None and self._level_threshold is not None:
+            level_score, loudest = self.level.push(steady)
+            if scored.reason != "washout":
+                ratios["level"] = level_score / self._level_threshold
+        for name, ratio in ratios.items():
+            self.rules[name].push(ratio)
+        alarms = {name: rule.is_open for name, rule in self.rules.items()}
+        told = self.anomalies.open is not None or any(alarms.values())
+        event = self.anomalies.push(
+            ratios,
+            alarms,
+            (index, window.start_ns, window.end_ns),
+            self._responsible(ratios, scored, loudest) if told else (),
+        )
+        return level_score, event
+
+    def follow_clock(self, utc_offset_ns: int) -> None:
+        """Take note of a window's offset: where the wall clock was set, what is open lasts on."""
+        before, self.utc_offset_ns = self.utc_offset_ns, utc_offset_ns
+        if before is not None:
+            self.anomalies.clock_set(utc_offset_ns - before)
+
+    def restore(self, state: FlowState) -> None:
+        """Continue from the ``state`` of a flow of the same bundle.
+
+        Raises:
+            ValueError: the state is another bundle's.
+        """
+        if (self.level is None) != (state.level is None) or set(state.rules) != set(self.rules):
+            raise ValueError("state of another bundle: its detectors are others")
+        if self.level is not None and state.level is not None:
+            self.level.restore(unpack(state.level))
+        self.threshold.restore(unpack(state.threshold))
+        self.resume(state)
+
+    def resume(self, told: FlowMark | FlowState) -> None:
+        """Continue with the alarms and anomalies that a flow of the same bundle has ``told``.
+
+        Raises:
+            ValueError: they are another bundle's.
+        """
+        if set(told.rules) != set(self.rules):
+            raise ValueError("mark of another bundle: its detectors are others")
+        for name, rule in told.rules.items():
+            self.rules[name].restore(rule)
+        self.anomalies.restore(told.anomalies)
+        self.utc_offset_ns = told.utc_offset_ns
+
+    def _responsible(
+        self, ratios: dict[Detector, float], scored: Scored, loudest: int
+    ) -> tuple[tuple[str, float], ...]:
+        by_level = ratios.get("level", 0.0) > ratios.get("network", 0.0)
+        if scored.shares is None or by_level:
+            return ((self._names[loudest], 1.0),) if "level" in ratios else ()
+        order = np.argsort(scored.shares)[::-1][:_NAMED]
+        return tuple((self._names[i], float(scored.shares[i])) for i in order)
