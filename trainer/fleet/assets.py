@@ -35,6 +35,8 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         hop: samples from window to window.
         version: of the bundle.
         seed: of all random numbers; the recipe's by default.
+        input_of: for collected features: the bundle that computed them, relative to the fleet's
+            file, whose input and feature plugins are taken over.
     """
 
     name: str
@@ -49,6 +51,17 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hop: _Positive | None = None
     version: str = "0.1.0"
     seed: Annotated[int, msgspec.Meta(ge=0, le=_MAX_SEED)] | None = None
+    input_of: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would say another input than that of a bundle. Raises ValueError."""
+        if self.input_of is None:
+            return
+        if (self.options, self.window, self.hop) != (RecordingOptions(), None, None):
+            raise ValueError(
+                "channels, rate_hz, unit, decimate, window and hop are not for input_of, whose"
+                " bundle says input and features"
+            )
 
     @property
     def options(self) -> RecordingOptions:
@@ -123,7 +136,10 @@ def _asset(path: Path, number: int, defaults: dict[str, Any], table: dict[str, A
         raise FleetError(f"{where}: {problem}")
     beside = path.absolute().parent
     recipe = str(beside / asset.recipe) if asset.recipe.endswith(".toml") else asset.recipe
-    return msgspec.structs.replace(asset, data=str(beside / asset.data), recipe=recipe)
+    origin = None if asset.input_of is None else str(beside / asset.input_of)
+    return msgspec.structs.replace(
+        asset, data=str(beside / asset.data), recipe=recipe, input_of=origin
+    )
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -31,6 +31,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         window: samples per window where the user says so.
         hop: likewise.
         recipe: whole.
+        input_of: absolute path of the bundle that computed the features of the recording.
         training: None where only features are wanted.
         folder: absolute path of the folder to write to, the same on every machine.
     """
@@ -43,6 +44,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     training: Training | None
     folder: str
+    input_of: str | None = None
 
     @property
     def file(self) -> Path:
@@ -67,7 +69,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         path = Path(self.data)
         files = [path] if not path.is_dir() else sorted(p for p in path.rglob("*") if p.is_file())
         data = [(os.path.relpath(p, path.parent), *_size_and_time(p)) for p in files]
-        decides = msgspec.structs.replace(self, data="", folder="")
+        origin = None if self.input_of is None else sha256_of(Path(self.input_of))
+        decides = msgspec.structs.replace(self, data="", folder="", input_of=origin)
         encoded = msgspec.json.encode((__version__, decides, data), order="deterministic")
         return hashlib.sha256(encoded).hexdigest()
 
@@ -77,7 +80,12 @@ def feature_jobs(assets: Iterable[Asset], folder: Path) -> tuple[Job, ...]:
 
     Raises:
         RecipeError: there is no such recipe, or it is wrong.
+        FleetError: the features of an asset have been computed already.
     """
+    assets = tuple(assets)
+    for asset in assets:
+        if asset.input_of is not None:
+            raise FleetError(f"asset {asset.name}: input_of is for training, allowed: without it")
     return tuple(_job(asset, recipe, None, folder) for asset, recipe in _with_recipes(assets))
 
 
@@ -117,7 +125,14 @@ def _job(asset: Asset, recipe: Recipe, training: Training | None, folder: Path) 
         recipe=recipe,
         training=training,
         folder=str(folder.absolute()),
+        input_of=asset.input_of,
     )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

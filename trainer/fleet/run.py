@@ -1,16 +1,17 @@
 """One job from its recording to its file, on whatever machine this is."""
 
-import hashlib
 import time
 from pathlib import Path
 
 import msgspec
 
+from edge_agent.bundle import Bundle
 from edge_agent.calibration.series import Series
 from edge_agent.recordings import Recording, open_recording
+from trainer.collected import Origin, read_collected
 from trainer.data import input_spec, read_series
 from trainer.failures import Failure, failures
-from trainer.fleet.job import Job, Training
+from trainer.fleet.job import Job, Training, sha256_of
 from trainer.fleet.outcome import Outcome, Result
 from trainer.table import write_table
 from trainer.whole_file import write_whole
@@ -43,7 +44,7 @@ def run_job(job: Job) -> Outcome:
             earlier = _finished(job, digest)
             result = _make(job) if earlier is None else earlier
             if earlier is None:
-                made = Record(job=digest, sha256=_sha256(job.file), result=result)
+                made = Record(job=digest, sha256=sha256_of(job.file), result=result)
                 write_whole(job.record, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
     except Failure as error:
         return _failed(job, str(error), began_s)
@@ -63,13 +64,17 @@ def _finished(job: Job, digest: str) -> Result | None:
     """Return what an earlier job of this digest found, None where there was none."""
     try:
         record = msgspec.json.decode(job.record.read_bytes(), type=Record)
-        same = record.job == digest and record.sha256 == _sha256(job.file)
+        same = record.job == digest and record.sha256 == sha256_of(job.file)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     return record.result if same else None
 
 
 def _make(job: Job) -> Result:
+    if job.training is not None and job.input_of is not None:
+        recording = open_recording(Path(job.data))
+        series, origin = read_collected(recording, Bundle.read(Path(job.input_of)))
+        return _train(job, job.training, recording, series, origin)
     recording = open_recording(Path(job.data), job.options)
     spec = input_spec(recording, job.recipe, job.window, job.hop)
     series = read_series(recording, job.recipe, spec)
@@ -79,7 +84,13 @@ def _make(job: Job) -> Result:
     return _train(job, job.training, recording, series)
 
 
-def _train(job: Job, training: Training, recording: Recording, series: Series) -> Result:
+def _train(
+    job: Job,
+    training: Training,
+    recording: Recording,
+    series: Series,
+    origin: Origin | None = None,
+) -> Result:
     from threadpoolctl import threadpool_limits
 
     from trainer.fit import FitError
@@ -87,7 +98,8 @@ def _train(job: Job, training: Training, recording: Recording, series: Series) -
     from trainer.quantize import ExportError, GateError
     from trainer.train import Order, train
 
-    order = Order(job.recipe, training.healthy, job.asset, training.version, training.seed)
+    identity = job.asset, training.version
+    order = Order(job.recipe, training.healthy, *identity, training.seed, origin=origin)
     # Sums over several threads end in other digits: every engine adds up on one. The processes that
     # fit and convert have their own fixed number.
     with (
@@ -102,11 +114,6 @@ def _train(job: Job, training: Training, recording: Recording, series: Series) -
         first_alarm=found.first_alarm,
         alarms_in_healthy=found.alarms_in_healthy,
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _failed(job: Job, reason: str, began_s: float) -> Outcome:

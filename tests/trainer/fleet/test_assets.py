@@ -47,6 +47,12 @@ def test_defaults_hold_for_every_asset_that_does_not_say_otherwise(tmp_path: Pat
     assert (second.seed, second.version) == (4, "0.1.0")
 
 
+def test_the_bundle_that_computed_the_features_lies_beside_the_file(tmp_path: Path) -> None:
+    path = _write(tmp_path, ONE + 'input_of = "old/a.edgemodel"\n')
+    (asset,) = read_assets(path)
+    assert asset.input_of == str(tmp_path / "old/a.edgemodel")
+
+
 ONE = '[[asset]]\nname = "a"\ndata = "a.npz"\n'
 
 
@@ -66,6 +72,7 @@ ONE = '[[asset]]\nname = "a"\ndata = "a.npz"\n'
         (ONE + 'rate_hz = "fast"\n', ["asset 1", "$.rate_hz"]),
         (ONE + 'healthy = "5:5"\n', ["asset 1", "'5:5', allowed: A:B"]),
         (ONE + 'version = "1"\n', ["asset 1", "version is '1', allowed: SemVer"]),
+        (ONE + 'input_of = "b.edgemodel"\nunit = "g"\n', ["asset 1", "are not for input_of"]),
         ('[[asset]]\nname = "a b"\ndata = "a"\n', ["asset 1", "name is 'a b'"]),
         ('[[asset]]\nname = "a"\n', ["asset 1", "data"]),
         (ONE + "seed = -1\n", ["asset 1", "$.seed"]),

@@ -9,8 +9,19 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_agent.bundle import Bundle
 from edge_agent.recordings import open_recording, write_recording
-from trainer.fleet import Asset, Job, Outcome, feature_jobs, run_job, run_local, training_jobs
+from trainer.fleet import (
+    Asset,
+    FleetError,
+    Job,
+    Outcome,
+    feature_jobs,
+    run_job,
+    run_local,
+    training_jobs,
+)
+from trainer.table import write_table
 
 replace = msgspec.structs.replace
 
@@ -92,6 +103,7 @@ def test_everything_that_decides_on_a_bundle_is_in_its_digest(recording: Path) -
         replace(asset, seed=9),
         replace(asset, recipe="larzalere"),
         replace(asset, unit="m/s2"),
+        replace(asset, input_of=str(recording)),
     ]
     digests = {job.digest() for job in training_jobs(others, recording.parent)}
     digests |= {job.digest() for job in feature_jobs([asset], recording.parent)}
@@ -162,3 +174,36 @@ def test_the_table_is_what_a_reader_of_recordings_reads(job: Job) -> None:
     outcome = run_job(job)
     assert outcome.result is not None
     assert open_recording(job.file).length == outcome.result.windows == 30
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_collected_features_become_a_bundle_with_the_input_of_the_one_that_computed_them(
+    history: Any, make_series: Any, plain_bundle: bytes, bundle_folder: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra 'trainer'")
+    old = Bundle.decode(plain_bundle)
+    flow = old.manifest.flow
+    write_table(bundle_folder / "t.csv", make_series(history[1], flow.feature_names, period_s=0.25))
+    asset = Asset(
+        name="pump",
+        data=str(bundle_folder / "t.csv"),
+        healthy="0:30",
+        recipe="rms-5-sigma",
+        input_of=str(bundle_folder / "old.edgemodel"),
+    )
+    (job,) = training_jobs([asset], bundle_folder)
+    done = run_job(job)
+    assert (done.status, done.reason) == ("done", None)
+    made = Bundle.read(job.file).manifest
+    assert (made.flow.input, made.flow.features) == (flow.input, flow.features)
+    assert made.training.input_of == old.sha256
+    assert run_job(job).status == "unchanged"
+    with pytest.raises(FleetError, match="asset pump: input_of is for training"):
+        feature_jobs([asset], bundle_folder)
+
+
+@pytest.fixture
+def bundle_folder(tmp_path: Path, plain_bundle: bytes) -> Path:
+    """With the bundle of the gateway that features were collected from."""
+    (tmp_path / "old.edgemodel").write_bytes(plain_bundle)
+    return tmp_path
