@@ -28,3 +28,14 @@ class Duration(click.ParamType[float]):
 
 
 DURATION = Duration()
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people: the two largest units, seconds alone below a minute."""
+    if seconds < _UNITS_S["m"]:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // _UNITS_S["m"])
+    hours, days = minutes // 60, minutes // (24 * 60)
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

@@ -1,33 +1,29 @@
-"""``edge-agent status``."""
+"""``edge-agent status``: first what is wrong, then the rest."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edge_agent.cli import exit_codes
-from edge_agent.cli.output import print_error, print_json, print_table
+from edge_agent.cli.duration import duration_text
+from edge_agent.cli.output import print_json, print_table
+from edge_agent.cli.running import report_of_running
 
 if TYPE_CHECKING:
+    from edge_agent.daemon.ledger import WindowCounts
     from edge_agent.daemon.report import AgentReport, AssetReport, BudgetReport
+
+_NAMED = 3
+_FULL = 0.8  # of the outbox: from there on messages will soon have to go
 
 
 def status_command(config: Path, *, as_json: bool) -> int:
     """Show how the running agent is; return the exit code."""
-    from edge_agent.daemon.config import load_config
-    from edge_agent.daemon.problems import ConfigError
-    from edge_agent.daemon.status import NotRunningError, read_report
-
-    try:
-        settings = load_config(config)
-        report = read_report(settings.gateway, Path(settings.state_dir))
-    except ConfigError as error:
-        for problem in error.problems:
-            print_error(str(problem))
-        return exit_codes.CONFIGURATION
-    except NotRunningError as error:
-        print_error(str(error))
-        return exit_codes.UNAVAILABLE
+    report = report_of_running(config)
+    if isinstance(report, int):
+        return report
     if as_json:
         print_json(report)
     else:
@@ -36,33 +32,83 @@ def status_command(config: Path, *, as_json: bool) -> int:
 
 
 def _print(report: "AgentReport") -> None:
-    mqtt = report.mqtt
-    link = f"connected, MQTT {mqtt.protocol}" if mqtt.connected else f"not connected: {mqtt.error}"
-    click.echo(f"gateway {report.gateway}, process {report.pid}, since {report.started}")
-    click.echo(f"broker {mqtt.broker}: {link}")
-    click.echo(f"outbox: {_outbox(report)}")
-    if mqtt.refusal is not None:
-        click.echo(f"the broker refused {mqtt.refused} messages, the last on {mqtt.refusal}")
+    alarms, troubles = list(alarms_of(report)), list(troubles_of(report))
+    n = len(report.assets)
+    if not alarms and not troubles:
+        click.echo(f"{report.gateway}: all is well with {n} asset{'' if n == 1 else 's'}")
+    for text in alarms:
+        click.echo(f"ALARM    {text}")
+    for text in troubles:
+        click.echo(f"TROUBLE  {text}")
+    click.echo()
+    counts = {asset.asset: asset.windows for asset in report.ledger.assets}
     print_table(
         (
-            "asset",
-            "state",
-            "alarm",
-            "score",
-            "threshold",
-            "windows",
-            "scored",
-            "model",
-            "false alarms",
-            "reason",
+            *("asset", "state", "alarm", "score", "threshold", "last block", "windows", "scored"),
+            *("false alarms", "model"),
         ),
-        [_row(asset) for asset in report.assets],
+        [_row(asset, counts.get(asset.name)) for asset in report.assets],
     )
-    click.echo(f"as of {report.written}")
+    click.echo()
+    for line in _facts(report):
+        click.echo(line)
+
+
+def alarms_of(report: "AgentReport") -> Iterator[str]:
+    """Yield a sentence for each anomaly that is open, the worst first."""
+    opened = [(asset, asset.open) for asset in report.assets if asset.open is not None]
+    for asset, anomaly in sorted(opened, key=lambda pair: -pair[1].severity):
+        named = ", ".join(f"{s.name} {s.share:.0%}" for s in anomaly.features[:_NAMED])
+        yield (
+            f"{asset.name} since {anomaly.opened[:19]}Z: severity {anomaly.severity:.2f}, detector"
+            f" {anomaly.detector}{f', mostly {named}' if named else ''}"
+        )
+
+
+def troubles_of(report: "AgentReport") -> Iterator[str]:
+    """Yield a sentence for everything that keeps the agent from doing all of its work."""
+    for asset in report.assets:
+        if asset.state in {"failed", "no_data", "left_out"}:
+            restarts = f"; {asset.restarts} restarts" if asset.restarts else ""
+            yield f"{asset.name}: {asset.state.replace('_', ' ')}: {asset.reason}{restarts}"
+    mqtt, outbox = report.mqtt, report.outbox
+    if not mqtt.connected:
+        since = duration_text(mqtt.for_s)
+        yield f"no connection to {mqtt.broker} for {since}: {mqtt.error or 'not tried yet'}"
+    if mqtt.refusal is not None:
+        yield f"the broker refused {mqtt.refused} messages, the last on {mqtt.refusal}"
+    if outbox.problem is not None:
+        where = "on the disk again" if outbox.durable else "in memory only"
+        yield f"outbox: {outbox.problem}; messages wait {where}"
+    if outbox.max_bytes and outbox.bytes > _FULL * outbox.max_bytes:
+        yield f"outbox: {outbox.bytes / outbox.max_bytes:.0%} full"
+    if report.time_quality == "unsynchronised":
+        yield "the clock follows no time server"
+    if report.reload is not None and not report.reload.accepted:
+        problems = "; ".join(report.reload.problems)
+        yield f"the configuration read at {report.reload.at[:19]}Z was refused: {problems}"
+
+
+def _facts(report: "AgentReport") -> Iterator[str]:
+    mqtt = report.mqtt
+    link = "not connected"
+    if mqtt.connected:
+        link = f"connected for {duration_text(mqtt.for_s)}, MQTT {mqtt.protocol}"
+    yield f"broker   {mqtt.broker}: {link}, {mqtt.connections} connections"
+    yield f"outbox   {_outbox(report)}"
+    yield f"clock    {report.time_quality}"
+    process = report.process
+    yield (
+        f"process  {report.pid}, up {duration_text(report.uptime_s)},"
+        f" {process.resident_bytes / 1e6:.0f} MB, {process.threads} threads,"
+        f" {process.open_files} files; metrics {report.metrics or 'off'}"
+    )
+    version = report.versions.get("edge-agent", "unknown")
+    yield f"agent    edge-agent {version}, gateway {report.gateway}, as of {report.written[:19]}Z"
 
 
 def _outbox(report: "AgentReport") -> str:
-    total = report.ledger.total()
+    total, outbox = report.ledger.total(), report.outbox
     gone = {
         "evicted": total.evicted,
         "expired": total.expired,
@@ -70,26 +116,32 @@ def _outbox(report: "AgentReport") -> str:
         "lost": total.lost,
     }
     said = ", ".join(f"{count} {what}" for what, count in gone.items() if count) or "none missing"
-    where = "on the disk" if report.outbox.durable else "in memory"
-    because = f" ({report.outbox.problem})" if report.outbox.problem else ""
-    return f"{total.pending} waiting {where}{because}; since {report.ledger.since}: {said}"
+    where = "on the disk" if outbox.durable else "in memory"
+    return (
+        f"{total.pending} waiting {where}, {outbox.bytes / 1e6:.1f} of"
+        f" {outbox.max_bytes / 1e6:.0f} MB; of {total.queued} since"
+        f" {report.ledger.since[:10] or 'now'}: {said}"
+    )
 
 
-def _row(asset: "AssetReport") -> tuple[str, ...]:
+def _row(asset: "AssetReport", counts: "WindowCounts | None") -> tuple[str, ...]:
     def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.4g}"
 
+    quiet = f" ({asset.last_reason})" if asset.state == "running" and asset.last_reason else ""
+    sampled, scored = (counts.sampled, counts.scored) if counts else (0, 0)
+    age = "-" if asset.block_age_s is None else f"{duration_text(asset.block_age_s)} ago"
     return (
         asset.name,
-        asset.state,
+        asset.state.replace("_", " ") + quiet,
         "ALARM" if asset.anomaly else "-",
         number(asset.score),
         number(asset.threshold),
-        str(asset.windows),
-        str(asset.scored),
-        asset.model or "-",
+        age,
+        str(sampled),
+        f"{scored / sampled:.1%}" if sampled else "-",
         _false_alarms(asset.budget),
-        asset.reason or "",
+        asset.model or "-",
     )
 
 

@@ -16,10 +16,20 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, StoreState
 from edge_agent.daemon.messages import AssetState
 from edge_agent.daemon.report import AgentReport, AssetReport, LinkReport
+from edge_agent.daemon.topics import Kind
 
 Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
+_FATES = {
+    "queued": "that were made.",
+    "acknowledged": "that the broker has.",
+    "refused": "that the broker did not accept.",
+    "evicted": "that had to make room.",
+    "expired": "that were not delivered within their time to live.",
+    "lost": "that waited in a database which became unusable.",
+}
 Sample = tuple[Sequence[str], float | None]
 
 
@@ -57,7 +67,9 @@ class _ReportCollector(Collector):
         yield from _clock(report)
         yield from _link(report.mqtt)
         yield from _assets(report.assets)
-        yield from _windows(report.assets)
+        yield from _windows(report.ledger)
+        yield from _messages(report.ledger)
+        yield from _outbox(report.outbox)
         yield from _scores(report.assets)
 
 
@@ -135,17 +147,58 @@ def _assets(assets: Sequence[AssetReport]) -> Iterator[Metric]:
     )
 
 
-def _windows(assets: Sequence[AssetReport]) -> Iterator[Metric]:
+def _windows(ledger: LedgerSnapshot) -> Iterator[Metric]:
     yield _family(
         CounterMetricFamily,
         "edge_agent_windows",
-        "Windows, by what became of them: scored, or the reason why not.",
+        "Windows since installation, by what became of them: scored, or the reason why not.",
         ("asset", "outcome"),
         (
-            ((asset.name, outcome), count)
-            for asset in assets
-            for outcome, count in {"scored": asset.scored, **asset.not_scored}.items()
+            ((one.asset, outcome), count)
+            for one in ledger.assets
+            for outcome, count in {"scored": one.windows.scored, **one.windows.not_scored}.items()
         ),
+    )
+
+
+def _messages(ledger: LedgerSnapshot) -> Iterator[Metric]:
+    kinds: dict[Kind, MessageCounts] = {}
+    for asset in ledger.assets:
+        for kind, counts in asset.messages.items():
+            kinds.setdefault(kind, MessageCounts()).add(counts)
+    for field, text in _FATES.items():
+        yield _family(
+            CounterMetricFamily,
+            f"edge_agent_messages_{field}",
+            f"Messages since installation {text}",
+            ("kind",),
+            (((kind,), getattr(counts, field)) for kind, counts in kinds.items()),
+        )
+    yield _family(
+        GaugeMetricFamily,
+        "edge_agent_messages_pending",
+        "Messages that wait for the broker, or for its acknowledgement.",
+        ("kind",),
+        (((kind,), counts.pending) for kind, counts in kinds.items()),
+    )
+
+
+def _outbox(outbox: StoreState) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "edge_agent_outbox_bytes", "What the messages that wait take.", outbox.bytes
+    )
+    yield GaugeMetricFamily(
+        "edge_agent_outbox_limit_bytes", "What they may take.", outbox.max_bytes
+    )
+    yield GaugeMetricFamily(
+        "edge_agent_outbox_durable",
+        "1 while what waits is on the disk, 0 while it is in memory only.",
+        outbox.durable,
+    )
+    yield CounterMetricFamily(
+        "edge_agent_outbox_set_aside",
+        "Database files found damaged since the agent began.",
+        outbox.set_aside,
     )
 
 

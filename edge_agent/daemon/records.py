@@ -4,7 +4,7 @@ Every change of an asset's state is one line in the log, said here and nowhere e
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from edge_agent.daemon.messages import AssetState
 from edge_agent.pipeline.alarm import OpenAnomaly
@@ -38,7 +38,6 @@ class AssetRecord:
         restarts: of the sensor after it failed.
         windows: that were cut.
         scored: windows that have a score.
-        not_scored: windows that have none, by reason.
         last_reason: why the last window was not scored.
         score: of the last window.
         threshold: likewise.
@@ -67,7 +66,6 @@ class AssetRecord:
     restarts: int = 0
     windows: int = 0
     scored: int = 0
-    not_scored: dict[str, int] = field(default_factory=dict)
     last_reason: str | None = None
     score: float | None = None
     threshold: float | None = None
@@ -98,10 +96,7 @@ class AssetRecord:
     def window_came(self, result: WindowResult, anomaly: OpenAnomaly | None) -> None:
         """Note a window, and the anomaly that is open after it."""
         self.windows += 1
-        if result.score is not None:
-            self.scored += 1
-        elif result.reason is not None:
-            self.not_scored[result.reason] = self.not_scored.get(result.reason, 0) + 1
+        self.scored += result.score is not None
         self.last_reason = result.reason
         self.score, self.threshold = result.score, result.threshold
         self.level_score, self.level_threshold = result.level_score, result.level_threshold

@@ -56,7 +56,6 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     restarts: int
     windows: int
     scored: int
-    not_scored: dict[str, int]
     last_reason: str | None
     score: float | None
     threshold: float | None
@@ -164,7 +163,6 @@ def asset_report(record: AssetRecord, now_s: float) -> AssetReport:
         restarts=record.restarts,
         windows=record.windows,
         scored=record.scored,
-        not_scored=dict(record.not_scored),
         last_reason=record.last_reason,
         score=record.score,
         threshold=record.threshold,

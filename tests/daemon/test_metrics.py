@@ -9,7 +9,13 @@ import pytest
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
+from edge_agent.daemon.ledger import (
+    AssetLedger,
+    LedgerSnapshot,
+    MessageCounts,
+    StoreState,
+    WindowCounts,
+)
 from edge_agent.daemon.metrics import registry_of
 from edge_agent.daemon.metrics_page import MetricsPage
 from edge_agent.daemon.mqtt import LinkState
@@ -59,7 +65,6 @@ def record(name: str) -> AssetRecord:
         blocks=4,
         last_block_s=time.monotonic(),
         scored=3,
-        not_scored={"washout": 2},
         score=1.5,
         threshold=2.0,
         flow_total_s=0.25,
@@ -68,10 +73,9 @@ def record(name: str) -> AssetRecord:
 
 def test_figures_of_an_asset_carry_its_name() -> None:
     figures = scraped(report(record("pump-1"), record("pump-2")))
+    assert not any(name.startswith("edge_agent_windows") for name, _ in figures)
     for asset in ("pump-1", "pump-2"):
         one = ("asset", asset)
-        assert figures["edge_agent_windows_total", (one, ("outcome", "scored"))] == 3.0
-        assert figures["edge_agent_windows_total", (one, ("outcome", "washout"))] == 2.0
         assert figures["edge_agent_score", (one, ("detector", "network"))] == 1.5
         assert figures["edge_agent_threshold", (one, ("detector", "network"))] == 2.0
         assert figures["edge_agent_asset_state", (one, ("state", "running"))] == 1.0
@@ -80,6 +84,31 @@ def test_figures_of_an_asset_carry_its_name() -> None:
         assert figures["edge_agent_flow_seconds_count", (one,)] == 4.0
         assert 0.0 <= figures["edge_agent_block_age_seconds", (one,)] < 1.0
         assert figures["edge_agent_anomaly_open", (one,)] == 0.0
+
+
+def test_the_ledger_shows_windows_by_outcome_and_messages_by_kind() -> None:
+    assets = tuple(
+        AssetLedger(
+            asset=name,
+            windows=WindowCounts(sampled=5, scored=3, not_scored={"washout": 2}),
+            messages={"score": MessageCounts(queued=5, acknowledged=3, evicted=1, pending=1)},
+        )
+        for name in ("pump-1", "one that was removed")
+    )
+    outbox = StoreState(durable=True, bytes=2000, max_bytes=10_000, set_aside=1)
+    figures = scraped(report(ledger=LedgerSnapshot(since="", assets=assets), outbox=outbox))
+    removed = ("asset", "one that was removed")
+    assert figures["edge_agent_windows_total", (removed, ("outcome", "scored"))] == 3.0
+    assert figures["edge_agent_windows_total", (removed, ("outcome", "washout"))] == 2.0
+    fates = ("acknowledged", "refused", "evicted", "expired", "lost")
+    score = (("kind", "score"),)
+    gone = sum(figures[f"edge_agent_messages_{fate}_total", score] for fate in fates)
+    pending = figures["edge_agent_messages_pending", score]
+    assert figures["edge_agent_messages_queued_total", score] == gone + pending == 10.0
+    assert figures["edge_agent_outbox_bytes", ()] == 2000.0
+    assert figures["edge_agent_outbox_limit_bytes", ()] == 10_000.0
+    assert figures["edge_agent_outbox_durable", ()] == 1.0
+    assert figures["edge_agent_outbox_set_aside_total", ()] == 1.0
 
 
 def test_what_is_not_known_has_no_sample() -> None:

@@ -1,0 +1,169 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.cli.duration import duration_text
+from edge_agent.daemon.ledger import AssetLedger, LedgerSnapshot, StoreState, WindowCounts
+from edge_agent.daemon.mqtt import LinkState
+from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.report import (
+    AgentReport,
+    LinkReport,
+    ReloadReport,
+    asset_reports,
+    process_report,
+)
+from edge_agent.daemon.status import boot_time_s, status_file, write_report
+from edge_agent.pipeline.alarm import OpenAnomaly
+
+EdgeAgent = Callable[..., Any]
+Status = Callable[..., str]
+
+
+def link(**more: Any) -> LinkReport:
+    state = LinkState(connected=True, connections=3, protocol="5")
+    facts: dict[str, Any] = {
+        "broker": "broker:1883",
+        "connected": state.connected,
+        "for_s": 4000.0,
+        "protocol": state.protocol,
+        "error": None,
+        "connections": state.connections,
+        "refused": 0,
+        "refusal": None,
+    }
+    return LinkReport(**facts | more)
+
+
+def asset(name: str, **more: Any) -> AssetRecord:
+    return AssetRecord(name, "bench", **{"state": "running", "model": "bearing 1.0.0", **more})
+
+
+@pytest.fixture
+def status(edge_agent: EdgeAgent, bundle_file: Path) -> Status:
+    """``status(*records, **facts of the report)``: what the command prints of it."""
+    config = bundle_file.with_name("config.toml")
+    state = bundle_file.with_name("state")
+    state.mkdir()
+    config.write_text(
+        'gateway = "gw-1"\nstate_dir = "state"\n[[asset]]\nname = "pump-1"\n'
+        'bundle = "samples.edgemodel"\n[asset.sensor]\nplugin = "bench"\n'
+    )
+
+    def show(*records: AssetRecord, arguments: tuple[str, ...] = (), **more: Any) -> str:
+        counts = WindowCounts(sampled=1000, scored=990, not_scored={"gap": 10})
+        facts: dict[str, Any] = {
+            "pid": os.getpid(),
+            "gateway": "gw-1",
+            "state_dir": str(state),
+            "session": "s",
+            "started": "2026-01-01T00:00:00Z",
+            "uptime_s": 90_000.0,
+            "written": "2026-01-02T01:00:00.5Z",
+            "written_boot_s": boot_time_s(),
+            "versions": {"edge-agent": "0.1.0"},
+            "time_quality": "synchronised",
+            "metrics": "http://127.0.0.1:9807/metrics",
+            "socket": None,
+            "process": process_report(),
+            "mqtt": link(),
+            "outbox": StoreState(durable=True, max_bytes=10_000_000),
+            "ledger": LedgerSnapshot(
+                since="2025-12-01T00:00:00Z", assets=(AssetLedger(asset="pump-1", windows=counts),)
+            ),
+            "assets": asset_reports(records or [asset("pump-1")]),
+        }
+        write_report(status_file(state, {}), AgentReport(**facts | more))
+        ran = edge_agent("status", "--config", config, *arguments)
+        assert ran.code == 0
+        return str(ran.out)
+
+    return show
+
+
+def test_when_all_is_well_that_is_the_first_line(status: Status) -> None:
+    said = status()
+    assert said.splitlines()[0] == "gw-1: all is well with 1 asset"
+    assert "pump-1  running  -" in said
+    assert "1000     99.0%" in said
+    assert "connected for 1 h 6 min, MQTT 5" in said
+    assert "up 1 d 1 h" in said
+
+
+def test_alarms_come_first_and_the_worst_before_the_others(status: Status) -> None:
+    def opened(severity: float) -> OpenAnomaly:
+        return OpenAnomaly(
+            number=1,
+            detector="network",
+            start_ns=0,
+            opened_index=0,
+            severity=severity,
+            reported=severity,
+        )
+
+    bad, worse = asset("pump-1", open=opened(1.5)), asset("pump-2", open=opened(9.0))
+    worse.responsible = (("b1_rms", 0.75), ("b1_kurtosis", 0.25))
+    first, second = status(bad, worse).splitlines()[:2]
+    assert first == (
+        "ALARM    pump-2 since 1970-01-01T00:00:00Z: severity 9.00, detector network,"
+        " mostly b1_rms 75%, b1_kurtosis 25%"
+    )
+    assert second.startswith("ALARM    pump-1 since")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            {"mqtt": link(connected=False, error="refused", for_s=60.0)},
+            "no connection to broker:1883 for 1 min: refused",
+        ),
+        (
+            {"mqtt": link(refused=3, refusal="edge/v1/gw-1/score: not authorised")},
+            "the broker refused 3 messages, the last on edge/v1/gw-1/score: not authorised",
+        ),
+        (
+            {"outbox": StoreState(problem="disk full", max_bytes=100)},
+            "outbox: disk full; messages wait in memory only",
+        ),
+        ({"outbox": StoreState(durable=True, bytes=90, max_bytes=100)}, "outbox: 90% full"),
+        ({"time_quality": "unsynchronised"}, "the clock follows no time server"),
+        (
+            {"reload": ReloadReport(at="2026-01-01T00:00:00Z", accepted=False, problems=("x: y",))},
+            "the configuration read at 2026-01-01T00:00:00Z was refused: x: y",
+        ),
+    ],
+)
+def test_trouble_is_said_before_the_figures(
+    status: Status, facts: dict[str, Any], said: str
+) -> None:
+    assert status(**facts).splitlines()[0] == f"TROUBLE  {said}"
+
+
+def test_an_asset_that_is_not_watched_is_trouble(status: Status) -> None:
+    said = status(asset("pump-1", state="failed", reason="unplugged", restarts=2))
+    assert said.splitlines()[0] == "TROUBLE  pump-1: failed: unplugged; 2 restarts"
+
+
+def test_a_machine_that_stands_still_is_no_trouble(status: Status) -> None:
+    said = status(asset("pump-1", last_reason="idle"))
+    assert "all is well" in said
+    assert "running (idle)" in said
+
+
+def test_json_holds_everything(status: Status) -> None:
+    said = json.loads(status(arguments=("--json",)))
+    assert said["ledger"]["assets"][0]["windows"]["sampled"] == 1000
+    assert {"outbox", "mqtt", "process", "time_quality", "reload", "assets"} <= said.keys()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.0, "59 s"), (61.0, "1 min"), (3660.0, "1 h 1 min"), (180_000.0, "2 d 2 h")],
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
