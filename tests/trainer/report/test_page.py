@@ -94,6 +94,7 @@ def test_names_are_text_and_no_markup(judged_page: str) -> None:
     assert "<b>" not in judged_page
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_page_with_labels_says_what_an_oracle_and_chance_would_get(
     samples_bundle: bytes, recording: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_page_with_labels_says_what_an_oracle_and_chance_would_get(
         assert words in page
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_page_of_a_bundle_without_a_network_claims_none(
     plain_bundle: bytes, recording: Path
 ) -> None:
@@ -165,6 +167,7 @@ def test_the_page_shows_season_regimes_and_the_tail_of_a_threshold(
     assert "a generalised Pareto tail above 2: shape 0.1, scale 0.5, 4 peaks in 60 scores" in page
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_page_of_an_unknown_recording_judges_nothing(
     samples_bundle: bytes, recording: Path
 ) -> None:
