@@ -47,14 +47,15 @@ class Mosquitto:
         self.port = free_port()
         self._folder = folder
         lines = (f"listener {self.port} 127.0.0.1", *(extra or ("allow_anonymous true",)))
-        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        self.configuration = folder / "mosquitto.conf"
+        self.configuration.write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         assert _MOSQUITTO is not None
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_MOSQUITTO, "-v", "-c", str(self._folder / "mosquitto.conf")],
+                [_MOSQUITTO, "-v", "-c", str(self.configuration)],
                 stdout=log,
                 stderr=log,
             )
@@ -221,11 +222,6 @@ class Agent:
         code = self.process.wait(timeout_s)
         return code, time.monotonic() - began_s
 
-    def reload(self, config: str) -> None:
-        """Replace the configuration, then send SIGHUP."""
-        self.config.write_text(config)
-        self.process.send_signal(signal.SIGHUP)
-
     def said(self) -> str:
         return self.log.read_text()
 
@@ -299,7 +295,7 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
                 stdout=out,
                 stderr=out,
                 env=environment(**more),
-                start_new_session=True,  # a daemon has no terminal, whoever runs the tests has
+                start_new_session=True,  # no terminal, as a daemon
             )
         started.append(Agent(config, process, log))
         return started[-1]

@@ -1,6 +1,7 @@
 """SIGHUP: a changed configuration under a running agent, with a real broker."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,11 @@ def head(port: int, more: str = "", gateway: str = "gw-1") -> str:
     return f'gateway = "{gateway}"\nstate_dir = "state"\n{metrics}[mqtt]\nport = {port}\n{more}\n'
 
 
+def reload(agent: Any, config: str) -> None:
+    agent.config.write_text(config)
+    agent.process.send_signal(signal.SIGHUP)
+
+
 def scores(ears: Any, name: str) -> list[dict[str, Any]]:
     return [m.body for m in ears.of(f"/{name}/score")]
 
@@ -56,7 +62,7 @@ def test_what_did_not_change_loses_no_window_and_what_is_gone_leaves_no_message(
     assert wait_until(lambda: all(len(scores(ears, n)) > 12 for n in ("same", "gone", "other")))
     config = head(mosquitto.port)
     config += asset("new") + asset("same") + asset("other", "interval_s = 0.03")
-    agent.reload(config)
+    reload(agent, config)
     assert wait_until(lambda: len(scores(ears, "new")) > 12), agent.said()
     assert wait_until(lambda: scores(ears, "other")[-1]["gap"] is False)
     n_gone, n_same = len(scores(ears, "gone")), len(scores(ears, "same"))
@@ -92,19 +98,19 @@ def test_a_bad_file_changes_nothing_and_every_problem_is_told(
     good = agent.config.read_text()
     bad = head(mosquitto.port, "colour = 1", gateway="gw-2")
     bad += asset("pump-1", "interval_s = 'soon'") + asset("pump-2", more="threshold = 3.0")
-    agent.reload(bad)
+    reload(agent, bad)
     assert wait_until(lambda: "going on with the configuration as it was" in agent.said())
     for told in ("colour", "interval_s", "threshold", "4 problems"):
         assert told in agent.said()
     n = len(scores(ears, "pump-1"))
     agent.config.write_text(good)  # so that status finds the agent; nobody has asked for a reload
     assert wait_until(lambda: reload_of(agent) is not None)
-    reload = reload_of(agent)
-    assert reload is not None
-    assert (reload["accepted"], len(reload["problems"])) == (False, 4)
+    last = reload_of(agent)
+    assert last is not None
+    assert (last["accepted"], len(last["problems"])) == (False, 4)
     assert wait_until(lambda: len(scores(ears, "pump-1")) > n + 2)
 
-    agent.reload(good)
+    reload(agent, good)
     assert wait_until(lambda: "configuration changed: 1 asset as before" in agent.said())
     assert wait_until(lambda: (reload_of(agent) or {}).get("accepted"))
     heard = scores(ears, "pump-1")
@@ -128,7 +134,7 @@ def test_what_only_a_restart_can_change_is_refused(
     agent = start_agent(mosquitto.port, {"pump-1": QUICK})
     ears = subscribe(mosquitto.port)
     assert wait_until(lambda: scores(ears, "pump-1"))
-    agent.reload(head(mosquitto.port, 'root = "edge/v2"', gateway="gw-2") + asset("pump-1"))
+    reload(agent, head(mosquitto.port, 'root = "edge/v2"', gateway="gw-2") + asset("pump-1"))
     refused = '"gw-2"; allowed: "gw-1" until the agent is started anew'
     assert wait_until(lambda: refused in agent.said())
     assert 'found "edge/v2"; allowed: "edge/v1" until' in agent.said()
@@ -141,7 +147,7 @@ def test_another_broker_is_gone_over_to_and_the_old_one_knows(
     old, new = subscribe(first.port), subscribe(second.port)
     agent = start_agent(first.port, {"pump-1": QUICK})
     assert wait_until(lambda: len(scores(old, "pump-1")) > 5)
-    agent.reload(head(second.port) + asset("pump-1"))
+    reload(agent, head(second.port) + asset("pump-1"))
     assert wait_until(lambda: len(scores(new, "pump-1")) > 5), agent.said()
     assert old.of("/status")[-1].body["reason"] == "reconfigured"
     assert new.of("/status")[-1].body["state"] == "online"
