@@ -68,7 +68,7 @@ def alarms_of(report: "AgentReport") -> Iterator[str]:
 def troubles_of(report: "AgentReport") -> Iterator[str]:
     """Yield a sentence for everything that keeps the agent from doing all of its work."""
     for asset in report.assets:
-        if asset.state in {"failed", "no_data", "left_out"}:
+        if asset.state in {"failed", "no_data", "left_out", "sensor_fault"}:
             restarts = f"; {asset.restarts} restarts" if asset.restarts else ""
             yield f"{asset.name}: {asset.state.replace('_', ' ')}: {asset.reason}{restarts}"
     mqtt, outbox = report.mqtt, report.outbox
@@ -96,7 +96,9 @@ def _facts(report: "AgentReport") -> Iterator[str]:
         link = f"connected for {duration_text(mqtt.for_s)}, MQTT {mqtt.protocol}"
     yield f"broker   {mqtt.broker}: {link}, {mqtt.connections} connections"
     yield f"outbox   {_outbox(report)}"
-    yield f"clock    {report.time_quality}"
+    step = report.clock_stepped
+    stepped = f"; set by {step.by_s:g} s at {step.at[:19]}Z, {step.count} times" if step else ""
+    yield f"clock    {report.time_quality}{stepped}"
     process = report.process
     yield (
         f"process  {report.pid}, up {duration_text(report.uptime_s)},"

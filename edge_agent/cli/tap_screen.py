@@ -84,7 +84,7 @@ class TapScreen:
         silent = sum(row.seen.state != "running" for row in rows)
         text = f"{self._gateway}: {len(rows)} asset{'' if len(rows) == 1 else 's'}, "
         text += f"{alarms or 'none'} in alarm"
-        text += f", {silent} without data" if silent else ""
+        text += f", {silent} not watched" if silent else ""
         text += f", {self._lost} windows not shown" if self._lost else ""
         clock = time.strftime("%H:%M:%S UTC", now)
         room = max(0, width - len(clock) - 1)

@@ -68,9 +68,10 @@ class WindowsLost(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 
 
 class BlockSeen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="block"):
-    """A block; its samples, float32 (length, channels) in this machine's order, follow the line."""
+    """A block, see Block; its samples follow: float32 (length, channels), this machine's order."""
 
     start_ns: int
+    utc_offset_ns: int
     rate_hz: float | None
     unit: str | None
     channels: tuple[str, ...]

@@ -90,6 +90,11 @@ def _clock(report: AgentReport) -> Iterator[Metric]:
             "1 while the gateway's clock follows a time server.",
             report.time_quality == "synchronised",
         )
+    yield CounterMetricFamily(
+        "edge_agent_clock_steps",
+        "Times that somebody set the gateway's clock since the agent began.",
+        0 if report.clock_stepped is None else report.clock_stepped.count,
+    )
 
 
 def _link(link: LinkReport) -> Iterator[Metric]:

@@ -117,12 +117,14 @@ class Tape:
 
     def _place(self, block: BlockSeen, rate_hz: float) -> None:
         span_ns = round(block.length / rate_hz * _NS)
-        self.starts_ns.append(block.start_ns)
+        # A clock that is set meanwhile tears no hole: all times go by what it said at the start.
+        utc_offset_ns = (self.head or block).utc_offset_ns
+        self.starts_ns.append(block.start_ns + utc_offset_ns)
         if block.period_s is None:
             allowed_ns = max(span_ns // 2, round(_JITTER_S * _NS))
             late = abs(block.start_ns - self._due_ns) > allowed_ns
             if self.rows and (block.gap_before or self._missed or late):
-                self.gaps.append(Gap(self.rows, block.start_ns))
+                self.gaps.append(Gap(self.rows, block.start_ns + utc_offset_ns))
             del self.starts_ns[1:]
         self._missed, self._due_ns = False, block.start_ns + span_ns
 

@@ -86,7 +86,8 @@ class Viewer:
             self._gap = True
             return
         head = BlockSeen(
-            start_ns=block.utc_ns,
+            start_ns=block.start_ns,
+            utc_offset_ns=block.utc_offset_ns,
             rate_hz=block.rate_hz,
             unit=block.unit,
             channels=block.channels,

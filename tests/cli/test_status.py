@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.duration import duration_text
+from edge_agent.daemon.clock import ClockStep
 from edge_agent.daemon.ledger import AssetLedger, LedgerSnapshot, StoreState, WindowCounts
 from edge_agent.daemon.mqtt import LinkState
 from edge_agent.daemon.records import AssetRecord
@@ -100,6 +101,7 @@ def test_alarms_come_first_and_the_worst_before_the_others(status: Status) -> No
             number=1,
             detector="network",
             start_ns=0,
+            opened_ns=0,
             opened_index=0,
             severity=severity,
             reported=severity,
@@ -153,6 +155,11 @@ def test_a_machine_that_stands_still_is_no_trouble(status: Status) -> None:
     said = status(asset("pump-1", last_reason="idle"))
     assert "all is well" in said
     assert "running (idle)" in said
+
+
+def test_a_clock_that_was_set_is_mentioned(status: Status) -> None:
+    step = ClockStep(at="2026-01-01T03:00:00.25Z", by_s=-3600.0, count=2)
+    assert "set by -3600 s at 2026-01-01T03:00:00Z, 2 times" in status(clock_stepped=step)
 
 
 def test_json_holds_everything(status: Status) -> None:

@@ -77,7 +77,7 @@ def test_no_line_is_wider_and_no_screen_higher_than_the_terminal(
 
 def test_a_screen_says_who_is_in_alarm_and_who_is_silent() -> None:
     head, _, pump, compressor, fan, _, event = screen().lines(120, 24, NOW)
-    assert head.startswith("gw-1: 3 assets, 1 in alarm, 1 without data")
+    assert head.startswith("gw-1: 3 assets, 1 in alarm, 1 not watched")
     assert head.endswith("00:00:00 UTC")
     assert "ALARM" not in pump
     assert re.search(r"ALARM .* 2\.50 ", compressor)

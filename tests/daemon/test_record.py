@@ -15,6 +15,7 @@ SECOND = 10**9
 def block(start_ns: int, length: int = 100, **more: Any) -> tuple[BlockSeen, bytes]:
     facts: dict[str, Any] = {
         "start_ns": start_ns,
+        "utc_offset_ns": 0,
         "rate_hz": 1000.0,
         "unit": "g",
         "channels": ("x",),
@@ -49,6 +50,15 @@ def test_what_is_missing_is_a_gap_whoever_noticed(raw: IO[bytes]) -> None:
         Gap(200, SECOND),
         Gap(300, SECOND // 2),
     ]
+
+
+def test_a_clock_that_is_set_meanwhile_tears_no_hole(raw: IO[bytes]) -> None:
+    tape = Tape(raw, 10_000)
+    tape.take(*block(0, utc_offset_ns=1000 * SECOND))
+    tape.take(*block(SECOND // 10, utc_offset_ns=5000 * SECOND))
+    tape.take(*block(SECOND, utc_offset_ns=5000 * SECOND))
+    assert tape.starts_ns == [1000 * SECOND]
+    assert tape.gaps == [Gap(200, 1001 * SECOND)]
 
 
 def test_values_that_are_no_numbers_are_left_out_and_leave_a_gap(raw: IO[bytes]) -> None:
