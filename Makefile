@@ -19,10 +19,10 @@ SYSTEM := -m "system and not spark"
 SPARK := -m spark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup broker demo test test-spark test-agent bench results lint lock
+.PHONY: help setup broker demo test test-system test-spark test-agent bench results lint lock
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: .venv/.complete ## Make .venv with everything: agent, trainer, plugins, development tools
 
@@ -36,10 +36,12 @@ broker: ## Install mosquitto where that is possible; tests and demo do without i
 demo: setup broker ## Train, run and watch a bearing fail; RECORDING=PATH takes a real run to failure
 	$(BIN)/python -m demo $(if $(RECORDING),--recording "$(RECORDING)")
 
-test: setup broker ## Run all tests, the quick ones first
+test: setup broker ## Run the quick tests, then those that train a network; under ten minutes in all
 	$(BIN)/python -m pytest $(QUICK)
-	$(BIN)/python -m pytest $(SYSTEM)
 	$(BIN)/python -m pytest $(TRAINING)
+
+test-system: setup broker ## Run the tests of whole daemons, brokers and commands
+	$(BIN)/python -m pytest $(SYSTEM)
 
 test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
 	$(TFLITE)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
