@@ -1,4 +1,4 @@
-"""The JSON Schemas of all messages, generated from their structs.
+"""The JSON Schemas of all messages, generated from their structs; and the AsyncAPI document.
 
 ``python -m edge_agent.daemon.schemas docs/mqtt`` writes them anew.
 """
@@ -44,29 +44,33 @@ def schema_files() -> dict[str, bytes]:
 def _schema(kind: Kind) -> bytes:
     schema = {"$schema": DIALECT, **msgspec.json.schema(MESSAGES[kind])}
     for definition in schema["$defs"].values():
-        _explain(definition)
+        explain(definition)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
 
 
-def _explain(definition: dict[str, Any]) -> None:
+def explain(definition: dict[str, Any]) -> None:
     """Take the docstring apart: its text for the message, each attribute's for the property."""
     text, _, attributes = cleandoc(definition.pop("description", "")).partition("\n\nAttributes:\n")
-    definition["description"] = _one_line(text)
+    definition["description"] = one_line(text)
     lines = _ENVELOPE + attributes if "session" in definition["properties"] else attributes
     for name, meaning in _ATTRIBUTE.findall(lines):
         if name in definition["properties"]:
-            definition["properties"][name]["description"] = _one_line(meaning)
+            definition["properties"][name]["description"] = one_line(meaning)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return ``text`` without line breaks and marks of reStructuredText."""
     return " ".join(text.replace("``", "").split())
 
 
 def main(folder: Path) -> None:
-    """Write every schema into ``folder``."""
+    """Write every schema, and the document that holds them all, into ``folder``."""
+    from edge_agent.daemon.asyncapi import FILE_NAME, asyncapi_file
+
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in schema_files().items():
         (folder / name).write_bytes(content)
+    (folder / FILE_NAME).write_bytes(asyncapi_file())
 
 
 if __name__ == "__main__":

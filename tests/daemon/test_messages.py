@@ -1,14 +1,17 @@
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from edge_agent.daemon.asyncapi import FILE_NAME, asyncapi_file
 from edge_agent.daemon.clock import time_quality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import Status, message_id
-from edge_agent.daemon.schemas import main, schema_files
+from edge_agent.daemon.schemas import MESSAGES, main, schema_files
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.topics import Topics
+from edge_agent.daemon.topics import CARRIAGE, QOS, Topics
 
 DOCS = Path(__file__).parents[2] / "docs" / "mqtt"
 
@@ -81,3 +84,45 @@ def test_the_time_quality_is_what_timesyncd_says(
     if layout == "mark":
         (folder / "synchronized").touch()
     assert time_quality(folder) == expected
+
+
+def test_the_asyncapi_document_is_fresh(tmp_path: Path) -> None:
+    main(tmp_path)
+    assert (DOCS / FILE_NAME).read_bytes() == (tmp_path / FILE_NAME).read_bytes(), (
+        f"docs/mqtt/{FILE_NAME} is stale: run python -m edge_agent.daemon.schemas docs/mqtt"
+    )
+
+
+def test_the_asyncapi_document_holds_whatever_it_refers_to() -> None:
+    document = json.loads(asyncapi_file())
+
+    def references(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                yield value["$ref"]
+            for item in value.values():
+                yield from references(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from references(item)
+
+    found = set(references(document))
+    assert len(found) > len(MESSAGES)
+    for reference in found:
+        start, *keys = reference.split("/")
+        target = document
+        for key in keys:
+            target = target[key]
+        assert start == "#"
+
+
+def test_the_asyncapi_document_says_how_each_message_is_carried() -> None:
+    document = json.loads(asyncapi_file())
+    topics = Topics("edge/v1", "gw-1")
+    for kind, carriage in CARRIAGE.items():
+        address = document["channels"][kind]["address"]
+        topic = address.format(root="edge/v1", gateway="gw-1", asset="pump-1")
+        assert topic == (topics.status if kind == "status" else topics.of("pump-1", kind))
+        binding = document["operations"][f"send_{kind}"]["bindings"]["mqtt"]
+        assert (binding["qos"], binding["retain"]) == (QOS, carriage.retained)
+        assert binding.get("messageExpiryInterval") == carriage.expiry_s

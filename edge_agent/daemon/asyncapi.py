@@ -1,0 +1,94 @@
+"""The AsyncAPI document of the agent's messages, made from the same structs as their schemas.
+
+AsyncAPI 3.0.0, https://www.asyncapi.com/docs/reference/specification/v3.0.0. One file without
+references to others, so that any viewer or generator takes it as it is.
+"""
+
+from importlib.metadata import version
+from inspect import cleandoc
+from typing import Any
+
+import msgspec
+
+from edge_agent.daemon.schemas import MESSAGES, explain, one_line
+from edge_agent.daemon.topics import CARRIAGE, QOS, Kind
+
+FILE_NAME = "asyncapi.json"
+_REFERENCE = "#/components/schemas/{name}"
+_NAME_FORM = "[A-Za-z0-9_.-]{1,64}"
+_MQTT_BINDING = "0.2.0"
+
+
+def asyncapi_file() -> bytes:
+    """Return the document's content."""
+    return msgspec.json.format(msgspec.json.encode(_document()), indent=2) + b"\n"
+
+
+def _document() -> dict[str, Any]:
+    _, schemas = msgspec.json.schema_components(list(MESSAGES.values()), ref_template=_REFERENCE)
+    for definition in schemas.values():
+        explain(definition)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "edge-agent",
+            "version": version("edge-agent"),
+            "description": "What a gateway that watches machines publishes over MQTT 5 or 3.1.1.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {kind: _channel(kind) for kind in MESSAGES},
+        "operations": {f"send_{kind}": _operation(kind) for kind in MESSAGES},
+        "components": {
+            "messages": {kind: _message(kind) for kind in MESSAGES},
+            "schemas": schemas,
+        },
+    }
+
+
+def _channel(kind: Kind) -> dict[str, Any]:
+    of_gateway = kind == "status"
+    names = ("root", "gateway") if of_gateway else ("root", "gateway", "asset")
+    meanings = {
+        "root": "First levels of every topic, edge/v1 unless configured otherwise.",
+        "gateway": f"Name of the gateway, {_NAME_FORM}.",
+        "asset": f"Name of the machine, {_NAME_FORM}.",
+    }
+    return {
+        "address": "/".join(f"{{{name}}}" for name in names) + f"/{kind}",
+        "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
+        "parameters": {
+            name: {"description": meanings[name]}
+            | ({"default": "edge/v1", "examples": ["edge/v1"]} if name == "root" else {})
+            for name in names
+        },
+    }
+
+
+def _operation(kind: Kind) -> dict[str, Any]:
+    carriage = CARRIAGE[kind]
+    binding: dict[str, Any] = {
+        "qos": QOS,
+        "retain": carriage.retained,
+        "bindingVersion": _MQTT_BINDING,
+    }
+    if carriage.expiry_s is not None:
+        binding["messageExpiryInterval"] = carriage.expiry_s
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{kind}"},
+        "messages": [{"$ref": f"#/channels/{kind}/messages/{kind}"}],
+        "bindings": {"mqtt": binding},
+    }
+
+
+def _message(kind: Kind) -> dict[str, Any]:
+    struct = MESSAGES[kind]
+    summary = cleandoc(struct.__doc__ or "").partition("\n\n")[0]
+    return {
+        "name": kind,
+        "title": struct.__name__,
+        "summary": one_line(summary),
+        "contentType": "application/json",
+        "payload": {"$ref": _REFERENCE.format(name=struct.__name__)},
+    }
