@@ -57,7 +57,7 @@ class _ReportCollector(Collector):
         yield InfoMetricFamily(
             "edge_agent_build",
             "Versions of what computes the scores.",
-            {key.replace("-", "_"): value for key, value in report.versions.items()},
+            {key.replace("-", "_").lower(): value for key, value in report.versions.items()},
         )
         yield GaugeMetricFamily(
             "edge_agent_uptime_seconds",

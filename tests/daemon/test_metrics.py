@@ -1,8 +1,13 @@
+import json
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +28,9 @@ from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.status import boot_time_s
 from edge_agent.pipeline.alarm import OpenAnomaly
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+RULES = "edge-agent.rules.yml"
 
 
 def report(*records: AssetRecord, **more: Any) -> AgentReport:
@@ -179,3 +187,58 @@ def test_a_client_that_talks_nonsense_is_let_go(said: bytes) -> None:
             connection.sendall(said)
 
     assert answered(talk) is None
+
+
+def test_dashboard_and_rules_ask_only_for_what_there_is() -> None:
+    loud = record("pump-1")
+    loud.open = OpenAnomaly(
+        number=1,
+        detector="level",
+        start_ns=0,
+        opened_ns=0,
+        opened_index=3,
+        severity=2.5,
+        reported=2.5,
+    )
+    counted = AssetLedger(
+        asset="pump-1", windows=WindowCounts(scored=1), messages={"score": MessageCounts()}
+    )
+    ledger = LedgerSnapshot(since="", assets=(counted,))
+    there = {name for name, _ in scraped(report(loud, ledger=ledger))}
+    for file in (DEPLOY / "grafana" / "edge-agent.json", DEPLOY / "prometheus" / RULES):
+        asked = set(re.findall(r"\b(?:edge_agent|process)_\w+", file.read_text()))
+        assert len(asked) > 5
+        assert asked <= there, file
+
+
+def test_the_dashboard_is_one_that_grafana_can_place() -> None:
+    board = json.loads((DEPLOY / "grafana" / "edge-agent.json").read_text())
+    assert {"title", "uid", "schemaVersion", "panels", "templating"} <= board.keys()
+    variables = {variable["name"] for variable in board["templating"]["list"]}
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert max(x for x, _ in cells) < 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
+        for target in panel["targets"]:
+            used = set(re.findall(r"\$(\w+)", target["expr"])) - {"__rate_interval"}
+            assert used <= variables, target["expr"]
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="prometheus is not installed")
+def test_promtool_finds_nothing_wrong() -> None:
+    config = ["promtool", "check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")]
+    checked = subprocess.run(config, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    text = generate_latest(registry_of(lambda: report(record("pump-1"))))
+    checked_metrics = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, check=False
+    )
+    assert (checked_metrics.returncode, checked_metrics.stderr) == (0, b"")
