@@ -19,7 +19,7 @@ SYSTEM := -m "system and not spark"
 SPARK := -m spark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup broker demo test test-system test-spark test-agent bench results lint lock
+.PHONY: help setup broker demo test test-system test-spark test-agent bench torture results lint lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +54,9 @@ test-spark: setup ## Run the tests of the Spark engine; they need a Java 17 runt
 
 bench: setup broker ## Measure features, model step, whole path, memory and latency
 	$(BIN)/python -m benchmarks
+
+torture: setup broker ## Kill, starve, flood and fuzz the agent for hours, and print one table
+	$(BIN)/python -m benchmarks.torture
 
 results: setup ## Run every recipe on every public recording in DATA and write docs/results.md
 	$(BIN)/python -m benchmarks.results --data "$(DATA)"

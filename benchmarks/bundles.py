@@ -51,10 +51,11 @@ def file_name(length: int, channels: int) -> str:
 def write_bundles(folder: Path) -> None:
     """Write a bundle for each of ``SHAPES`` to ``folder``."""
     for length, channels in SHAPES:
-        (folder / file_name(length, channels)).write_bytes(_bundle(length, channels))
+        (folder / file_name(length, channels)).write_bytes(make_bundle(length, channels))
 
 
-def _bundle(length: int, channels: int) -> bytes:
+def make_bundle(length: int, channels: int, period_s: float | None = None) -> bytes:
+    """Return a bundle for windows of one second, one after the other or every ``period_s``."""
     names = CHANNELS[:channels]
     given = InputSpec(
         kind="samples",
@@ -63,7 +64,7 @@ def _bundle(length: int, channels: int) -> bytes:
         unit="g",
         length=length,
         hop=length,
-        period_s=None,
+        period_s=period_s,
     )
     specs = tuple(installed_spec(name) for name in FEATURES)
     extractor = FeatureExtractor(specs, given.feature_input())

@@ -35,8 +35,9 @@ def finite_float32(
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = raw if divisor == 1.0 else raw / divisor
         samples = np.ascontiguousarray(scaled, dtype=np.float32)
-    # One pass without a mask: a sum of finite float32 in double precision cannot overflow.
-    if not np.isfinite(samples.sum(dtype=np.float64)):
+        # One pass without a mask: a sum of finite float32 in double precision cannot overflow.
+        total = samples.sum(dtype=np.float64)
+    if not np.isfinite(total):
         row, column = (int(i) for i in np.argwhere(~np.isfinite(samples))[0])
         raise RecordingError(
             path,

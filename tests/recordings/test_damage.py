@@ -158,3 +158,10 @@ def test_any_header_beside_an_npy_file_is_read_or_refused(folder: Path, header: 
     beside = folder / "beside.json"
     beside.write_text(json.dumps(header))
     read_or_refuse(folder / "beside.npy", npy(), OPTIONS[1])
+
+
+def test_infinities_that_cancel_out_are_refused_without_a_warning(folder: Path) -> None:
+    path = folder / "infinite.npy"
+    np.save(path, np.array([[np.inf], [-np.inf]], np.float32))
+    with pytest.raises(RecordingError, match="sample 0 of channel c1 is inf"):
+        list(open_recording(path, RecordingOptions(rate_hz=100.0)).blocks())

@@ -1,0 +1,1 @@
+"""What must not hurt: each scenario does its worst to the real agent and says what came of it."""

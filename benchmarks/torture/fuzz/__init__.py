@@ -1,0 +1,1 @@
+"""Damaged input by the hundred thousand, from a seed, in processes that may die of it."""

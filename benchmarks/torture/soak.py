@@ -1,0 +1,105 @@
+"""A long time at a hundred times real time: nothing may grow."""
+
+import time
+from pathlib import Path
+from statistics import median
+
+from benchmarks.broker import Broker
+from benchmarks.torture.agent import Agent, asset_names, open_files, pss_mb, threads
+from benchmarks.torture.scenario import Outcome, Scale
+
+ASSETS = 50
+PERIOD_S = 60.0
+SPEEDUP = 100.0
+MOST_GROWTH_MB = 1.0
+MOST_MISSING = 0.02
+RUSH = 150  # windows of each asset at once at first: every history is full, alarms have come
+
+_FULL_S, _SHORT_S = 3600, 20
+_WARM_UP_SHARE, _LONGEST_WARM_UP_S = 0.3, 300.0
+_SAMPLES = 60
+_TOGETHER = 5  # of the first and of the last measurements: one alone may hit a busy moment
+
+
+class Soak:
+    """Fifty assets, a window a minute each; sped up."""
+
+    name = "soak"
+
+    def run(self, scale: Scale, folder: Path) -> Outcome:
+        """Measure memory, files and threads all the time after warming up."""
+        lasting_s = scale.of(_FULL_S, _SHORT_S)
+        broker = Broker(folder)
+        broker.start()
+        agent = Agent(folder / "agent", broker.port, period_s=PERIOD_S)
+        interval_s = PERIOD_S / SPEEDUP
+        names = asset_names(ASSETS)
+        for number, name in enumerate(names):
+            phase_s = number * interval_s / ASSETS
+            agent.watch(
+                name,
+                interval_s=interval_s,
+                phase_s=phase_s,
+                rush=RUSH,
+                loud_every=200,
+                loud_for=10,
+            )
+        try:
+            agent.start()
+            agent.wait_until_scored(names, RUSH)
+            time.sleep(min(_LONGEST_WARM_UP_S, _WARM_UP_SHARE * lasting_s))
+            return self._measure(agent, lasting_s)
+        finally:
+            agent.kill()
+            broker.stop()
+
+    def _measure(self, agent: Agent, lasting_s: float) -> Outcome:
+        outcome = Outcome()
+        before_s, before = _windows(agent)
+        memory, files, running = [], set(), set()
+        for _ in range(_SAMPLES):
+            time.sleep(lasting_s / _SAMPLES)
+            if agent.ended is not None:
+                raise agent.failure("it ended")
+            memory.append(pss_mb(agent.pid))
+            files.add(_lasting_files(agent.pid))
+            running.add(threads(agent.pid))
+        after_s, after = _windows(agent)
+        took_s, windows = after_s - before_s, after - before
+        first, last = median(memory[:_TOGETHER]), median(memory[-_TOGETHER:])
+        outcome.add(
+            "soak: memory",
+            f"PSS grows by less than {MOST_GROWTH_MB:g} MB in {took_s:.0f} s at {SPEEDUP:g} x",
+            f"{last - first:+.2f} MB from {first:.1f} MB; largest {max(memory):.1f} MB",
+            passed=last - first < MOST_GROWTH_MB,
+        )
+        for what, found in (("file descriptors", files), ("threads", running)):
+            outcome.add(
+                f"soak: {what}",
+                "constant",
+                " or ".join(map(str, sorted(found))),
+                passed=len(found) == 1,
+            )
+        wanted = ASSETS * took_s * SPEEDUP / PERIOD_S
+        outcome.add(
+            "soak: windows",
+            f"all of the {wanted:.0f} that come in that time, to {MOST_MISSING:.0%}",
+            str(windows),
+            passed=abs(windows - wanted) < MOST_MISSING * wanted,
+        )
+        return outcome
+
+
+def _lasting_files(pid: int) -> int:
+    """Return the number of descriptors, but for a file that is being written just now."""
+    found = []
+    for _ in range(5):
+        found.append(open_files(pid))
+        time.sleep(0.02)
+    return min(found)
+
+
+def _windows(agent: Agent) -> tuple[float, int]:
+    """Return for how long the agent had run when it last said so, and its windows by then."""
+    report = agent.report()
+    return report["uptime_s"], sum(asset["windows"] for asset in report["assets"])
