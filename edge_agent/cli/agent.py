@@ -204,6 +204,31 @@ def diag(config: Path, out: Path, *, as_json: bool) -> int:
     return diag_command(config, out, as_json=as_json)
 
 
+@agent.group()
+def outbox() -> None:
+    """Look into what waits for the broker, also while the agent runs."""
+
+
+@outbox.command("stats", epilog="\b\nExample:\n  edge-agent outbox stats")
+@_CONFIG
+@_JSON
+def outbox_stats(config: Path, *, as_json: bool) -> int:
+    """Show what waits, and what became of every window and message."""
+    from edge_agent.cli.outbox import stats_command
+
+    return stats_command(config, as_json=as_json)
+
+
+@outbox.command("fsck", epilog="\b\nExample:\n  edge-agent outbox fsck")
+@_CONFIG
+@_JSON
+def outbox_fsck(config: Path, *, as_json: bool) -> int:
+    """Check the database, every message in it, and the ledger against them."""
+    from edge_agent.cli.outbox import fsck_command
+
+    return fsck_command(config, as_json=as_json)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
     for name in _ONE_THREAD:

@@ -1,6 +1,7 @@
 """What must survive a restart: each asset's flow state, written so that a power cut leaves one."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -47,7 +48,7 @@ class StateDirectory:
 
     def lock(self) -> bool:
         """Return whether no other agent works here; holds the lock until ``close``."""
-        self._lock = (self.path / "lock").open("wb")
+        self._lock = _opened(self.path / "lock")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -100,6 +101,16 @@ class StateDirectory:
     def _file(self, asset: str) -> Path:
         # "." and ".." are valid names of assets, but not of files.
         return self.path / "assets" / f"{asset}.state"
+
+
+def _opened(lock: Path) -> IO[bytes]:
+    """Open ``lock``, for reading where the file system has become read-only. Raises OSError."""
+    try:
+        return lock.open("wb")
+    except OSError as error:
+        if error.errno == errno.EROFS and lock.exists():
+            return lock.open("rb")
+        raise
 
 
 def why_unusable(path: Path) -> str | None:

@@ -234,6 +234,8 @@ state_dir = "state"
 [mqtt]
 port = {port}
 {mqtt}
+[outbox]
+{outbox}
 [metrics]
 {metrics}
 """
@@ -259,8 +261,9 @@ def environment(**more: str) -> dict[str, str]:
 def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
     """``start_agent(port, {name: options}, mqtt="", metrics="", plugins={}, arguments=(), ...)``.
 
-    ``options``, ``mqtt`` and ``metrics`` are TOML; what else is named goes into the environment;
-    ``plugins`` may name another sensor plugin for an asset.
+    ``options``, ``mqtt``, ``metrics`` and ``outbox`` are TOML; what else is named goes into the
+    environment; ``plugins`` may name another sensor plugin for an asset; ``before`` is a command
+    that runs the agent's.
     """
     started: list[Agent] = []
 
@@ -270,6 +273,8 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
         *,
         mqtt: str = "",
         metrics: str = 'listen = "127.0.0.1:0"',
+        outbox: str = "",
+        before: tuple[str, ...] = (),
         plugins: dict[str, str] | None = None,
         on_failure: str = "retry",
         arguments: tuple[str, ...] = (),
@@ -285,10 +290,11 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
             )
             for name, options in assets.items()
         ]
-        head = _HEAD.format(port=port, mqtt=mqtt, metrics=metrics)
+        head = _HEAD.format(port=port, mqtt=mqtt, metrics=metrics, outbox=outbox)
         config.write_text(head + "".join(tables))
         log = bundle_file.with_name("agent.log")
-        command = [sys.executable, "-m", "edge_agent.cli.agent", "run", "--config", str(config)]
+        run = [sys.executable, "-m", "edge_agent.cli.agent", "run", "--config", str(config)]
+        command = [*before, *run]
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [*command, *arguments],

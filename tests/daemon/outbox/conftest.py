@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from edge_agent.daemon.ledger import MessageCounts, WindowCounts, violations
-from edge_agent.daemon.messages import ModelState
+from edge_agent.daemon.messages import ModelState, Score
 from edge_agent.daemon.outbox import Entry, Mark, Outbox, Outgoing, Store
 from edge_agent.daemon.settings import OutboxSettings
 from edge_agent.daemon.topics import Kind
@@ -64,6 +64,33 @@ class Rig:
         windows = WindowCounts(sampled=1, scored=1)
         messages = [(kind, f"r/g/{asset}/{kind}", message(seq))]
         self.outbox.put(Entry(asset, windows, messages, mark))  # type: ignore[arg-type]
+
+    def put_score(self, asset: str, index: int) -> None:
+        """Put a score as the announcer does."""
+        score = Score(
+            id=str(index),
+            seq=index,
+            session="s",
+            gateway="g",
+            start="",
+            end="",
+            time_quality="unknown",
+            asset=asset,
+            index=index,
+            score=1.0,
+            threshold=2.0,
+            level_score=None,
+            level_threshold=None,
+            anomaly=False,
+            reason=None,
+            unit="g",
+            bias={},
+            gap=False,
+            clipped=False,
+            model_sha256="",
+        )
+        counts = WindowCounts(sampled=1, scored=1)
+        self.outbox.put(Entry(asset, counts, [("score", f"r/g/{asset}/score", score)]))
 
     def taken(self) -> list[Outgoing]:
         """Take all that may be sent now."""
