@@ -204,7 +204,7 @@ def diag(config: Path, out: Path, *, as_json: bool) -> int:
     return diag_command(config, out, as_json=as_json)
 
 
-@agent.group()
+@agent.group(epilog="\b\nExample:\n  edge-agent outbox stats --json")
 def outbox() -> None:
     """Look into what waits for the broker, also while the agent runs."""
 

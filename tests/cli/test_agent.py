@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from edge_agent.cli.agent import agent
+from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.settings import OutboxSettings
 
 EdgeAgent = Callable[..., Any]
 
@@ -39,8 +42,21 @@ def test_every_command_helps_with_an_example(edge_agent: EdgeAgent, command: str
 
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(agent.commands) == {
-        *("run", "check", "plugins", "sample", "record", "replay", "tap", "status", "diag"),
+        *(
+            "run",
+            "check",
+            "plugins",
+            "sample",
+            "record",
+            "replay",
+            "tap",
+            "status",
+            "diag",
+            "outbox",
+        ),
     }
+    assert isinstance(agent.commands["outbox"], click.Group)
+    assert set(agent.commands["outbox"].commands) == {"stats", "fsck"}
 
 
 @pytest.mark.parametrize(
@@ -177,3 +193,24 @@ def test_diag_writes_an_archive_for_its_owner_alone(edge_agent: EdgeAgent, confi
     assert out.stat().st_mode & 0o777 == 0o600
     assert edge_agent("diag", "--config", config, "--out", out.with_name("x.zip")).code == 64
     assert edge_agent("diag", "--config", config, "--out", out.parent / "no" / "x.tgz").code == 69
+
+
+def test_an_outbox_is_shown_and_checked(edge_agent: EdgeAgent, config: Path) -> None:
+    arguments = ("--config", str(config))
+    for command in ("stats", "fsck"):
+        ran = edge_agent("outbox", command, *arguments)
+        assert (ran.code, "there is no outbox" in ran.err) == (69, True)
+    state = config.with_name("state")
+    state.mkdir()
+    Store(Outbox(1.0), OutboxSettings(), state).stop(1.0)
+    shown = edge_agent("outbox", "stats", *arguments)
+    assert shown.code == 0
+    assert re.search(r"anomaly +0 ", shown.out)
+    assert json.loads(edge_agent("outbox", "stats", "--json", *arguments).out)["waiting"]
+    assert ": sound; 0 messages wait" in edge_agent("outbox", "fsck", *arguments).out
+    (state / "outbox.db").write_bytes(b"no database at all" * 100)
+    for command in ("stats", "fsck"):
+        ran = edge_agent("outbox", command, *arguments)
+        assert (ran.code, "not a database" in ran.err) == (65, True)
+    found = json.loads(edge_agent("outbox", "fsck", "--json", *arguments).out)
+    assert len(found["problems"]) == 1
