@@ -33,6 +33,7 @@ from edge_agent.daemon.isolation import (
 from edge_agent.daemon.settings import SensorSettings
 from edge_agent.plugin import SENSOR_API_VERSION, Block, EndOfData, NoOptions, SensorInfo
 
+_START_S = 60.0  # an interpreter on a slow and busy gateway
 _CLOSE_S = 1.0  # then a sensor that does not end is killed
 _LOOK_S = 0.25  # so often its memory, and whether to go on, while it says nothing
 _MEMORY_INTERVAL_S = 0.2
@@ -89,6 +90,7 @@ class IsolatedSensor:
         settings = self._settings
         try:
             self._start()
+            self._answer("the plugin's process", _START_S)
             answer = self._ask(Open(settings.plugin, settings.options), "open", 0.0)
         except BaseException:
             self.close()
@@ -161,12 +163,23 @@ class IsolatedSensor:
             os.close(memory_fd)
 
     def _ask(self, order: Order, what: str, timeout_s: float) -> Answer:
+        if self._channel is None:
+            raise ProcessError("the sensor is not open")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # _answer says why
+            self._channel.send(_encode(order))
+        return self._answer(what, timeout_s + self._settings.deadline_s)
+
+    def _answer(self, what: str, patience_s: float) -> Answer:
+        """Return the next answer, to ``what`` was asked.
+
+        Raises:
+            EndOfData, ProcessError, UnusableError: see ``open`` and ``read``.
+        """
         channel, process = self._channel, self._process
         if channel is None or process is None:
             raise ProcessError("the sensor is not open")
         try:
-            channel.send(_encode(order))
-            message = self._hear(channel, process, what, timeout_s + self._settings.deadline_s)
+            message = self._hear(channel, process, what, patience_s)
         except (BrokenPipeError, ConnectionResetError):
             message = b""
         if not message:

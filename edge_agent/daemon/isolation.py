@@ -35,6 +35,10 @@ class Close(msgspec.Struct, frozen=True, tag=True):
     """Close the sensor and end."""
 
 
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The process has started; said once, unasked."""
+
+
 class Opened(msgspec.Struct, frozen=True, tag=True):
     """The sensor is open."""
 
@@ -78,4 +82,4 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Order = Open | Read | Close
-Answer = Opened | Delivered | Nothing | Ended | Closed | Failed
+Answer = Ready | Opened | Delivered | Nothing | Ended | Closed | Failed

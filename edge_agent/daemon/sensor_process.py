@@ -29,6 +29,7 @@ from edge_agent.daemon.isolation import (
     Opened,
     Order,
     Read,
+    Ready,
 )
 from edge_agent.daemon.samples import check_samples
 from edge_agent.plugin import EndOfData, PluginError, Sensor, SensorError, configure, load
@@ -101,6 +102,7 @@ def main() -> None:
     os.close(memory_fd)
     decoder = msgspec.msgpack.Decoder(Order)
     with socket.socket(fileno=channel_fd) as channel:
+        channel.send(_encode(Ready()))
         while message := channel.recv(MESSAGE_BYTES):
             order = decoder.decode(message)
             channel.send(_encode(process.obey(order)))

@@ -1,6 +1,8 @@
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,11 @@ from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.clock import WallClock
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors import HANDED_OVER_MAX, Change, Handover, SensorThread
-from edge_agent.daemon.settings import Asset, OnFailure, SensorSettings
+from edge_agent.daemon.settings import Asset, Isolation, OnFailure, SensorSettings
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.plugin import Block, SensorInfo
 
+BENCH = Path(__file__).parents[1] / "bench"
 NEEDED = InputSpec(
     kind="samples",
     channels=("x",),
@@ -28,8 +31,21 @@ NEEDED = InputSpec(
 class Rig:
     """A sensor's thread with what it reports to."""
 
-    def __init__(self, plugin: str, on_failure: OnFailure, options: dict[str, Any]) -> None:
-        settings = SensorSettings(plugin=plugin, on_failure=on_failure, options=options)
+    def __init__(
+        self,
+        plugin: str,
+        on_failure: OnFailure,
+        options: dict[str, Any],
+        isolation: Isolation,
+        deadline_s: float,
+    ) -> None:
+        settings = SensorSettings(
+            plugin=plugin,
+            on_failure=on_failure,
+            isolation=isolation,
+            deadline_s=deadline_s,
+            options=options,
+        )
         asset = Asset(name="pump-1", bundle="b", sensor=settings)
         self.record = AssetRecord("pump-1", plugin)
         self.handover = Handover()
@@ -78,8 +94,14 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[RigMaker]:
     monkeypatch.setattr(sensors, "FIRST_WAIT_S", 0.01)
     rigs: list[Rig] = []
 
-    def make(plugin: str = "bench", on_failure: OnFailure = "retry", **options: Any) -> Rig:
-        rigs.append(Rig(plugin, on_failure, options))
+    def make(
+        plugin: str = "bench",
+        on_failure: OnFailure = "retry",
+        isolation: Isolation = "thread",
+        deadline_s: float = 30.0,
+        **options: Any,
+    ) -> Rig:
+        rigs.append(Rig(plugin, on_failure, options, isolation, deadline_s))
         return rigs[-1]
 
     yield make
@@ -213,3 +235,37 @@ def test_it_stops_while_it_waits_for_room(rig: RigMaker) -> None:
     time.sleep(0.1)
     full.thread.ask_to_stop()
     assert full.thread.join(1.0)
+
+
+def test_a_thread_that_hangs_is_named_and_started_again_when_it_returns(
+    rig: RigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "_GRACE_S", 0.0)
+    hanging = rig("bad", deadline_s=0.2, how="hangs", after=1, hang_s=1.5)
+    assert len(hanging.blocks(1)) == 1
+
+    def is_told() -> bool:
+        hanging.thread.notice_hang(time.monotonic())
+        return hanging.record.state == "failed"
+
+    assert hanging.pump(is_told)
+    assert (hanging.record.reason or "").startswith("read has not returned for")
+    assert hanging.pump(lambda: hanging.record.restarts >= 1)
+    assert hanging.pump(lambda: len(hanging.came) >= 2)
+    assert hanging.record.state == "running"
+    assert hanging.came[1].gap_before
+
+
+def test_a_sensor_in_a_process_is_started_again_by_the_same_policy(
+    rig: RigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    dying = rig("bad", isolation="process", how="segfaults", after=1)
+    assert dying.pump(lambda: len(dying.came) >= 2, 20.0)
+    assert dying.record.restarts >= 1
+    assert dying.came[1].gap_before
+    assert dying.pump(lambda: dying.record.state == "failed", 20.0)
+    assert dying.record.reason == "the plugin's process died of SIGSEGV"
+    dying.thread.ask_to_stop()
+    assert dying.thread.join(5.0)
