@@ -127,7 +127,7 @@ class BadSensor:
         elif how == "delivers_nan":
             samples[7] = np.nan
         elif how == "delivers_doubles":
-            samples = samples.astype(np.float64)  # type: ignore[assignment]
+            samples = samples.astype(np.float64)
         elif how == "delivers_another_shape":
             samples = np.repeat(samples, 3, axis=1)
         elif how == "delivers_another_rate":

@@ -1,5 +1,6 @@
 """Sensor plugins for the tests: deterministic vibration, and every way to go wrong on request."""
 
+import threading
 import time
 from typing import ClassVar
 
@@ -79,11 +80,11 @@ class BenchSensor:
         if n == o.blocks:
             raise EndOfData
         if o.silent_from is not None and n >= o.silent_from:
-            time.sleep(timeout_s)
+            _sleep(timeout_s)
             return None
         lasting_s = o.length / o.rate_hz if o.real_time else 0.0  # a block is there at its end
         wait_s = self._due_s + lasting_s - time.monotonic()
-        time.sleep(max(0.0, min(wait_s, timeout_s)))
+        _sleep(max(0.0, min(wait_s, timeout_s)))
         if wait_s > timeout_s:
             return None
         self._due_s += o.interval_s
@@ -121,3 +122,8 @@ class OutdatedSensor(BenchSensor):
     """Written for an older plugin interface."""
 
     api_version: ClassVar[int] = 0
+
+
+def _sleep(seconds: float) -> None:
+    """As time.sleep, which fails under libfaketime: that breaks clock_nanosleep(2)."""
+    threading.Event().wait(seconds)

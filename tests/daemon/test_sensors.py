@@ -246,7 +246,7 @@ def test_a_thread_that_hangs_is_named_and_started_again_when_it_returns(
 
     def is_told() -> bool:
         hanging.thread.notice_hang(time.monotonic())
-        return hanging.record.state == "failed"
+        return bool(hanging.record.state == "failed")
 
     assert hanging.pump(is_told)
     assert (hanging.record.reason or "").startswith("read has not returned for")

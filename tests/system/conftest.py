@@ -246,6 +246,7 @@ bundle = "samples.edgemodel"
 [asset.sensor]
 plugin = "{plugin}"
 on_failure = "{on_failure}"
+{sensor}
 [asset.sensor.options]
 {options}
 """
@@ -262,8 +263,8 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
     """``start_agent(port, {name: options}, mqtt="", metrics="", plugins={}, arguments=(), ...)``.
 
     ``options``, ``mqtt``, ``metrics`` and ``outbox`` are TOML; what else is named goes into the
-    environment; ``plugins`` may name another sensor plugin for an asset; ``before`` is a command
-    that runs the agent's.
+    environment; ``plugins`` may name another sensor plugin for an asset, ``sensor`` adds TOML to
+    its table; ``before`` is a command that runs the agent's.
     """
     started: list[Agent] = []
 
@@ -276,6 +277,7 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
         outbox: str = "",
         before: tuple[str, ...] = (),
         plugins: dict[str, str] | None = None,
+        sensor: dict[str, str] | None = None,
         on_failure: str = "retry",
         arguments: tuple[str, ...] = (),
         **more: str,
@@ -286,6 +288,7 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
                 name=name,
                 plugin=(plugins or {}).get(name, "bench"),
                 on_failure=on_failure,
+                sensor=(sensor or {}).get(name, ""),
                 options=options,
             )
             for name, options in assets.items()

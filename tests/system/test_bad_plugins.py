@@ -1,0 +1,86 @@
+"""One plugin misbehaves beside 49 assets that are sound: those lose no window."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+StartAgent = Callable[..., Any]
+Subscribe = Callable[..., Any]
+
+HEALTHY = [f"pump-{i:02}" for i in range(1, 50)]
+PERIOD_S = 2.0
+WATCHED_S = 12.0
+
+IN_A_THREAD = {
+    "raises": "ZeroDivisionError: the plugin divides by zero",
+    "exits": "SystemExit: 3",
+    "hangs": "read has not returned for",
+    "floods": "ahead of CLOCK_BOOTTIME",
+    "runs_backwards": "allowed: time running on",
+    "delivers_nan": "nan in channel x",
+    "delivers_another_rate": "rate_hz 2048.0; allowed: 1024.0",
+}
+IN_A_PROCESS = {
+    "segfaults": "the plugin's process died of SIGSEGV",
+    "leaks": "allowed: 120; process ended",
+    "hangs": "read has not returned for",
+}
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_49_assets_lose_no_window_beside_plugins_that_do_everything_wrong(
+    mosquitto: Any, start_agent: StartAgent, subscribe: Subscribe
+) -> None:
+    """All kinds of trouble at once: each by itself is easier."""
+    ears = subscribe(mosquitto.port)
+    sound = f"real_time = true\nlength = {int(1024 * PERIOD_S)}\ninterval_s = {PERIOD_S}"
+    bad = {f"bad-{how}": how for how in IN_A_THREAD}
+    isolated = {f"isolated-{how}": how for how in IN_A_PROCESS}
+    process = 'isolation = "process"\ndeadline_s = 2.0'
+    agent = start_agent(
+        mosquitto.port,
+        dict.fromkeys(HEALTHY, sound)
+        | {name: f'how = "{how}"' for name, how in (bad | isolated).items()},
+        plugins=dict.fromkeys(bad | isolated, "bad"),
+        sensor=dict.fromkeys(bad, "deadline_s = 1.0")
+        | dict.fromkeys(isolated, process)
+        | {"isolated-leaks": f"{process}\nmemory_max_mb = 120"},
+    )
+    assert wait_until(lambda: len(ears.of("-01/score")) > 0), agent.said()
+    time.sleep(WATCHED_S)
+
+    reasons: dict[str, set[str]] = {}
+    for heard in ears.of("/alarm"):
+        reasons.setdefault(heard.body["asset"], set()).add(str(heard.body["reason"]))
+    said = IN_A_THREAD | IN_A_PROCESS
+    for name, how in (bad | isolated).items():
+        assert any(said[how] in reason for reason in reasons[name]), (name, reasons[name])
+
+    status = [sys.executable, "-m", "edge_agent.cli.agent", "status", "--json", "--config"]
+    shown = subprocess.run([*status, str(agent.config)], capture_output=True, check=True)
+    assets = {asset["name"]: asset for asset in json.loads(shown.stdout)["assets"]}
+    assert {assets[name]["state"] for name in HEALTHY} == {"running"}
+    code, seconds = agent.stop()
+    assert (code, seconds < 1.5) == (0, True), (seconds, agent.said())
+    for name in HEALTHY:
+        scores = [heard.body for heard in ears.of(f"/{name}/score")]
+        windows = len(scores)
+        assert [score["index"] for score in scores] == list(range(windows))
+        assert not any(score["gap"] for score in scores)
+        span_s = (windows * 256) / 1024.0
+        assert span_s >= WATCHED_S - PERIOD_S, (name, windows)
