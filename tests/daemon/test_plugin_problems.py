@@ -8,8 +8,8 @@ from edge_agent.daemon.plugin_problems import plugin_problems
 @pytest.mark.parametrize(
     ("plugin", "found", "allowed"),
     [
-        ("bnch", "'bnch', which is not installed", "did you mean bench? all: bench, broken, "),
-        ("xyz", "'xyz', which is not installed", "bench, broken, "),
+        ("bnch", "'bnch', which is not installed", "did you mean bench? all: bad, bench, broken, "),
+        ("xyz", "'xyz', which is not installed", "bad, bench, broken, "),
         ("broken", "'broken' of edge-bench 1.0 is failed: ", "one that works; others installed: "),
         ("outdated", "'outdated' of edge-bench 1.0 is incompatible: ", "one that works; others "),
     ],

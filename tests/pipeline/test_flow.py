@@ -21,9 +21,12 @@ History = tuple[Vectors, Vectors]
 Vibration = Callable[..., NDArray[np.float32]]
 
 
-def block(samples: NDArray[np.float32], at: int = 0, *, gap_before: bool = False) -> Block:
+def block(
+    samples: NDArray[np.float32], at: int = 0, *, gap_before: bool = False, utc_offset_ns: int = 0
+) -> Block:
     """Samples from window number ``at`` on."""
-    return Block(samples, START_NS + at * WINDOW_NS, RATE_HZ, "g", ("x",), gap_before)
+    start_ns = START_NS + at * WINDOW_NS
+    return Block(samples, start_ns, RATE_HZ, "g", ("x",), gap_before, utc_offset_ns)
 
 
 def push(flow: Flow, vectors: Iterable[Vectors], first: int = 0) -> list[WindowResult]:
@@ -294,3 +297,68 @@ def test_a_raw_window_and_its_vector_score_the_same(
     ]
 
     assert found == [r.score for r in push(Flow(flow_spec, model), vectors)]
+
+
+@pytest.mark.parametrize("hours", [1, -1, 8766, -8766])
+def test_setting_the_wall_clock_breaks_no_window_and_an_anomaly_lasts_as_long_as_it_did(
+    flow_spec: FlowSpec, model: Model, vibration: Vibration, hours: int
+) -> None:
+    step_ns = hours * 3600 * 10**9
+    flow = Flow(flow_spec, model)
+    results = list(flow.push_block(block(vibration(30, seed=5))))
+    results += flow.push_block(block(vibration(10, 1.0), 30))
+    results += flow.push_block(block(vibration(30, seed=6), 40, utc_offset_ns=step_ns))
+
+    assert len(results) == 70
+    assert not any(r.gap for r in results)
+    assert [r.steady_ns for r in results] == [START_NS + i * WINDOW_NS for i in range(70)]
+    assert {r.start_ns - r.steady_ns for r in results[40:]} == {step_ns}
+    events = [r.event for r in results if r.event is not None]
+    opened, closed = events[0], events[-1]
+    assert opened.kind == "open"
+    assert closed.kind == "close"
+    assert closed.start_ns == opened.start_ns == opened.opened_ns
+    assert closed.end_ns is not None
+    assert closed.end_ns - closed.opened_ns == (closed.index - opened.index + 1) * WINDOW_NS
+
+
+def test_an_anomaly_of_an_earlier_run_never_opens_after_it_closes(
+    flow_spec: FlowSpec, model: Model, vibration: Vibration
+) -> None:
+    """In another boot nothing tells by how much the clock was set meanwhile."""
+    before = Flow(flow_spec, model)
+    list(before.push_block(block(vibration(30, seed=5))))
+    list(before.push_block(block(vibration(10, 1.0), 30)))
+    flow = Flow(flow_spec, model)
+    flow.restore(before.state())
+    flow.change_clock()
+    year_ns = 8766 * 3600 * 10**9
+    results = list(flow.push_block(block(vibration(30, seed=6), 40, utc_offset_ns=-year_ns)))
+    events = [r.event for r in results if r.event is not None]
+    (closed,) = (event for event in events if event.kind == "close")
+    assert closed.end_ns is not None
+    assert closed.opened_ns <= closed.end_ns
+
+
+def test_a_flat_line_is_the_sensors_fault_and_the_next_window_held_against_no_forecast(
+    flow_spec: FlowSpec, model: Model, vibration: Vibration
+) -> None:
+    flow = Flow(flow_spec, model)
+    list(flow.push_block(block(vibration(15, seed=5))))
+    flat, after, then = (
+        *flow.push_block(block(np.full((LENGTH, 1), 0.3, np.float32), 15)),
+        *flow.push_block(block(vibration(2, seed=6), 16)),
+    )
+    assert (flat.reason, flat.score, flat.vector) == ("sensor_fault", None, None)
+    assert flat.detail == "flat line: every sample of channel x is 0.3 g"
+    assert (after.reason, then.reason) == ("gap", None)
+
+
+def test_a_window_that_is_left_out_is_counted(
+    flow_spec: FlowSpec, model: Model, vibration: Vibration
+) -> None:
+    flow = Flow(flow_spec, model)
+    (window,) = flow.windows(block(vibration(1)))
+    result = flow.leave_out(window, "the interpreter failed")
+    assert (result.index, result.reason, result.detail) == (0, "error", "the interpreter failed")
+    assert flow.index == 1
