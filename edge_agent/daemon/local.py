@@ -69,6 +69,7 @@ class LocalDoor:
         self._viewers: dict[int, Viewer] = {}
         self._known: dict[str, AssetSeen] = {}
         self._lost = 0
+        self._look_due_s = 0.0
         self._stopping = False
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector = selectors.DefaultSelector()
@@ -135,7 +136,8 @@ class LocalDoor:
                         self._serve(key.data, events)
                     except Exception:  # noqa: BLE001 - whoever looks in must not be able to stop the scoring
                         _log.exception("somebody who looked in was not answered")
-                if self._lookout.tapped:
+                if self._lookout.tapped and time.monotonic() >= self._look_due_s:
+                    self._look_due_s = time.monotonic() + _LOOK_S
                     self._show_states()
         finally:
             self._close()
@@ -164,13 +166,10 @@ class LocalDoor:
         if lost > self._lost:
             self._say(None, WindowsLost(windows=lost - self._lost))
             self._lost = lost
-        periods: dict[str, float | None] = {}
         while (shown := self._lookout.take_block()) is not None:
-            asset, block = shown
-            if not periods:
-                periods = {a.name: a.period_s for a in self._report().assets}
+            asset, block, period_s = shown
             for viewer in self._wanting("blocks", asset):
-                viewer.show(block, periods[asset])
+                viewer.show(block, period_s)
                 self._write_or_leave(viewer)
 
     def _say(self, asset: str | None, said: Said) -> None:

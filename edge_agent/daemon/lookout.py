@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from edge_agent.daemon.records import AssetRecord
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.plugin import Block
 
@@ -30,7 +31,7 @@ class Lookout:
         self.recorded: frozenset[str] = frozenset()
         self.wake: Callable[[], None] = lambda: None
         self._windows: deque[tuple[str, WindowResult]] = deque()
-        self._blocks: deque[tuple[str, Block]] = deque()
+        self._blocks: deque[tuple[str, Block, float | None]] = deque()
         self._bytes_put = self._bytes_taken = 0
         self._lossy: set[str] = set()
         self.windows_lost = 0
@@ -45,8 +46,9 @@ class Lookout:
         self._windows.append((asset, result))
         self.wake()
 
-    def block(self, asset: str, block: Block) -> None:
+    def block(self, record: AssetRecord, block: Block) -> None:
         """Show a block; never waits. What follows one that found no room has a gap before it."""
+        asset = record.name
         if asset not in self.recorded:
             return
         if self._bytes_put - self._bytes_taken + block.samples.nbytes > BLOCK_BYTES_MAX:
@@ -56,17 +58,18 @@ class Lookout:
             self._lossy.discard(asset)
             block = replace(block, gap_before=True)
         self._bytes_put += block.samples.nbytes
-        self._blocks.append((asset, block))
+        period_s = None if record.info is None else record.info.period_s
+        self._blocks.append((asset, block, period_s))
         self.wake()
 
     def take_window(self) -> tuple[str, WindowResult] | None:
         """Return the oldest window that was not taken yet."""
         return self._windows.popleft() if self._windows else None
 
-    def take_block(self) -> tuple[str, Block] | None:
-        """Return the oldest block that was not taken yet."""
+    def take_block(self) -> tuple[str, Block, float | None] | None:
+        """Return the oldest block that was not taken yet, and the seconds from burst to burst."""
         if not self._blocks:
             return None
-        asset, block = self._blocks.popleft()
-        self._bytes_taken += block.samples.nbytes
-        return asset, block
+        shown = self._blocks.popleft()
+        self._bytes_taken += shown[1].samples.nbytes
+        return shown

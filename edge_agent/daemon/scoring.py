@@ -158,7 +158,7 @@ class ScoringLoop:
         if not record.blocks:
             block = watch.suit(block, self._wall_clock)
         record.block_came(began_s)
-        self._lookout.block(record.name, block)
+        self._lookout.block(record, block)
         for window in watch.flow.windows(block):
             result = self._push(watch, window)
             self._note(watch, result)
