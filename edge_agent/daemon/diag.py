@@ -22,8 +22,11 @@ from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.check import check_config
 from edge_agent.daemon.config import Draft, read_draft
 from edge_agent.daemon.keep import replace_file
+from edge_agent.daemon.outbox.inspect import check as check_outbox
+from edge_agent.daemon.outbox.inspect import read_stats
 from edge_agent.daemon.redact import Redactor, secrets_in
 from edge_agent.daemon.report import AgentReport
+from edge_agent.daemon.settings import OutboxSettings
 from edge_agent.daemon.status import NotRunningError, read_report
 from edge_agent.plugin.discovery import discover
 
@@ -92,6 +95,8 @@ def _makers(config: Path, draft: Draft) -> dict[str, Callable[[], object]]:
     gateway = str(draft.sources.table.get("gateway", ""))
     stated = draft.sources.table.get("state_dir", _DEFAULT_STATE_DIR)
     state_dir = config.absolute().parent / str(stated)
+    outbox = OutboxSettings() if draft.config is None else draft.config.outbox
+    max_bytes = round(outbox.max_mb * 1e6)
 
     def report() -> AgentReport:
         return read_report(gateway, state_dir)
@@ -103,6 +108,8 @@ def _makers(config: Path, draft: Draft) -> dict[str, Callable[[], object]]:
         "versions.json": _versions,
         "plugins.json": _plugins,
         "bundles.json": lambda: _bundles(draft),
+        "outbox.json": lambda: read_stats(state_dir, max_bytes),
+        "outbox-check.json": lambda: check_outbox(state_dir),
         "state.json": lambda: _folder(state_dir),
         "disk.json": lambda: _disks(state_dir, config.absolute().parent),
         "log.txt": _log,
