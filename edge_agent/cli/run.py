@@ -31,7 +31,8 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
         return exit_codes.CONFIGURATION
 
     from edge_agent.daemon.keep import USABLE_FOLDER
-    from edge_agent.daemon.service import AgentFailed, AlreadyRunningError, run_agent
+    from edge_agent.daemon.run import AlreadyRunningError, run_agent
+    from edge_agent.daemon.service import AgentFailed
     from edge_agent.pipeline.runtime import RuntimeMissingError
 
     try:

@@ -11,18 +11,24 @@ if TYPE_CHECKING:
 
 
 def report_of_running(config: Path) -> "AgentReport | int":
-    """Return how the agent of ``config`` is; after saying why there is none, the exit code."""
-    from edge_agent.daemon.config import load_config
-    from edge_agent.daemon.problems import ConfigError
+    """Return how the agent of ``config`` is; after saying why there is none, the exit code.
+
+    An agent that runs goes before a file that is wrong by now: what it was started with holds.
+    """
+    from edge_agent.daemon.config import read_draft
+    from edge_agent.daemon.settings import STATE_DIR
     from edge_agent.daemon.status import NotRunningError, read_report
 
+    draft = read_draft(config)
+    gateway = draft.said("gateway")
+    state_dir = draft.said("state_dir") or STATE_DIR
     try:
-        settings = load_config(config)
-        return read_report(settings.gateway, Path(settings.state_dir))
-    except ConfigError as error:
-        for problem in error.problems:
-            print_error(str(problem))
-        return exit_codes.CONFIGURATION
+        if isinstance(gateway, str) and isinstance(state_dir, str):
+            return read_report(gateway, Path(state_dir))
     except NotRunningError as error:
-        print_error(str(error))
-        return exit_codes.UNAVAILABLE
+        if not draft.problems:
+            print_error(str(error))
+            return exit_codes.UNAVAILABLE
+    for problem in draft.problems:
+        print_error(str(problem))
+    return exit_codes.CONFIGURATION

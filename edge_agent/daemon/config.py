@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,18 @@ class Draft:
     assets: dict[int, Asset]
     sources: Sources
     problems: list[Problem]
+
+    def said(self, where: str) -> object:
+        """Return what the files say of a key path, defaults included if all else is right too."""
+        if self.config is not None:
+            found: object = attrgetter(where)(self.config)
+            return found
+        found = self.sources.table
+        for key in where.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        if where == "state_dir" and isinstance(found, str):
+            return str(config_folder(self.sources.main) / found)
+        return found
 
     def report(self, where: str, found: str, allowed: str) -> None:
         """Add a problem with the key path ``where``, unless it is known."""

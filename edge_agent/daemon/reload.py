@@ -10,14 +10,14 @@ from pathlib import Path
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.check import check_draft
-from edge_agent.daemon.config import Draft, config_folder, read_draft
+from edge_agent.daemon.config import Draft, read_draft
 from edge_agent.daemon.credentials import Credentials, read_credentials
+from edge_agent.daemon.judged import Judged, judge
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.problems import ConfigError, shown
 from edge_agent.daemon.report import ReloadReport
 from edge_agent.daemon.settings import Config, OutboxSettings
 from edge_agent.daemon.systemd import Notifier
-from edge_agent.daemon.watches import Judged, judge
 from edge_agent.plugin import discovery
 
 _log = logging.getLogger(__name__)
@@ -119,23 +119,10 @@ def plan_reload(path: Path, running: Running) -> Plan:
 def _refuse_fixed(draft: Draft, old: Config) -> None:
     """Add a problem for each key that the agent cannot change while it runs."""
     for where in FIXED:
-        before, found = attrgetter(where)(old), _said(draft, where)
+        before, found = attrgetter(where)(old), draft.said(where)
         if found not in (before, None):
             allowed = f"{shown(where, before)} until the agent is started anew"
             draft.report(where, shown(where, found), allowed)
-
-
-def _said(draft: Draft, where: str) -> object:
-    """Return what the files say of a key, defaults included where nothing else is wrong."""
-    if draft.config is not None:
-        found: object = attrgetter(where)(draft.config)
-        return found
-    found = draft.sources.table
-    for key in where.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    if where == "state_dir" and isinstance(found, str):
-        return str(config_folder(draft.sources.main) / found)
-    return found
 
 
 class Reloader:

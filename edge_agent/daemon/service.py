@@ -12,6 +12,7 @@ from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.credential_watch import CredentialWatch
 from edge_agent.daemon.credentials import Credentials
+from edge_agent.daemon.judged import judge
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.local import LocalDoor
@@ -32,9 +33,9 @@ from edge_agent.daemon.status import (
     status_file,
     write_report,
 )
-from edge_agent.daemon.systemd import Notifier, Watchdog, watchdog_timeout_s
+from edge_agent.daemon.systemd import Notifier, Watchdog, has_terminal, watchdog_timeout_s
 from edge_agent.daemon.topics import Topics
-from edge_agent.daemon.watches import Watches, judge
+from edge_agent.daemon.watches import Watches
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +45,6 @@ _LAST_CALL_S = 30.0  # an agent that ends by itself waits that long for the brok
 
 class AgentFailed(Exception):  # noqa: N818 - as ConnectionFailed
     """The agent cannot go on; the message says why."""
-
-
-class AlreadyRunningError(Exception):
-    """Another agent uses the state directory."""
 
 
 class Service:
@@ -130,7 +127,7 @@ class Service:
         self._end_with_data = end_with_data
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        if not _has_terminal():  # where there is one, its end is to be the agent's
+        if not has_terminal():  # where there is one, its end is to be the agent's
             signal.signal(signal.SIGHUP, self._on_hangup)
         inherited_hook, threading.excepthook = threading.excepthook, self._on_thread_failure
         self._store.start()
@@ -175,6 +172,9 @@ class Service:
         if not self._watches.running:
             reasons = dict.fromkeys(str(record.reason) for record in self._watches.records)
             raise AgentFailed(f"no asset can be scored: {'; '.join(reasons)}")
+        known = {ledger.asset for ledger in self._store.ledger.snapshot().assets}
+        for former in known - {asset.name for asset in self._config.asset}:
+            self._watches.forget(former)
         self._herald.features = self._watches.features()
         self._watches.start(time.monotonic())
 
@@ -279,30 +279,3 @@ class Service:
             total.refused,
             total.lost,
         )
-
-
-def run_agent(
-    path: Path, config: Config, credentials: Credentials, *, end_with_data: bool = False
-) -> None:
-    """Run the agent of ``config``, which stands in ``path``, until it is told to stop.
-
-    Raises:
-        AlreadyRunningError: another one has the state directory.
-        AgentFailed: it cannot go on.
-        OSError: the state directory cannot be used.
-    """
-    state = StateDirectory(Path(config.state_dir))
-    if not state.lock():
-        raise AlreadyRunningError(f"another agent uses {config.state_dir}")
-    try:
-        Service(path, config, credentials, state).run(end_with_data=end_with_data)
-    finally:
-        state.close()
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True

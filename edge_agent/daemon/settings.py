@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+STATE_DIR = "/var/lib/edge-agent"
 RESERVED_NAMES = ("repo", "rollouts", "desired")
 
 # `\Z`, not `$`: a name must not end in a line break.
@@ -170,7 +171,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     gateway: Name
-    state_dir: Text = "/var/lib/edge-agent"
+    state_dir: Text = STATE_DIR
     state_save_s: Annotated[float, msgspec.Meta(ge=1)] = 300.0
     mqtt: Mqtt = Mqtt()
     outbox: OutboxSettings = OutboxSettings()

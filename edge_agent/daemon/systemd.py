@@ -92,3 +92,12 @@ class Watchdog:
         if not self._behind:
             self._due_s = now_s + self.interval_s
             self._notifier.send("WATCHDOG=1")
+
+
+def has_terminal() -> bool:
+    """Say whether SIGHUP means that the terminal has hung up, as for every program in one."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

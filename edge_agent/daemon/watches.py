@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from edge_agent.bundle import BundleError, LoadedBundle
-from edge_agent.calibration.budget import BudgetError
+from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.alarm_state import AlarmStatement
 from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.messages import PluginVersion
-from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import Watch
@@ -27,35 +26,6 @@ from edge_agent.pipeline.state import FlowState
 _log = logging.getLogger(__name__)
 
 _LEAVE_S = 5.0  # a sensor that was told to end and has not by then is not waited for
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An asset with what judges it.
-
-    Attributes:
-        asset: its settings.
-        bundle: None where ``reason`` says why there is none.
-        reason: likewise.
-    """
-
-    asset: Asset
-    bundle: LoadedBundle | None
-    reason: str | None = None
-
-    def is_as(self, other: "Judged") -> bool:
-        """Say whether settings and bundle are those of ``other``."""
-        digests = {None if j.bundle is None else j.bundle.sha256 for j in (self, other)}
-        return self.asset == other.asset and len(digests) == 1
-
-
-def judge(asset: Asset, models: Models) -> Judged:
-    """Load what judges ``asset``, or say why that cannot be."""
-    try:
-        bundle = models.load(asset.bundle).for_budget(asset.false_alarms_per_month)
-    except (BundleError, BudgetError) as error:
-        return Judged(asset, None, str(error))
-    return Judged(asset, bundle)
 
 
 @dataclass(slots=True)
@@ -155,6 +125,10 @@ class Watches:
         post = self._posts.pop(name)
         self._leave(post)
         self.records.remove(post.record)
+        self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Clear the retained messages of an asset that is not configured."""
         for kind in ("alarm", "model"):
             self._outbox.clear(kind, self._session.topics.of(name, kind))
 

@@ -11,7 +11,8 @@ from edge_agent.daemon.config import load_config
 from edge_agent.daemon.credentials import Credentials
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt import MqttLink
-from edge_agent.daemon.service import AgentFailed, run_agent
+from edge_agent.daemon.run import run_agent
+from edge_agent.daemon.service import AgentFailed
 
 WriteConfig = Callable[..., Path]
 

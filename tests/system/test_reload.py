@@ -128,6 +128,20 @@ def reload_of(agent: Any) -> dict[str, Any] | None:
     return found
 
 
+def test_what_was_removed_while_no_agent_ran_leaves_no_message_either(
+    mosquitto: Any, start_agent: StartAgent, subscribe: Subscribe
+) -> None:
+    ears = subscribe(mosquitto.port)
+    agent = start_agent(mosquitto.port, {"gone": QUICK, "same": QUICK})
+    assert wait_until(lambda: scores(ears, "gone") and scores(ears, "same"))
+    assert agent.stop()[0] == 0
+    agent = start_agent(mosquitto.port, {"same": QUICK})
+    assert wait_until(lambda: ears.of("/gone/alarm")[-1:] and not ears.of("/gone/alarm")[-1].body)
+    late = subscribe(mosquitto.port)
+    assert wait_until(lambda: len(late.heard) >= 3)
+    assert not [m.topic for m in late.heard if m.retained and "/gone/" in m.topic]
+
+
 def test_what_only_a_restart_can_change_is_refused(
     mosquitto: Any, start_agent: StartAgent, subscribe: Subscribe
 ) -> None:

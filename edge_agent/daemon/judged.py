@@ -1,0 +1,37 @@
+"""An asset of the configuration with the bundle that judges it."""
+
+from dataclasses import dataclass
+
+from edge_agent.bundle import BundleError, LoadedBundle
+from edge_agent.calibration.budget import BudgetError
+from edge_agent.daemon.models import Models
+from edge_agent.daemon.settings import Asset
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An asset with what judges it.
+
+    Attributes:
+        asset: its settings.
+        bundle: None where ``reason`` says why there is none.
+        reason: likewise.
+    """
+
+    asset: Asset
+    bundle: LoadedBundle | None
+    reason: str | None = None
+
+    def is_as(self, other: "Judged") -> bool:
+        """Say whether settings and bundle are those of ``other``."""
+        digests = {None if j.bundle is None else j.bundle.sha256 for j in (self, other)}
+        return self.asset == other.asset and len(digests) == 1
+
+
+def judge(asset: Asset, models: Models) -> Judged:
+    """Load what judges ``asset``, or say why that cannot be."""
+    try:
+        bundle = models.load(asset.bundle).for_budget(asset.false_alarms_per_month)
+    except (BundleError, BudgetError) as error:
+        return Judged(asset, None, str(error))
+    return Judged(asset, bundle)
