@@ -65,10 +65,10 @@ class Service:
         self._credentials = credentials
         self._notifier = Notifier.from_environment()
         self._outbox = Outbox(config.outbox.backlog_per_s)
-        self._store = Store(self._outbox, config.outbox, state.path)
+        self._keeper = Keeper()
+        self._store = Store(self._outbox, config.outbox, state.path, in_background=self._keeper.do)
         self._session = Session(Topics(config.mqtt.root, config.gateway))
         self._versions = versions()
-        self._keeper = Keeper()
         self._handover = Handover()
         self._watches = Watches(
             state,

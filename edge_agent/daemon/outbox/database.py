@@ -5,6 +5,8 @@ a kind, and no other index has to be written.
 """
 
 import contextlib
+import logging
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +20,8 @@ from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.ledger import AssetLedger
 from edge_agent.daemon.outbox.entry import QUEUED, Mark, asset_of
 from edge_agent.daemon.topics import Kind
+
+_log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
 FORMAT = 1  # as user_version; another one is set aside like a damaged file
@@ -232,15 +236,35 @@ class Database:
         self._connection.execute("UPDATE clock SET since = ?", (since,))
         self.since = since
 
-    def sync(self) -> None:
-        """Let all that was committed outlive a power cut. Raises as ``transaction``."""
-        with self.transaction(durable=True):
+    def write_age(self, *, durable: bool) -> None:
+        """Note how old this outbox is; arguments and errors as of ``transaction``."""
+        with self.transaction(durable=durable):
             self._connection.execute("UPDATE clock SET age_s = ?", (self.age_s,))
 
-    def checkpoint(self) -> None:
-        """Bring what is in the log into the file, so that the log begins anew."""
-        with damage_named():
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+def synchronise(file: Path) -> None:
+    """Let all that was committed outlive a power cut; from any thread, holding up no writer.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    # SQLite locks the database and its index, never the log: a descriptor more does no harm.
+    with contextlib.suppress(FileNotFoundError), _log_of(file).open("rb") as log:
+        os.fsync(log.fileno())
+
+
+def checkpoint(file: Path) -> None:
+    """Bring what is in the log into the file, so that the log begins anew; as ``synchronise``."""
+    where = f"{file.absolute().as_uri()}?mode=rw"
+    try:
+        with contextlib.closing(sqlite3.connect(where, timeout=_BUSY_S, uri=True)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:  # the log grows on; the writer sees what is the matter
+        _log.info("outbox: %s: no checkpoint: %s", file, error)
+
+
+def _log_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
 
 
 def numbers_of(kind: Kind) -> tuple[int, int]:
@@ -279,12 +303,18 @@ def waiting(connection: sqlite3.Connection) -> Waiting:
 def assets(connection: sqlite3.Connection) -> dict[str, tuple[AssetLedger, Mark | None]]:
     """Return what was written of each asset."""
     return {
-        name: (
-            msgspec.msgpack.decode(ledger, type=AssetLedger),
-            None if mark is None else msgspec.msgpack.decode(mark, type=Mark),
-        )
+        name: (msgspec.msgpack.decode(ledger, type=AssetLedger), _mark(mark))
         for name, ledger, mark in connection.execute("SELECT name, ledger, mark FROM asset")
     }
+
+
+def _mark(content: bytes | None) -> Mark | None:
+    """Return the mark; None where another version's flow wrote it, which costs no message."""
+    try:
+        return None if content is None else msgspec.msgpack.decode(content, type=Mark)
+    except msgspec.MsgspecError as error:
+        _log.info("outbox: a mark of another version is not used: %s", error)
+        return None
 
 
 def require_format(connection: sqlite3.Connection) -> None:

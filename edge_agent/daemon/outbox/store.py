@@ -10,10 +10,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edge_agent.daemon.ledger import AssetLedger, Ledger, StoreState
-from edge_agent.daemon.outbox.database import FILE_NAME, DamagedError, Database, Row
+from edge_agent.daemon.outbox.database import (
+    FILE_NAME,
+    DamagedError,
+    Database,
+    Row,
+    checkpoint,
+    synchronise,
+)
 from edge_agent.daemon.outbox.entry import QUEUED, Batch, Mark, Outgoing
 from edge_agent.daemon.outbox.outbox import Outbox
 from edge_agent.daemon.outbox.place import Place
@@ -47,6 +55,7 @@ class Store:
         settings: OutboxSettings,
         folder: Path,
         now_s: Callable[[], float] = boottime_s,
+        in_background: Callable[[Callable[[], None]], None] = lambda job: job(),
     ) -> None:
         """Open the database in ``folder``; never fails because of it.
 
@@ -55,6 +64,7 @@ class Store:
             settings: its bounds.
             folder: the agent's own.
             now_s: a clock that never goes back.
+            in_background: runs what waits for the disk, where that holds up nobody.
         """
         self.ledger = Ledger()
         self._marks: dict[str, Mark] = {}
@@ -68,6 +78,7 @@ class Store:
         }
         self._file = folder / FILE_NAME
         self._now_s = now_s
+        self._in_background = in_background
         self._owed: list[Outgoing] = []  # answered by the broker, but not in this place
         self._knows_file = False
         self._sync_due_s: float | None = None
@@ -114,7 +125,7 @@ class Store:
         self.step()
         try:
             if not self._place.in_memory:
-                self._place.database.sync()
+                self._place.database.write_age(durable=True)
         except _FAILURES as failure:
             self._note(failure)
         self._place.database.close()
@@ -177,12 +188,15 @@ class Store:
             return
         self._sync_due_s = None
         try:
-            self._place.database.sync()
-            if now_s >= self._checkpoint_due_s:
-                self._checkpoint_due_s = now_s + CHECKPOINT_EVERY_S
-                self._place.database.checkpoint()
+            self._place.database.write_age(durable=False)
         except _FAILURES as failure:
             self._change_place(failure, Batch())
+            return
+        # A card may take a second for it, and what is live must not wait so long.
+        self._in_background(partial(synchronise, self._file))
+        if now_s >= self._checkpoint_due_s:
+            self._checkpoint_due_s = now_s + CHECKPOINT_EVERY_S
+            self._in_background(partial(checkpoint, self._file))
 
     # When the database fails.
 
