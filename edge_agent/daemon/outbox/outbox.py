@@ -133,9 +133,6 @@ class Outbox:
         """All that was not acknowledged is backlog now; it waits on the disk."""
         with self._work:
             self._connected = False
-            for outgoing in self._in_flight:
-                if outgoing.place is None:
-                    self._unsent_retained[outgoing.topic] = None
             self._in_flight.clear()
             for kind in QUEUED:
                 self._live[kind].clear()
