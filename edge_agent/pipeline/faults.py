@@ -17,7 +17,7 @@ _LEARNED = 20  # windows until a bias counts as known
 _MEMORY = 200  # windows over which it is averaged
 _STEADY = 5.0  # a known bias is this many times its own mean deviation
 _LOST_SHARE = 0.1  # of the usual bias; less is none
-_RMS_SAMPLES = 256
+_PART = 256  # samples of a window, evenly spread, where an estimate does
 
 
 class BiasState(msgspec.Struct, frozen=True):
@@ -61,14 +61,14 @@ def stuck(
     if range_max is None or not clipped:
         return None
     rail = CLIP_SHARE * range_max
-    for end, share in (
-        ("upper", (samples >= rail).mean(axis=0)),
-        ("lower", (samples <= -rail).mean(axis=0)),
-    ):
-        for i in np.flatnonzero(share >= _STUCK_SHARE):
-            if spec.channels[i] not in spec.context:
+    part = samples[:: max(1, len(samples) // _PART)]
+    for end, sign in (("upper", 1.0), ("lower", -1.0)):
+        # A part of the samples decides nearly always that a channel moves.
+        for i in np.flatnonzero((sign * part >= rail).mean(axis=0) >= _STUCK_SHARE / 2):
+            share = float((sign * samples[:, i] >= rail).mean())
+            if share >= _STUCK_SHARE and spec.channels[i] not in spec.context:
                 return (
-                    f"stuck at the {end} end of its range: {share[i]:.0%} of the samples of channel"
+                    f"stuck at the {end} end of its range: {share:.0%} of the samples of channel"
                     f" {spec.channels[i]}"
                 )
     return None
@@ -113,7 +113,7 @@ class BiasWatch:
         """
         known, size = self.state, self._size(bias)
         # A part of the samples does: this is no feature.
-        part = samples[:: max(1, len(samples) // _RMS_SAMPLES)] - bias
+        part = samples[:: max(1, len(samples) // _PART)] - bias
         windows = min(known.windows + 1, _MEMORY)
         usual = known.usual + (size - known.usual) / windows
         self.state = BiasState(
