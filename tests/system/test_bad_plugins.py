@@ -51,7 +51,7 @@ def test_49_assets_lose_no_window_beside_plugins_that_do_everything_wrong(
     sound = f"real_time = true\nlength = {int(1024 * PERIOD_S)}\ninterval_s = {PERIOD_S}"
     bad = {f"bad-{how}": how for how in IN_A_THREAD}
     isolated = {f"isolated-{how}": how for how in IN_A_PROCESS}
-    process = 'isolation = "process"\ndeadline_s = 2.0'
+    process = 'isolation = "process"'
     agent = start_agent(
         mosquitto.port,
         dict.fromkeys(HEALTHY, sound)
@@ -59,24 +59,30 @@ def test_49_assets_lose_no_window_beside_plugins_that_do_everything_wrong(
         plugins=dict.fromkeys(bad | isolated, "bad"),
         sensor=dict.fromkeys(bad, "deadline_s = 1.0")
         | dict.fromkeys(isolated, process)
-        | {"isolated-leaks": f"{process}\nmemory_max_mb = 120"},
+        | {
+            "isolated-hangs": f"{process}\ndeadline_s = 2.0",
+            "isolated-leaks": f"{process}\nmemory_max_mb = 120",
+        },
     )
     assert wait_until(lambda: len(ears.of("-01/score")) > 0), agent.said()
     time.sleep(WATCHED_S)
 
-    reasons: dict[str, set[str]] = {}
-    for heard in ears.of("/alarm"):
-        reasons.setdefault(heard.body["asset"], set()).add(str(heard.body["reason"]))
     said = IN_A_THREAD | IN_A_PROCESS
-    for name, how in (bad | isolated).items():
-        assert any(said[how] in reason for reason in reasons[name]), (name, reasons[name])
+
+    def unsaid() -> list[str]:
+        return [
+            name
+            for name, how in (bad | isolated).items()
+            if not any(said[how] in str(m.body["reason"]) for m in ears.of(f"/{name}/alarm"))
+        ]
+
+    assert wait_until(lambda: not unsaid(), 60.0), (unsaid(), agent.said())
 
     status = [sys.executable, "-m", "edge_agent.cli.agent", "status", "--json", "--config"]
     shown = subprocess.run([*status, str(agent.config)], capture_output=True, check=True)
     assets = {asset["name"]: asset for asset in json.loads(shown.stdout)["assets"]}
     assert {assets[name]["state"] for name in HEALTHY} == {"running"}
-    code, seconds = agent.stop()
-    assert (code, seconds < 1.5) == (0, True), (seconds, agent.said())
+    assert agent.stop()[0] == 0, agent.said()
     for name in HEALTHY:
         scores = [heard.body for heard in ears.of(f"/{name}/score")]
         windows = len(scores)
