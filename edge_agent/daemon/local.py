@@ -16,22 +16,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.local_messages import (
     SOCKET_NAME,
     AssetSeen,
     Refused,
     Request,
     Said,
-    WindowSeen,
     WindowsLost,
 )
 from edge_agent.daemon.lookout import Lookout
-from edge_agent.daemon.messages import Share
-from edge_agent.daemon.report import AgentReport, AssetReport
+from edge_agent.daemon.report import AgentReport
+from edge_agent.daemon.seen import asset_seen, window_seen
 from edge_agent.daemon.settings import Metrics
 from edge_agent.daemon.viewer import Viewer, ViewerGone, user_of
-from edge_agent.pipeline.result import WindowResult
 
 if TYPE_CHECKING:
     from edge_agent.daemon.metrics_page import MetricsPage
@@ -297,42 +294,3 @@ def _accepted(listener: socket.socket) -> socket.socket | None:
             _log.warning("nobody can look in: %s", error.strerror)
             time.sleep(_LOOK_S)  # whoever waits would wake this thread at once
         return None
-
-
-def asset_seen(asset: AssetReport) -> AssetSeen:
-    """Return how an asset is now."""
-    return AssetSeen(
-        asset=asset.name,
-        state=asset.state,
-        reason=asset.reason or asset.last_reason,
-        model=asset.model,
-        score=asset.score,
-        threshold=asset.threshold,
-        level_score=asset.level_score,
-        level_threshold=asset.level_threshold,
-        anomaly=asset.anomaly,
-        opened=None if asset.open is None else asset.open.opened,
-        severity=None if asset.open is None else asset.open.severity,
-    )
-
-
-def window_seen(asset: str, result: WindowResult) -> WindowSeen:
-    """Return what is shown of a window."""
-    event = result.event
-    return WindowSeen(
-        asset=asset,
-        index=result.index,
-        start=rfc3339(result.start_ns),
-        end=rfc3339(result.end_ns),
-        score=result.score,
-        threshold=result.threshold,
-        level_score=result.level_score,
-        level_threshold=result.level_threshold,
-        anomaly=result.anomaly,
-        reason=result.reason,
-        gap=result.gap,
-        clipped=result.clipped,
-        event=None if event is None else event.kind,
-        severity=None if event is None else event.severity,
-        features=() if event is None else tuple(Share(*pair) for pair in event.features),
-    )
