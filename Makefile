@@ -13,13 +13,15 @@ TFLITE := .venv-tflite
 LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
 # System tests hold real daemons to seconds: they run one by one.
-QUICK := -m "not system and not training and not spark" -n auto --dist loadfile
+QUICK := -m "not system and not training and not spark and not systemd" -n auto --dist loadfile
 TRAINING := -m "training and not spark" -n auto
 SYSTEM := -m "system and not spark"
 SPARK := -m spark
+SYSTEMD := -m systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup broker demo test test-system test-spark test-agent bench torture results lint lock
+.PHONY: help setup broker demo test test-system test-spark test-systemd test-agent bench torture \
+	results lint lock deb
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,6 +54,12 @@ test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's te
 test-spark: setup ## Run the tests of the Spark engine; they need a Java 17 runtime
 	$(BIN)/python -m pytest $(SPARK)
 
+test-systemd: setup ## Run the tests that boot a real systemd; as root on Debian, they need debootstrap and systemd-container
+	$(BIN)/python -m pytest $(SYSTEMD)
+
+deb: setup ## Build the Debian package into build/deb; ARCH=arm64 for the other processor
+	PYTHON=$(BIN)/python deploy/deb/build build/deb
+
 bench: setup broker ## Measure features, model step, whole path, memory and latency
 	$(BIN)/python -m benchmarks
 
@@ -74,6 +82,7 @@ lock: | $(BIN)/uv ## Resolve the dependencies anew and write the lock files
 	$(LOCK) --extra tflite --extra trainer --extra spark --extra dev -o requirements/dev-py311.txt
 	$(LOCK) --extra tflite --extra test -o requirements/agent-tflite.txt
 	$(LOCK) --extra litert --extra test --universal -o requirements/agent-litert.txt
+	$(LOCK) --extra tflite -o requirements/gateway.txt
 
 $(BIN)/uv: ; $(MAKE) setup
 

@@ -50,7 +50,7 @@ def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path) -> N
     )
     assert (verified.returncode, verified.stderr) == (0, "")
     rated = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(unit)],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(unit)],
         capture_output=True,
         text=True,
         check=False,
