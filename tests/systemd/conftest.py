@@ -23,11 +23,6 @@ REPOSITORY = Path(__file__).parents[2]
 BUILD = REPOSITORY / "build" / "systemd"
 HERE = Path(__file__).parent
 PLUGINS = "usr/local/lib/edge-agent/plugins"
-SUITE = "bookworm"
-PACKAGES = (
-    "ca-certificates,dbus,init-system-helpers,libstdc++6,mosquitto,mosquitto-clients,"
-    "python3,systemd,systemd-sysv"
-)
 PASSWORD = "hunter2"
 _NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "dpkg-deb", "openssl")
 
@@ -178,20 +173,6 @@ class Machine:
         return int(json.loads(said.stdout)["assets"][0]["windows"])
 
 
-def _mirror() -> str:
-    said = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for line in said.stdout.splitlines():
-        codename, component, site = line.split(" ", 2)
-        if (codename, component) == (SUITE, "main") and "security" not in site:
-            return site
-    pytest.skip(f"apt knows no mirror of Debian {SUITE}")
-
-
 @pytest.fixture(scope="session")
 def debian() -> Path:
     """A root file system of Debian 12, as debootstrap makes it."""
@@ -200,7 +181,7 @@ def debian() -> Path:
         pytest.skip(f"not installed: {', '.join(missing)}")
     if os.geteuid() != 0:
         pytest.skip("only root can make a machine")
-    key = hashlib.sha256(f"{SUITE} {PACKAGES}".encode()).hexdigest()[:12]
+    key = hashlib.sha256((HERE / "debian").read_bytes()).hexdigest()[:12]
     root = BUILD / f"debian-{key}"
     if root.is_dir():
         return root
@@ -211,14 +192,7 @@ def debian() -> Path:
     new.chmod(0o755)
     with (BUILD / "debootstrap.log").open("wb") as log:
         making = subprocess.Popen(
-            [
-                *("debootstrap", "--variant=minbase", f"--cache-dir={packages}"),
-                *(f"--include={PACKAGES}", SUITE, str(new), _mirror()),
-            ],
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PATH": _PATH},
-            start_new_session=True,
+            [HERE / "debian", new, packages], stdout=log, stderr=log, start_new_session=True
         )
         try:
             code = making.wait()
