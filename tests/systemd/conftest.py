@@ -74,14 +74,17 @@ class Machine:
                 stdout=log,
                 stderr=log,
             )
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
-        assert wait_until(lambda: children.read_text().split()), self.log.read_text()
-        self.leader = int(children.read_text().split()[0])
-        assert wait_until(self._is_up), self.log.read_text()
+        assert wait_until(self._is_up, 60.0), self.log.read_text()
         return self
 
     def _is_up(self) -> bool:
-        said = self.run("systemctl", "is-system-running", "--wait", check=False)
+        assert self._nspawn is not None
+        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
+        found = children.read_text().split()
+        if not found:
+            return False
+        self.leader = int(found[-1])  # the first one is what sets up the second's namespaces
+        said = self.run("systemctl", "is-system-running", check=False)
         return said.stdout.strip() in ("running", "degraded")
 
     def stop(self) -> None:
