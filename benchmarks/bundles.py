@@ -54,13 +54,22 @@ def write_bundles(folder: Path) -> None:
         (folder / file_name(length, channels)).write_bytes(make_bundle(length, channels))
 
 
-def make_bundle(length: int, channels: int, period_s: float | None = None) -> bytes:
-    """Return a bundle for windows of one second, one after the other or every ``period_s``."""
+def make_bundle(
+    length: int, channels: int, *, rate_hz: float | None = None, period_s: float | None = None
+) -> bytes:
+    """Return a bundle for windows of ``length`` samples.
+
+    Args:
+        length: of a window.
+        channels: how many.
+        rate_hz: None: a window lasts one second.
+        period_s: seconds from window to window; None: one follows the other.
+    """
     names = CHANNELS[:channels]
     given = InputSpec(
         kind="samples",
         channels=names,
-        rate_hz=float(length),
+        rate_hz=rate_hz or float(length),
         unit="g",
         length=length,
         hop=length,

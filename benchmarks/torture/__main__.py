@@ -12,11 +12,14 @@ import msgspec
 from benchmarks.broker import NoBrokerError
 from benchmarks.machine import load, machine
 from benchmarks.torture.fuzzing import Fuzzing
+from benchmarks.torture.kills import Kills
+from benchmarks.torture.outage import Outage
 from benchmarks.torture.scenario import Check, NotRunError, Scale, Scenario, TortureError
 from benchmarks.torture.soak import Soak
 from benchmarks.torture.table import table
 
-SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (Fuzzing(), Soak())}
+_ALL: tuple[Scenario, ...] = (Kills(), Outage(), Fuzzing(), Soak())
+SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
 _FAILED = 1
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.torture.samples import small_bundle
+from benchmarks.torture.samples import RATE_HZ, small_bundle
 from benchmarks.torture.scenario import TortureError
 
 GATEWAY = "torture"
@@ -64,33 +64,44 @@ def wait_until(condition: Callable[[], object], timeout_s: float) -> bool:
 class Agent:
     """``edge-agent run`` in a folder of its own; can be killed and started again."""
 
-    def __init__(self, folder: Path, port: int, *, period_s: float | None = None) -> None:
-        """Prepare the folder for a broker at ``port``; windows come every ``period_s``."""
+    def __init__(
+        self, folder: Path, port: int, *, rate_hz: float = RATE_HZ, period_s: float | None = None
+    ) -> None:
+        """Prepare the folder for a broker at ``port``, and a bundle for windows of 256 samples.
+
+        Args:
+            folder: for configuration, state and log.
+            port: of the broker.
+            rate_hz: of the samples.
+            period_s: seconds from window to window; None: one follows the other.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.state = folder / "state"
         self.log = folder / "agent.log"
         self.bundle = folder / "small.edgemodel"
-        self.bundle.write_bytes(small_bundle(period_s))
+        self.bundle.write_bytes(small_bundle(rate_hz, period_s))
         self.environment = {"PYTHONPATH": os.pathsep.join([str(_PLUGIN), *sys.path])}
         self.wrapper: Sequence[str] = ()
         self._port = port
-        self._period_s = period_s
+        self._given: dict[str, float] = {"rate_hz": rate_hz}
+        if period_s is not None:
+            self._given["period_s"] = period_s
         self._tables: list[str] = []
         self._head = ""
         self.process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, head: str = "") -> None:
-        """Add ``head``, TOML, before the assets; what is in it comes before the table mqtt."""
+    def configure(self, head: str) -> None:
+        """Say ``head``, TOML, before all else; the assets are to be named again."""
         self._head = head
+        self._tables.clear()
 
     def watch(
         self, name: str, *, asset: str = "", sensor: str = "", **options: float | str
     ) -> None:
         """Add an asset; ``asset`` and ``sensor`` are TOML for its tables."""
-        if self._period_s is not None:
-            options["period_s"] = self._period_s
-        lines = [f"{key} = {json.dumps(value)}" for key, value in options.items()]
+        stated = self._given | options
+        lines = [f"{key} = {json.dumps(value)}" for key, value in stated.items()]
         self._tables.append(
             _ASSET.format(
                 name=name,

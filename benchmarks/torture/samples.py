@@ -9,6 +9,6 @@ RATE_HZ = float(LENGTH)
 
 
 @cache
-def small_bundle(period_s: float | None = None) -> bytes:
-    """Return a bundle for windows of 256 samples in a second of one channel "x" in g."""
-    return make_bundle(LENGTH, 1, period_s)
+def small_bundle(rate_hz: float = RATE_HZ, period_s: float | None = None) -> bytes:
+    """Return a bundle for windows of 256 samples of one channel "x" in g."""
+    return make_bundle(LENGTH, 1, rate_hz=rate_hz, period_s=period_s)

@@ -11,6 +11,7 @@ import numpy as np
 from edge_agent.plugin import SENSOR_API_VERSION, Block, Clock, SensorError, SensorInfo
 
 _LOUDER = np.float32(10.0)
+_LENGTH = 256
 _LEAK_BYTES = 4 << 20
 _NS = 1_000_000_000
 
@@ -21,7 +22,7 @@ class TortureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What the sensor delivers.
 
     Attributes:
-        rate_hz: samples per second; a block is one second of them.
+        rate_hz: samples per second; a block has 256.
         period_s: seconds from burst to burst; None samples without a pause.
         interval_s: seconds from block to block; data may so be faster than life.
         phase_s: seconds by which the first block is later than the first interval.
@@ -34,7 +35,7 @@ class TortureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         fault_at: see ``fault``.
     """
 
-    rate_hz: int = 256
+    rate_hz: float = 256.0
     period_s: float | None = None
     interval_s: float = 0.1
     phase_s: float = 0.0
@@ -47,7 +48,7 @@ class TortureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class TortureSensor:
-    """Delivers the same second of noise again and again, louder at times."""
+    """Delivers the same piece of noise again and again, louder at times."""
 
     api_version: ClassVar[int] = SENSOR_API_VERSION
     version: ClassVar[str] = "1"
@@ -56,7 +57,7 @@ class TortureSensor:
     def __init__(self, options: TortureOptions) -> None:
         """Keep the options."""
         self._options = options
-        noise = np.random.default_rng(7).standard_normal((options.rate_hz, 1))
+        noise = np.random.default_rng(7).standard_normal((_LENGTH, 1))
         self._calm = (0.1 * noise).astype(np.float32)
         self._leaked: list[bytearray] = []
         self._opened_s = 0.0
@@ -68,7 +69,7 @@ class TortureSensor:
         """One channel in g."""
         options = self._options
         clock: Clock = "boot" if options.real_time else "source"
-        return SensorInfo(("x",), float(options.rate_hz), "g", None, options.period_s, clock)
+        return SensorInfo(("x",), options.rate_hz, "g", None, options.period_s, clock)
 
     def open(self) -> None:
         """Begin now."""
@@ -96,8 +97,9 @@ class TortureSensor:
             samples = samples * _LOUDER
         if faulty:
             samples = self._go_wrong(number, samples)
-        start_ns = self._start_ns + round(number * (options.period_s or 1.0) * _NS)
-        return Block(samples, start_ns, float(options.rate_hz), "g", ("x",))
+        step_s = options.period_s or _LENGTH / options.rate_hz
+        start_ns = self._start_ns + round(number * step_s * _NS)
+        return Block(samples, start_ns, options.rate_hz, "g", ("x",))
 
     def close(self) -> None:
         """Nothing is held."""
