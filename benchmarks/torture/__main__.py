@@ -11,6 +11,9 @@ import msgspec
 
 from benchmarks.broker import NoBrokerError
 from benchmarks.machine import load, machine
+from benchmarks.torture.bad_plugins import BadPlugins
+from benchmarks.torture.clock import Clock
+from benchmarks.torture.damage import Damage
 from benchmarks.torture.fuzzing import Fuzzing
 from benchmarks.torture.kills import Kills
 from benchmarks.torture.outage import Outage
@@ -18,7 +21,15 @@ from benchmarks.torture.scenario import Check, NotRunError, Scale, Scenario, Tor
 from benchmarks.torture.soak import Soak
 from benchmarks.torture.table import table
 
-_ALL: tuple[Scenario, ...] = (Kills(), Outage(), Fuzzing(), Soak())
+_ALL: tuple[Scenario, ...] = (
+    Kills(),
+    Outage(),
+    Damage(),
+    BadPlugins(),
+    Clock(),
+    Fuzzing(),
+    Soak(),
+)
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
 _FAILED = 1
 

@@ -110,3 +110,8 @@ def contradictions(ledger: LedgerSnapshot, heard: Sequence[Heard]) -> list[str]:
                 f"{asset.asset}: {asset.windows.sampled} windows, {scores.queued} scores queued"
             )
     return found
+
+
+def contradictions_inside(report: dict[str, Any]) -> list[str]:
+    """Return sentences: counts of a report's ledger that contradict each other."""
+    return violations(msgspec.convert(report["ledger"], LedgerSnapshot))

@@ -35,7 +35,6 @@ _ASSET = """
 [[asset]]
 name = "{name}"
 bundle = "{bundle}"
-{asset}
 [asset.sensor]
 plugin = "torture"
 {sensor}
@@ -81,7 +80,12 @@ class Agent:
         self.log = folder / "agent.log"
         self.bundle = folder / "small.edgemodel"
         self.bundle.write_bytes(small_bundle(rate_hz, period_s))
-        self.environment = {"PYTHONPATH": os.pathsep.join([str(_PLUGIN), *sys.path])}
+        self._run = folder / "run"
+        self._run.mkdir(exist_ok=True)
+        self.environment = {
+            "PYTHONPATH": os.pathsep.join([str(_PLUGIN), *sys.path]),
+            "RUNTIME_DIRECTORY": str(self._run),  # the state directory may be a disk that is full
+        }
         self.wrapper: Sequence[str] = ()
         self._port = port
         self._given: dict[str, float] = {"rate_hz": rate_hz}
@@ -97,16 +101,15 @@ class Agent:
         self._tables.clear()
 
     def watch(
-        self, name: str, *, asset: str = "", sensor: str = "", **options: float | str
+        self, name: str, *, bundle: Path | None = None, sensor: str = "", **options: float | str
     ) -> None:
-        """Add an asset; ``asset`` and ``sensor`` are TOML for its tables."""
+        """Add an asset; ``bundle`` is its own, ``sensor`` is TOML for the table of that name."""
         stated = self._given | options
         lines = [f"{key} = {json.dumps(value)}" for key, value in stated.items()]
         self._tables.append(
             _ASSET.format(
                 name=name,
-                bundle=self.bundle,
-                asset=asset,
+                bundle=bundle or self.bundle,
                 sensor=sensor,
                 options="\n".join(lines),
             )
@@ -164,7 +167,7 @@ class Agent:
     def report(self) -> dict[str, Any]:
         """Return the status that the running agent writes; empty before the first."""
         try:
-            said: dict[str, Any] = json.loads((self.state / "status.json").read_bytes())
+            said: dict[str, Any] = json.loads((self._run / "status.json").read_bytes())
         except FileNotFoundError:
             return {}
         return said if said["pid"] == self.pid else {}

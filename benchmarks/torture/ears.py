@@ -40,11 +40,12 @@ class Heard:
 
 
 class Ears:
-    """Hears everything that the agent says, in order."""
+    """Hears everything that the agent says, in order; counts what is no message as garbled."""
 
     def __init__(self, port: int) -> None:
         """Subscribe. Raises TortureError."""
         self.heard: list[Heard] = []
+        self.garbled = 0
         self.status: list[dict[str, Any]] = []
         subscribed = threading.Event()
         self._client = Client(
@@ -64,7 +65,11 @@ class Ears:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         _, _, _, *levels = message.topic.split("/")
-        said = json.loads(message.payload)
+        try:
+            said = json.loads(message.payload)
+        except ValueError:
+            self.garbled += 1
+            return
         if levels == ["status"]:
             self.status.append(said)
         elif levels[1] in QUEUED:

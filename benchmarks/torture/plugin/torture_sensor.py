@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from typing import Any, ClassVar, Literal
 
@@ -86,7 +87,8 @@ class TortureSensor:
         if number >= options.rush and not (faulty and options.fault == "flood"):
             due_s = self._opened_s + (number - options.rush + 1) * options.interval_s
             wait_s = due_s - time.monotonic()
-            time.sleep(max(0.0, min(wait_s, timeout_s)))
+            # As time.sleep, which fails under libfaketime: that breaks clock_nanosleep(2).
+            threading.Event().wait(max(0.0, min(wait_s, timeout_s)))
             if wait_s > timeout_s:
                 return None
         self._block += 1
@@ -109,8 +111,7 @@ class TortureSensor:
             case "raise":
                 raise SensorError("the device was unplugged")
             case "hang":
-                while True:
-                    time.sleep(60.0)
+                threading.Event().wait()
             case "leak":
                 self._leaked.append(bytearray(os.urandom(1024)) * (_LEAK_BYTES // 1024))
             case "segfault":
