@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.broker import HOST
-from benchmarks.torture.agent import ROOT
+from benchmarks.torture.agent import GATEWAY, ROOT
 from benchmarks.torture.scenario import TortureError
 
 # For the broker: a session's messages wait for it without limit, over an orderly restart too.
@@ -18,6 +19,8 @@ BROKER_LINES = ("persistence true", "max_queued_messages 0", "max_inflight_messa
 QUEUED = ("score", "features", "anomaly")  # all others are state
 
 _PATIENCE_S = 20.0
+# Of an asset; and of the gateway, whose one message is where an asset's name would be.
+_STATES: Mapping[str | None, tuple[str, ...]] = {None: ("alarm", "model"), "status": ("",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,6 @@ class Ears:
         """Subscribe. Raises TortureError."""
         self.heard: list[Heard] = []
         self.garbled = 0
-        self.status: list[dict[str, Any]] = []
         subscribed = threading.Event()
         self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -64,17 +66,16 @@ class Ears:
             raise TortureError("the broker accepts no subscription")
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        _, _, _, *levels = message.topic.split("/")
+        asset, _, kind = message.topic.removeprefix(f"{ROOT}/{GATEWAY}/").partition("/")
         try:
             said = json.loads(message.payload)
         except ValueError:
-            self.garbled += 1
-            return
-        if levels == ["status"]:
-            self.status.append(said)
-        elif levels[1] in QUEUED:
+            said = {}
+        if kind in QUEUED and said.get("asset") == asset:
             late = said.pop("historical")
-            self.heard.append(Heard(levels[0], levels[1], said, late, time.monotonic()))
+            self.heard.append(Heard(asset, kind, said, late, time.monotonic()))
+        elif kind not in _STATES.get(asset, _STATES[None]):
+            self.garbled += 1
 
     def close(self) -> None:
         """Go."""

@@ -161,7 +161,7 @@ def stored_set(file: Path) -> StoredSet:
     metadata = opened.schema_arrow.metadata or {}
     try:
         stated = msgspec.json.decode(metadata.get(METADATA_KEY, b""), type=StoredSet)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordingError(file, f"is no file of collected features: {error}") from error
     names = opened.schema_arrow.names
     missing = [name for name in (*_NEEDED, *stated.features) if names.count(name) != 1]

@@ -31,5 +31,5 @@ def _header_beside(path: Path) -> RecordingHeader:
         return RecordingHeader()
     except OSError as error:
         raise RecordingError(beside, f"cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordingError(beside, f"is no header of a recording: {error}") from error

@@ -99,7 +99,7 @@ def checked(root: str, topic: str, payload: bytes) -> FeatureMessage:
         raise MessageError(f"{len(payload)} bytes, allowed: {_LARGEST}")
     try:
         message = decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MessageError(str(error)) from error
     expected = f"{root}/{message.gateway}/{message.asset}/features"
     if topic != expected:

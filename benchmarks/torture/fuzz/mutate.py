@@ -4,6 +4,7 @@ import json
 import random
 import struct
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 _MOST_STEPS = 6
@@ -116,23 +117,23 @@ def _changed(tree: Any, rng: random.Random) -> Any:  # noqa: ANN401 - any JSON
     holders = [tree, *_below(tree)]
     inner = [held for held in holders if isinstance(held, dict | list) and held]
     if not inner:
-        return rng.choice(_VALUES)
+        return deepcopy(rng.choice(_VALUES))
     holder = rng.choice(inner)
     key = rng.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
     match rng.randrange(6):
         case 0:
             del holder[key]
         case 1 if isinstance(holder, list):
-            holder.insert(key, holder[key])
+            holder.insert(key, deepcopy(holder[key]))
         case 1 if isinstance(holder, dict):
-            holder[rng.choice(("", "x", "\udc80", f"{key}x", "a" * 200))] = holder[key]
+            holder[rng.choice(("", "x", "\udc80", f"{key}x", "a" * 200))] = deepcopy(holder[key])
         case 2:
             copied = json.dumps(rng.choice(holders))
             holder[key] = json.loads(copied) if len(copied) < _LONGEST_COPY else None
         case 3 if isinstance(holder[key], int | float) and abs(holder[key]) < 1e300:  # noqa: PLR2004
             holder[key] = rng.choice((-1, 2, 10, 0.1)) * holder[key]
         case _:
-            holder[key] = rng.choice(_VALUES)
+            holder[key] = deepcopy(rng.choice(_VALUES))
     return tree
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from edge_agent.daemon.topics import Kind
 _log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
-FORMAT = 1  # as user_version; another one is set aside like a damaged file
+FORMAT = 2  # as user_version; another one is set aside like a damaged file
 APPLICATION_ID = 0x65416F62  # "eAob", for file(1)
 PAGE = 1024  # about one message; whole pages are what a small change writes to the flash
 _PAGE_USED_BY_SQLITE = 4
@@ -33,6 +34,7 @@ _BUSY_S = 1.0  # somebody else may look at the file for a moment
 _CHECKPOINT_PAGES = 8192  # at the latest; see ``checkpoint``
 _LOG_MAX_BYTES = 1 << 20  # of the write-ahead log, after a checkpoint
 _CACHE_KB = 256
+_CRC_BYTES = 4
 _KIND_SHIFT = 48
 # Statements are fixed: where SQLite finds an error in one, a table or column is not as it was.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
@@ -43,7 +45,8 @@ CREATE TABLE message (
     number INTEGER PRIMARY KEY,
     made_s REAL NOT NULL,
     topic TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    crc INTEGER NOT NULL
 );
 CREATE TABLE asset (
     number INTEGER PRIMARY KEY,
@@ -184,7 +187,10 @@ class Database:
 
     def insert(self, rows: Iterable[Row]) -> None:
         """Add messages, in a transaction."""
-        self._connection.executemany("INSERT INTO message VALUES (?, ?, ?, ?)", rows)
+        self._connection.executemany(
+            "INSERT INTO message VALUES (?, ?, ?, ?, ?)",
+            ((*row, crc_of(row.topic, row.body)) for row in rows),
+        )
 
     def delete(self, number: int) -> bool:
         """Remove a message, in a transaction; say whether it was there."""
@@ -193,17 +199,25 @@ class Database:
         )
 
     def rows(self, kind: Kind, after: int, at_most: int) -> list[Row]:
-        """Return the oldest messages of ``kind`` whose number is above ``after``."""
+        """Return the oldest messages of ``kind`` whose number is above ``after``.
+
+        Raises:
+            DamagedError: the file is not whole, or a message is not what was written: SQLite
+                itself sees only damage to its own structure.
+            sqlite3.Error: it cannot be read.
+        """
         first, end = numbers_of(kind)
         with damage_named():
-            return [
-                Row(*row)
-                for row in self._connection.execute(
-                    "SELECT number, made_s, topic, body FROM message"
-                    " WHERE number > ? AND number < ? ORDER BY number LIMIT ?",
-                    (max(after, first - 1), end, at_most),
-                )
-            ]
+            found = self._connection.execute(
+                "SELECT number, made_s, topic, body, crc FROM message"
+                " WHERE number > ? AND number < ? ORDER BY number LIMIT ?",
+                (max(after, first - 1), end, at_most),
+            ).fetchall()
+        rows = [Row(*row) for *row, _ in found]
+        for row, (*_, crc) in zip(rows, found, strict=True):
+            if crc_of(row.topic, row.body) != crc:
+                raise DamagedError(f"message {row.number} is not what was written")
+        return rows
 
     def waiting(self) -> Waiting:
         """Count what waits, by reading all of it. Raises as ``transaction``."""
@@ -217,15 +231,14 @@ class Database:
 
     def write_assets(self, ledgers: Iterable[AssetLedger], marks: dict[str, Mark]) -> None:
         """Replace what is kept of some assets, in a transaction; without a mark the old stays."""
-        encode = msgspec.msgpack.encode
         self._connection.executemany(
             "INSERT INTO asset (name, ledger, mark) VALUES (?, ?, ?) ON CONFLICT (name)"
             " DO UPDATE SET ledger = excluded.ledger, mark = coalesce(excluded.mark, mark)",
             [
                 (
                     ledger.asset,
-                    encode(ledger),
-                    encode(marks[ledger.asset]) if ledger.asset in marks else None,
+                    _sealed(ledger),
+                    _sealed(marks[ledger.asset]) if ledger.asset in marks else None,
                 )
                 for ledger in ledgers
             ],
@@ -284,6 +297,29 @@ def size_of(topic: str, body_bytes: int) -> int:
     return PAGE * -(-content // (PAGE - _PAGE_USED_BY_SQLITE))
 
 
+def crc_of(topic: object, body: object) -> int | None:
+    """Return what is kept beside a message, to see whether it is still what was written.
+
+    None where topic or body are not even of their type: SQLite's columns are not.
+    """
+    if not (isinstance(topic, str) and isinstance(body, bytes)):
+        return None
+    return zlib.crc32(body, zlib.crc32(topic.encode()))
+
+
+def _sealed(value: msgspec.Struct) -> bytes:
+    content = msgspec.msgpack.encode(value)
+    return zlib.crc32(content).to_bytes(_CRC_BYTES) + content
+
+
+def _opened(sealed: object) -> bytes:
+    if isinstance(sealed, bytes):
+        crc, content = sealed[:_CRC_BYTES], sealed[_CRC_BYTES:]
+        if zlib.crc32(content).to_bytes(_CRC_BYTES) == crc:
+            return content
+    raise DamagedError("what is kept of an asset is not what was written")
+
+
 def waiting(connection: sqlite3.Connection) -> Waiting:
     """Count what waits, by reading all of it."""
     messages: Counter[tuple[str, Kind]] = Counter()
@@ -294,6 +330,8 @@ def waiting(connection: sqlite3.Connection) -> Waiting:
             "SELECT number, topic, length(body) FROM message WHERE number >= ? AND number < ?",
             numbers_of(kind),
         ):
+            if not (isinstance(topic, str) and isinstance(body_bytes, int)):
+                raise DamagedError(f"message {number} is not what was written")
             messages[asset_of(topic), kind] += 1
             size[kind] += size_of(topic, body_bytes)
             newest[kind] = number
@@ -303,7 +341,7 @@ def waiting(connection: sqlite3.Connection) -> Waiting:
 def assets(connection: sqlite3.Connection) -> dict[str, tuple[AssetLedger, Mark | None]]:
     """Return what was written of each asset."""
     return {
-        name: (msgspec.msgpack.decode(ledger, type=AssetLedger), _mark(mark))
+        name: (msgspec.msgpack.decode(_opened(ledger), type=AssetLedger), _mark(mark))
         for name, ledger, mark in connection.execute("SELECT name, ledger, mark FROM asset")
     }
 
@@ -311,7 +349,7 @@ def assets(connection: sqlite3.Connection) -> dict[str, tuple[AssetLedger, Mark 
 def _mark(content: bytes | None) -> Mark | None:
     """Return the mark; None where another version's flow wrote it, which costs no message."""
     try:
-        return None if content is None else msgspec.msgpack.decode(content, type=Mark)
+        return None if content is None else msgspec.msgpack.decode(_opened(content), type=Mark)
     except msgspec.MsgspecError as error:
         _log.info("outbox: a mark of another version is not used: %s", error)
         return None

@@ -14,6 +14,7 @@ from edge_agent.daemon.outbox.database import (
     DamagedError,
     Waiting,
     assets,
+    crc_of,
     damage_named,
     kind_of,
     numbers_of,
@@ -113,7 +114,7 @@ def check(state_dir: Path) -> Findings:
         with _reading(file) as connection:
             complaints = connection.execute(f"PRAGMA integrity_check({_SHOWN})").fetchall()
             problems += [line for (line,) in complaints if line != "ok"]
-            for row in connection.execute("SELECT number, topic, body FROM message"):
+            for row in connection.execute("SELECT number, topic, body, crc FROM message"):
                 messages += 1
                 if (complaint := _complaint(*row)) is not None:
                     problems.append(complaint)
@@ -174,8 +175,10 @@ def _kind_stats(connection: sqlite3.Connection, kind: Kind, found: Waiting) -> K
     )
 
 
-def _complaint(number: int, topic: str, body: bytes) -> str | None:
+def _complaint(number: int, topic: str, body: bytes, crc: int) -> str | None:
     """Say what is wrong with a message, None where nothing is."""
+    if crc_of(topic, body) != crc:
+        return f"message {number} on {topic} is not what was written"
     try:
         message = msgspec.json.decode(body, type=Message)
     except msgspec.MsgspecError as error:

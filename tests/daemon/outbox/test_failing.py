@@ -221,3 +221,21 @@ def test_only_the_last_few_damaged_files_are_kept(tmp_path: Path) -> None:
     kept = set_aside_files(file)
     assert [path.read_bytes() for path in kept] == [bytes([n]) for n in (2, 3, 4)]
     assert len(list(tmp_path.iterdir())) == 2 * KEPT
+
+
+def test_a_message_that_is_not_what_was_written_is_never_sent(make_rig: MakeRig) -> None:
+    """SQLite sees damage to its own structure, not to what it keeps."""
+    rig = make_rig()
+    for seq in range(3):
+        rig.put_score("a", seq)
+    rig.store.stop(1.0)
+    file = rig.folder / FILE_NAME
+    content = file.read_bytes()
+    assert content.count(b"r/g/a/score") == 3
+    file.write_bytes(content.replace(b"r/g/a/score", b"r/g/b/score", 1))
+    rig.begin()
+    rig.outbox.connection_began()
+    rig.store.step()
+    assert rig.taken() == []
+    assert (rig.store.state.durable, rig.store.state.set_aside) == (True, 1)
+    assert "is not what was written" in (rig.store.state.problem or "")

@@ -42,9 +42,9 @@ def test_a_sound_outbox_has_no_problems_also_after_its_agent_has_ended(make_rig:
     ("statement", "said"),
     [
         ("DELETE FROM message", "1 score messages pending by the ledger, but 0 wait"),
-        ("UPDATE message SET body = '{'", "on r/g/pump-1/score: "),
-        ("UPDATE message SET topic = 'r/g/pump-1/anomaly'", "is edge-agent/score/1"),
-        ("UPDATE asset SET ledger = x'00'", "cannot be understood"),
+        ("UPDATE message SET body = x'7b'", "on r/g/pump-1/score is not what was written"),
+        ("UPDATE message SET topic = 'r/g/pump-1/anomaly'", "is not what was written"),
+        ("UPDATE asset SET ledger = x'00'", "is not what was written"),
         ("DELETE FROM asset", "pump-1: 0 score messages pending by the ledger, but 1 wait"),
         ("DROP TABLE message", "no such table"),
         ("PRAGMA user_version = 99", "user_version 99, allowed"),

@@ -1,4 +1,5 @@
 import sqlite3
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -261,7 +262,9 @@ def test_a_mark_of_another_version_costs_no_message(make_rig: MakeRig) -> None:
     rig.put("score", 0)
     rig.store.stop(1.0)
     with sqlite3.connect(rig.folder / FILE_NAME) as connection:
-        connection.execute("UPDATE asset SET mark = x'80'")
+        mark = b"\x80"
+        sealed = zlib.crc32(mark).to_bytes(4) + mark
+        connection.execute("UPDATE asset SET mark = ?", (sealed,))
     connection.close()
     rig.begin()
     assert rig.store.state.set_aside == 0

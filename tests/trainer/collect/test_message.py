@@ -66,6 +66,12 @@ def test_one_that_is_too_large_is_refused_unread() -> None:
         checked("edge/v1", TOPIC, b" " * (2**20 + 1))
 
 
+def test_one_that_is_nested_beyond_reading_is_refused(make_message: MakeMessage) -> None:
+    nested = b'{"new":' + b"[" * 5000 + b"]" * 5000 + b","
+    with pytest.raises(MessageError, match="recursion"):
+        checked("edge/v1", TOPIC, nested + make_message()[1:])
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
