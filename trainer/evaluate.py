@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -69,6 +70,26 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     vus_pr_difference: float | None = None
 
 
+class DropoutPasses(msgspec.Struct, frozen=True, kw_only=True):
+    """The network with its dropout in use, as some publish it: for comparison only.
+
+    Attributes:
+        passes: of each window.
+        rank_correlation: Spearman's, of this score and that of the network that ships, over the
+            windows that both scored; None where one of them never varies.
+        widening: median of this score / that of the network that ships.
+        verdicts: alarms by this score and a threshold of its own, chosen by the same rule; the
+            shipped network's are ``verdicts["network"]`` of the evaluation.
+        ships: never: no runtime draws random numbers.
+    """
+
+    passes: int
+    rank_correlation: float | None
+    widening: float
+    verdicts: Verdicts
+    ships: Literal[False] = False
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the report shows.
 
@@ -83,6 +104,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         labelled_rows: how many windows are labelled as anomalies, None without labels.
         buffer: tolerance of VUS in windows.
         budget: what false alarms are to be expected, None where nothing tells.
+        dropout: the network with dropout in use, None where nobody asked for it.
     """
 
     windows: int
@@ -94,6 +116,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     labelled_rows: int | None = None
     buffer: int = DEFAULT_BUFFER
     budget: BudgetSpec | None = None
+    dropout: DropoutPasses | None = None
 
 
 def count_reasons(results: Sequence[WindowResult]) -> dict[str, int]:

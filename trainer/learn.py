@@ -93,7 +93,7 @@ def learn(
     wanted, quantization = recipe.to_fit, recipe.quantization
     if wanted is None or quantization == "none":
         model = plain_model(recipe, ready)
-        return Learned(ready, _calibrated(recipe, series, ready, model, budget, labels), None)
+        return Learned(ready, calibrated(recipe, series, ready, model, budget, labels), None)
     network, fit = network_as_published(faults, wanted[0]), wanted[1]
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
     with TensorFlowProcess() as process:
@@ -165,10 +165,10 @@ def detector(
     """Calibrate an exported network on the healthy windows. Raises DataError as ``calibrate``."""
     spec = model_spec(exported, recipe, network, ready.targets)
     model = Model(exported.model, spec, len(series.watched_names))
-    return _calibrated(recipe, series, ready, model, budget, labels)
+    return calibrated(recipe, series, ready, model, budget, labels)
 
 
-def _calibrated(
+def calibrated(
     recipe: Recipe,
     series: Series,
     ready: Prepared,
@@ -176,6 +176,11 @@ def _calibrated(
     budget: float | None,
     labels: NDArray[np.bool_] | None,
 ) -> Detector:
+    """Calibrate ``model`` on the healthy windows, by the published fault where one is on.
+
+    Raises:
+        DataError: no threshold can be chosen, or not one for this budget.
+    """
     found = calibrate_to_budget(recipe, series, ready, model, budget)
     how = recipe.threshold
     judged = threshold_as_published(recipe.published, how, found, model, series, labels)

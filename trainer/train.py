@@ -20,6 +20,7 @@ from trainer.baselines import baseline_watches
 from trainer.choose_detector import stand_ready
 from trainer.collected import Origin
 from trainer.data import raw_windows
+from trainer.dropout import judge_passes
 from trainer.evaluate import Evaluation, Parity, compare, count_reasons, run
 from trainer.learn import Detector, Learned, Progress, Stage, learn
 from trainer.measure import golden_history, golden_raw_count, washout_tolerance
@@ -44,6 +45,7 @@ class Order:
         origin: the bundle whose input is taken over; None: it is that of the recording.
         labels: which windows are anomalous, bool (n,); they are judged by, and used for nothing
             else but a published fault that asks for them. None where nobody labelled them.
+        mc_dropout: passes with dropout in use to hold what ships against; None: none.
     """
 
     recipe: Recipe
@@ -54,6 +56,7 @@ class Order:
     budget: float | None = None
     origin: Origin | None = None
     labels: NDArray[np.bool_] | None = None
+    mc_dropout: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,13 @@ def train(
     results = run(shipped.spec, shipped.model, series)
     watches = _watches(shipped, series, healthy, results)
     evaluation = _evaluate(learned, series, order, results, watches)
+    if order.mc_dropout is not None:
+        stage(f"running the network {order.mc_dropout} times with dropout in use")
+        truth = Truth(series, healthy, order.labels)
+        passes = judge_passes(
+            order.mc_dropout, order.seed, recipe, learned, truth, results, order.budget
+        )
+        evaluation = msgspec.structs.replace(evaluation, dropout=passes)
     whole = series, healthy
     standings = stand_ready(watches, evaluation.verdicts, whole, shipped.spec.model.washout_vectors)
     spec = _with_tolerance(shipped, ready)

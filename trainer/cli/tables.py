@@ -100,6 +100,21 @@ def spread(found: Spread | None, digits: int) -> str:
     return f"{text}, {found.missing} without" if found.missing else text
 
 
+def dropout_lines(found: Evaluation) -> Iterator[str]:
+    """Yield what passes with dropout in use came to; nothing where nobody asked for them."""
+    dropout = found.dropout
+    if dropout is None:
+        return
+    rank = dropout.rank_correlation
+    agreed = "" if rank is None else f", ranked alike by {rank:.3f} (Spearman)"
+    yield f"{dropout.passes} passes with dropout in use, for comparison only; they do not ship:"
+    yield f"  intervals {dropout.widening:.2f} times as wide as those that ship{agreed}"
+    for name, of in (("passes", dropout.verdicts), ("ships", found.verdicts["network"])):
+        first = "none" if of.first_alarm is None else f"in window {of.first_alarm}"
+        labelled = "" if of.labelled is None else f", VUS-PR {of.labelled.vus_pr:.3f}"
+        yield f"  {name}: first alarm {first}, {of.alarms_in_healthy} in the healthy part{labelled}"
+
+
 def _parity(row: Row) -> tuple[str, str, str]:
     """Return the float network's first alarms, and the largest differences of any seed."""
     if not row.parity:

@@ -6,16 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from edge_agent.calibration.rate import budget_text
-from edge_agent.calibration.series import DataError, Series
-from edge_agent.recordings import Recording
 from trainer.cli.detector import detector_recipe
 from trainer.cli.fleet import fleet_options
 from trainer.cli.output import print_json
 from trainer.cli.reading import read, read_to_train
-from trainer.cli.requirements import require_file, require_folder, require_identity, require_trainer
+from trainer.cli.requirements import (
+    require_dropout,
+    require_file,
+    require_folder,
+    require_identity,
+    require_labels,
+    require_no_input,
+    require_trainer,
+    require_within,
+)
+from trainer.cli.tables import dropout_lines
 from trainer.failures import Failure, failures
 from trainer.fleet import Asset as FleetAsset
 from trainer.fleet import Job, training_jobs
@@ -23,20 +30,8 @@ from trainer.labels import LabelError, read_labels
 from trainer.metrics import MetricError
 from trainer.options import BudgetRate, HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
-from trainer.recipe import Recipe, load_recipe
+from trainer.recipe import load_recipe
 from trainer.whole_file import write_whole
-
-_SAYS_INPUT = (
-    "channels",
-    "rate_hz",
-    "unit",
-    "decimate",
-    "window",
-    "hop",
-    "context",
-    "general",
-    "detector",
-)
 
 
 def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
@@ -119,6 +114,14 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
     help="Fault of the recipe's publication to switch on, to repeat its figures; repeatable.",
 )
 @click.option(
+    "--mc-dropout",
+    type=click.IntRange(10, 1000),
+    metavar="PASSES",
+    help="Run the network so many times on every window with its dropout in use, as some publish"
+    " it, and report that score beside the one that ships. It takes minutes and changes nothing of"
+    " the bundle.",
+)
+@click.option(
     "--labels",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Which rows are anomalous, as for evaluate: figures against them are reported. No"
@@ -151,18 +154,9 @@ def train(
             os.EX_USAGE,
         )
     if given["input_of"] is not None:
-        _require_no_input(click.get_current_context())
+        require_no_input(click.get_current_context())
     if general:
-        if report is not None:
-            raise Failure("--report: a general bundle has no machine to report on", os.EX_USAGE)
-        if published:
-            raise Failure("--published: no general system was published", os.EX_USAGE)
-        if given.pop("detector") != "network":
-            raise Failure("--detector: only a network can be general", os.EX_USAGE)
-        if (given.pop("labels"), given.pop("label_key")) != (None, None):
-            raise Failure("--labels: a general bundle has no machine to judge", os.EX_USAGE)
-        if given.pop("budget") is not None:
-            raise Failure("--budget: a general bundle has no thresholds yet", os.EX_USAGE)
+        _require_none_of_one_machine(given, report, published)
         _train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
         return
     if len(data) > 1:
@@ -190,19 +184,22 @@ def _train_one(
 
     out, report = files
     labels, label_key = given.pop("labels"), given.pop("label_key")
+    mc_dropout = given.pop("mc_dropout")
     with failures(FitError, ExportError, GateError, GoldenHistoryError, LabelError, MetricError):
         given["recipe_name"] = detector_recipe(
             given.pop("detector"), data=data, healthy=healthy, **given
         )
         wanted = load_recipe(given["recipe_name"]).with_faults(published)
         require_trainer(wanted)
-        _require_labels(wanted, labels, label_key)
+        require_labels(wanted, labels, label_key)
+        if mc_dropout is not None:
+            require_dropout(wanted)
         recipe, recording, series, origin = read_to_train(data=data, **given)
         recipe = recipe.with_faults(published)
-        _require_within(recording, series, healthy)
+        require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
         flags = None if labels is None else read_labels(labels, recording, series, label_key)
-        order = Order(recipe, healthy, *identity, seed, budget, origin, flags)
+        order = Order(recipe, healthy, *identity, seed, budget, origin, flags, mc_dropout)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         write_whole(out, trained.bundle)
@@ -219,17 +216,25 @@ def _train_one(
         click.echo(f"false alarms: {budget_text(foreseen)}")
     click.echo(f"healthy part {healthy[0]}:{healthy[1]}: {found.alarms_in_healthy} alarms")
     click.echo(f"first alarm after it: {first}, of {trained.evaluation.windows} windows")
+    for line in dropout_lines(trained.evaluation):
+        click.echo(line)
 
 
-def _require_labels(recipe: Recipe, labels: Path | None, label_key: str | None) -> None:
-    if recipe.published.threshold_by_labels and labels is None:
-        raise Failure(
-            f"recipe {recipe.name}: threshold_by_labels chooses the threshold by labels, allowed:"
-            " beside --labels only",
-            os.EX_USAGE,
-        )
-    if label_key is not None and labels is None:
-        raise Failure(f"--label-key is {label_key}, allowed: beside --labels only", os.EX_USAGE)
+def _require_none_of_one_machine(
+    given: dict[str, Any], report: Path | None, published: tuple[str, ...]
+) -> None:
+    """Refuse what goes with one machine only, and take it out of ``given``. Raises Failure."""
+    for option, said, why in (
+        ("--report", report is not None, "a general bundle has no machine to report on"),
+        ("--published", bool(published), "no general system was published"),
+        ("--mc-dropout", given.pop("mc_dropout") is not None, "no general network was published"),
+        ("--detector", given.pop("detector") != "network", "only a network can be general"),
+        ("--labels", given.pop("labels") is not None, "a general bundle has no machine to judge"),
+        ("--label-key", given.pop("label_key") is not None, "a general bundle has no labels"),
+        ("--budget", given.pop("budget") is not None, "a general bundle has no thresholds yet"),
+    ):
+        if said:
+            raise Failure(f"{option}: {why}", os.EX_USAGE)
 
 
 def _train_general(
@@ -252,7 +257,7 @@ def _train_general(
         require_trainer(recipe)
         for path, healthy in assets:
             _, recording, series = read(data=path, **given)
-            _require_within(recording, series, healthy)
+            require_within(recording, series, healthy)
             found.append(Asset(path.name, series, healthy))
         seed = recipe.seed if seed is None else seed
         with epoch_progress() as progress:
@@ -271,24 +276,4 @@ def _train_general(
         click.echo(
             f"{position.asset} {position.channel}: {position.windows} healthy windows,"
             f" {position.alarms_in_healthy} alarms in them; first alarm after them: {first}"
-        )
-
-
-def _require_no_input(context: click.Context) -> None:
-    """Refuse what would say another input than that of a bundle. Raises Failure."""
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if name in _SAYS_INPUT and said:
-            raise Failure(
-                f"{parameter.opts[0]} is not for --input-of, whose bundle says input and features",
-                os.EX_USAGE,
-            )
-
-
-def _require_within(recording: Recording, series: Series, healthy: tuple[int, int]) -> None:
-    if healthy[1] > len(series.vectors):
-        raise DataError(
-            f"{recording.path}: --healthy is {healthy[0]}:{healthy[1]},"
-            f" allowed: within 0:{len(series.vectors)}, its windows"
         )

@@ -8,6 +8,7 @@ from trainer.networks.fitted import (
     Trial,
 )
 from trainer.networks.reference import (
+    predict_passes,
     predict_step,
     predict_stream,
     predict_windows,
@@ -23,6 +24,7 @@ __all__ = [
     "NetworkError",
     "NetworkSpec",
     "Trial",
+    "predict_passes",
     "predict_step",
     "predict_stream",
     "predict_windows",

@@ -111,6 +111,58 @@ def predict_windows(network: FittedNetwork, windows: Array) -> Array:
     return _head(network, sequence)
 
 
+def predict_passes(
+    network: FittedNetwork, windows: Array, passes: int, rng: np.random.Generator
+) -> Array:
+    """Predict from windows over and over, with the dropout of the fit still in use.
+
+    Every pass drops other outputs of the recurrent layers, at every step anew, where the fit drops
+    them, and makes up for it in those that are left, so that their mean stays (Y. Gal and
+    Z. Ghahramani, "Dropout as a Bayesian Approximation", ICML 2016). What comes before the first
+    dropout is the same in every pass and is computed once.
+
+    Args:
+        network: a forecaster of the window form without ``linear_in``, whose dropout is gone with
+            it.
+        windows: float32 (n, window_length, F).
+        passes: at least 1.
+        rng: of what is dropped.
+
+    Returns:
+        float32 (passes, n, heads * O).
+
+    Raises:
+        NetworkError: the network is another one or the windows of another shape.
+    """
+    _require(network, "window", windows, 3)
+    spec = network.spec
+    if spec.decoded_length or spec.linear_in is not None:
+        message = (
+            f"the network is of family '{spec.family}', linear_in {spec.linear_in}; a forecaster "
+            "without is allowed here"
+        )
+        raise NetworkError(message)
+    n, repeated = len(windows), 1
+    last = sequence = windows
+    for place, share in enumerate(spec.dropouts):
+        last, sequence = _run_place(network, place, sequence)
+        if share > 0.0:
+            times, repeated = passes // repeated, passes
+            if place == len(spec.units) - 1:
+                last = _dropped(last, share, times, rng)
+            else:
+                sequence = _dropped(sequence, share, times, rng)
+    outputs = _head(network, last)
+    return np.repeat(outputs.reshape(n, repeated, -1), passes // repeated, axis=1).swapaxes(0, 1)
+
+
+def _dropped(outputs: Array, share: float, times: int, rng: np.random.Generator) -> Array:
+    """Repeat each of ``outputs`` (n, ...) and drop a ``share`` of the numbers: (n * times, ...)."""
+    kept = rng.random((len(outputs), times, *outputs.shape[1:]), dtype=np.float32) >= share
+    dropped: Array = (outputs * np.float32(1.0 / (1.0 - share)))[:, None] * kept
+    return dropped.reshape(-1, *outputs.shape[1:])
+
+
 def _require(network: FittedNetwork, form: str, given: Array, dimensions: int) -> None:
     if network.spec.form != form:
         message = f"the network has the form '{network.spec.form}'; '{form}' is allowed here"

@@ -4,7 +4,13 @@ from trainer.report import plots
 from trainer.report.figures import key_figures
 from trainer.report.findings import Findings
 from trainer.report.provenance import provenance
-from trainer.report.tables import alarm_table, detector_table, problems, reproduction_table
+from trainer.report.tables import (
+    alarm_table,
+    detector_table,
+    dropout_table,
+    problems,
+    reproduction_table,
+)
 from trainer.report.verdict import verdict
 from trainer.report.words import added, faults, healthy_over, kept_epoch, not_scored, regime_rows
 
@@ -44,6 +50,7 @@ def render(findings: Findings) -> bytes:
         regimes=regime_rows(findings),
         kept=None if fitting is None else kept_epoch(fitting.network),
         training=None if fitting is None else plots.training_picture(fitting.network.history),
+        dropout=dropout_table(findings),
         faults=[] if recipe is None else faults(recipe.published),
         provenance=provenance(findings),
     )

@@ -114,6 +114,27 @@ def reproduction_table(findings: Findings) -> Table | None:
     return Table((("detector", ""), ("point-adjusted F1", "at the best threshold")), tuple(rows))
 
 
+def dropout_table(findings: Findings) -> Table | None:
+    """Return the network beside itself with dropout in use; None where nobody asked for that."""
+    found = findings.evaluation.dropout
+    if found is None:
+        return None
+    both = {
+        "the network as it ships": findings.evaluation.verdicts["network"],
+        f"{found.passes} passes with dropout": found.verdicts,
+    }
+    headings: list[tuple[str, str]] = [("score", ""), ("first alarm", ""), ("in healthy part", "")]
+    headings += [("alarms in all", "")]
+    labelled = findings.truth.labels is not None
+    headings += _LABELLED if labelled else []
+    rows = []
+    for name, of in both.items():
+        cells = [_when(findings.series, of.first_alarm), _whole(of.alarms_in_healthy)]
+        cells += [str(len(of.alarms)), *(_labelled(of) if labelled else ())]
+        rows.append(Row(name, tuple(cells), strong=of is not found.verdicts))
+    return Table(tuple(headings), tuple(rows))
+
+
 _LABELLED = (
     ("VUS-PR", "needs no threshold"),
     ("event F1", "as it alarmed"),
