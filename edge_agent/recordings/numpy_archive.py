@@ -63,7 +63,7 @@ def _read_own(
         raise RecordingError(
             path, f"holds unknown arrays {listed(unknown)}, allowed: {listed(sorted(allowed))}"
         )
-    stated = {name: arrays[name]().whole().tolist() for name in arrays if name != "samples"}
+    stated = {name: arrays[name]().values() for name in arrays if name != "samples"}
     try:
         header = msgspec.convert(stated, RecordingHeader)
     except msgspec.ValidationError as error:
@@ -149,7 +149,7 @@ def _named_times(path: Path, array: StoredArray, count: int) -> list[int]:
             f" allowed: ({count},) texts, one a snapshot",
         )
     starts_ns = []
-    for i, name in enumerate(names.tolist()):
+    for i, name in enumerate(array.values()):
         start_ns = ims.ims_time_ns(name)
         if start_ns is None:
             raise RecordingError(

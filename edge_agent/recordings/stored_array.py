@@ -138,6 +138,18 @@ class StoredArray:
         """
         return self._read_at_once(_WHOLE_LIMIT)
 
+    def values(self) -> Any:  # noqa: ANN401 - of whatever the array holds
+        """Return the array as Python's own numbers and texts, nested like its axes.
+
+        Raises:
+            RecordingError: as ``whole``, and for texts that are no Unicode.
+        """
+        array = self.whole()
+        try:
+            return array.tolist()
+        except SystemError as error:  # what CPython says of a character beyond the last
+            raise RecordingError(self.path, f"{self.label}holds text that is none") from error
+
     def _read_at_once(self, limit: int) -> NDArray[Any]:
         self._refuse_above(limit, self.byte_count)
         with damage_reported(self.path, self.label), self.opened() as stream:

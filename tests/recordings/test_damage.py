@@ -165,3 +165,11 @@ def test_infinities_that_cancel_out_are_refused_without_a_warning(folder: Path) 
     np.save(path, np.array([[np.inf], [-np.inf]], np.float32))
     with pytest.raises(RecordingError, match="sample 0 of channel c1 is inf"):
         list(open_recording(path, RecordingOptions(rate_hz=100.0)).blocks())
+
+
+def test_characters_beyond_the_last_are_refused(folder: Path) -> None:
+    unit = np.frombuffer(b"\xff\xff\xff\x7f", dtype="<U1").reshape(())
+    path = folder / "unit.npz"
+    np.savez(path, samples=np.ones((9, 2)), rate_hz=5.0, unit=unit)
+    with pytest.raises(RecordingError, match="unit"):
+        open_recording(path, RecordingOptions())
