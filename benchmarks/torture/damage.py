@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -18,6 +19,7 @@ SEED = 2
 _FULL, _SHORT = 10, 1  # times that a file is damaged, each time elsewhere
 _PATIENCE_S = 60.0
 _FLIPPED = 40  # bytes
+_SIDE_BY_SIDE = 3
 _HEAD = "state_save_s = 1\n"
 _NO_TRACEBACK = "Traceback"
 _REFUSALS = (65, 69, 78)  # bad data, unavailable, configuration
@@ -43,19 +45,33 @@ class Damage:
     name = "damage"
 
     def run(self, scale: Scale, folder: Path) -> Outcome:
-        """Damage one thing after the other."""
-        outcome = Outcome()
-        for name, disk in (("full", small_disk.full), ("read-only", small_disk.read_only)):
-            with outcome.part(f"damage: {name}", "scoring goes on"), _Bench(folder / name) as bench:
-                disk(outcome, bench.agent, bench.ears)
+        """Damage one thing after the other; some side by side, as most of it is waiting."""
         times = scale.of(_FULL, _SHORT)
+        parts: dict[str, Callable[[Outcome, str, _Bench], None]] = {
+            "disk full": _on_small_disk(small_disk.full),
+            "read-only": _on_small_disk(small_disk.read_only),
+        }
         for name, damage in _DATABASE.items():
-            with outcome.part(f"damage: {name}", _SCORES_ON), _Bench(folder / name) as bench:
-                _damaged_state(outcome, f"damage: {name}", bench, damage, times)
+            parts[name] = partial(_damaged_state, damage=damage, times=times)
         for name, spoil in _BUNDLE.items():
-            with outcome.part(f"damage: {name}", _REFUSED), _Bench(folder / name) as bench:
-                _spoilt_bundle(outcome, f"damage: {name}", bench, spoil)
-        return outcome
+            parts[name] = partial(_spoilt_bundle, spoil=spoil)
+
+        def run_part(name: str) -> Outcome:
+            outcome = Outcome()
+            title = f"damage: {name}"
+            with outcome.part(title, "to go on"), _Bench(folder / name) as bench:
+                parts[name](outcome, title, bench)
+            return outcome
+
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            outcomes = list(pool.map(run_part, parts))
+        return Outcome([check for outcome in outcomes for check in outcome.checks])
+
+
+def _on_small_disk(
+    disk: Callable[[Outcome, str, Agent, Ears], None],
+) -> Callable[[Outcome, str, "_Bench"], None]:
+    return lambda outcome, name, bench: disk(outcome, name, bench.agent, bench.ears)
 
 
 class _Bench:
@@ -135,7 +151,7 @@ def _damaged_state(outcome: Outcome, name: str, bench: _Bench, damage: _Damage, 
 
 
 def _spoilt_bundle(
-    outcome: Outcome, name: str, bench: _Bench, spoil: Callable[[Path], None]
+    outcome: Outcome, name: str, bench: _Bench, *, spoil: Callable[[Path], None]
 ) -> None:
     """Start with one asset's bundle spoilt, and then with all; put it back."""
     agent = bench.agent

@@ -1,6 +1,7 @@
 """A state directory on a disk of its own, which gets full or is read-only."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,14 +25,16 @@ def prepare(agent: Agent, then: str = "true") -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         raise NotRunError("mounting needs root and unshare")
     agent.state.mkdir(exist_ok=True)
-    script = f'mount -t tmpfs -o size=2m small {agent.state} && {then} && exec "$@"'
+    state = shlex.quote(str(agent.state))
+    script = f'mount -t tmpfs -o size=2m small {state} && {then} && exec "$@"'
     command = ("unshare", "-m", "sh", "-c", script, "sh")
-    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
-        raise NotRunError("mounting is not allowed here")
+    tried = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise NotRunError(f"nothing can be mounted here: {tried.stderr.strip()}")
     agent.wrapper = command
 
 
-def full(outcome: Outcome, agent: Agent, ears: Ears) -> None:
+def full(outcome: Outcome, name: str, agent: Agent, ears: Ears) -> None:
     """Fill the disk under the running agent, and empty it again."""
     prepare(agent)
     agent.start()
@@ -43,13 +46,14 @@ def full(outcome: Outcome, agent: Agent, ears: Ears) -> None:
     problem = _problem(agent)
     _hear(agent, ears, _SCORES)
     ballast.unlink()
-    _judge(outcome, "damage: disk full", agent, ears, problem if told else None)
+    _judge(outcome, name, agent, ears, problem if told else None)
 
 
-def read_only(outcome: Outcome, agent: Agent, ears: Ears) -> None:
+def read_only(outcome: Outcome, name: str, agent: Agent, ears: Ears) -> None:
     """Start on a disk that cannot be written, and make it writable under the running agent."""
-    there = f"mkdir {agent.state}/assets && touch {agent.state}/lock"
-    prepare(agent, f"{there} && mount -o remount,ro {agent.state}")
+    state = shlex.quote(str(agent.state))
+    there = f"mkdir {state}/assets && touch {state}/lock"
+    prepare(agent, f"{there} && mount -o remount,ro {state}")
     agent.start()
     _hear(agent, ears, _SCORES)
     told = wait_until(lambda: _problem(agent), _PATIENCE_S)
@@ -57,7 +61,7 @@ def read_only(outcome: Outcome, agent: Agent, ears: Ears) -> None:
     remount = ["mount", "-o", "remount,rw", str(agent.state)]
     inside = ["nsenter", f"--mount=/proc/{agent.pid}/ns/mnt"]
     subprocess.run([*inside, *remount], check=True)
-    _judge(outcome, "damage: read-only", agent, ears, problem if told else None)
+    _judge(outcome, name, agent, ears, problem if told else None)
 
 
 def _hear(agent: Agent, ears: Ears, more: int) -> None:
