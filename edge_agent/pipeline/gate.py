@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NS = 1_000_000_000
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class GateSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +32,8 @@ class GateSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 f"gate.features and gate.idle_levels have {len(self.features)} and"
                 f" {len(self.idle_levels)} entries, allowed: at least one, as many of each"
             )
+        if not all(abs(level) <= _LARGEST for level in self.idle_levels):
+            raise ValueError("gate.idle_levels holds a number that does not fit float32")
         if not self.limit_s >= 0.0:
             raise ValueError(f"gate.limit_s is {self.limit_s}, allowed: 0 or more")
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Transform = Literal["identity", "log"]
 
 _TINY = np.float32(1e-12)  # far below a sensor's noise in any unit; keeps the logarithm finite
+_LARGEST = float(np.finfo(np.float32).max)
 _FARTHEST = np.float32(1e6)  # farther is no more telling, and squares must not overflow
 
 
@@ -51,6 +52,11 @@ class ScalerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"scaler.reference holds an index outside 0..{n - 1}")
         if not all(np.isfinite(s) and s > 0 for s in self.scale):
             raise ValueError("scaler.scale holds a value that is not above 0")
+        numbers = (*self.offset, *self.shift, *self.power, *(1.0 / s for s in self.scale))
+        if not all(abs(number) <= _LARGEST for number in numbers):
+            raise ValueError(
+                "scaler.offset, shift, power or 1 / scale holds a number that does not fit float32"
+            )
         if self.input_clip is not None and not self.input_clip > 0.0:
             raise ValueError(f"scaler.input_clip is {self.input_clip}, allowed: above 0, or null")
 

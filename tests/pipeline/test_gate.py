@@ -60,7 +60,13 @@ def test_a_clock_set_back_does_not_lengthen_gating() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"features": [], "idle_levels": []}, {"idle_levels": [0.5]}, {"limit_s": -1.0}]
+    "wrong",
+    [
+        {"features": [], "idle_levels": []},
+        {"idle_levels": [0.5]},
+        {"idle_levels": [0.5, 1e39]},
+        {"limit_s": -1.0},
+    ],
 )
 def test_a_gate_that_would_never_or_always_close_is_refused(wrong: dict[str, object]) -> None:
     given_spec = msgspec.to_builtins(SPEC) | wrong

@@ -140,6 +140,8 @@ def test_a_number_beyond_all_measure_stays_finite() -> None:
         ({"surplus": 1}, "surplus"),
         ({"shift": [0.0, 0.0]}, "scaler.shift"),
         ({"shift": [0.0, 0.0], "reference": [0, 2], "power": [1.0, 1.0]}, "scaler.reference"),
+        ({"offset": [0.0, 1e39]}, "does not fit float32"),
+        ({"scale": [1e-320, 1.0]}, "does not fit float32"),
     ],
 )
 def test_a_scaler_that_cannot_scale_is_refused(wrong: dict[str, object], said: str) -> None:
