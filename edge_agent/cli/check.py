@@ -10,7 +10,7 @@ from edge_agent.cli.output import print_error, print_json, print_table
 
 def check_command(config: Path, *, offline: bool, as_json: bool) -> int:
     """Check the configuration; return the exit code."""
-    from edge_agent.daemon.check import check_config
+    from edge_agent.daemon.config.check import check_config
     from edge_agent.pipeline.runtime import RuntimeMissingError
 
     try:

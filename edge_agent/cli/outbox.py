@@ -9,8 +9,8 @@ from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json, print_table
 
 if TYPE_CHECKING:
+    from edge_agent.daemon.config.settings import Config
     from edge_agent.daemon.outbox.inspect import Stats
-    from edge_agent.daemon.settings import Config
 
 
 def stats_command(config: Path, *, as_json: bool) -> int:
@@ -59,8 +59,8 @@ def fsck_command(config: Path, *, as_json: bool) -> int:
 
 
 def _settings(config: Path) -> "Config | None":
-    from edge_agent.daemon.config import load_config
-    from edge_agent.daemon.problems import ConfigError
+    from edge_agent.daemon.config.draft import load_config
+    from edge_agent.daemon.config.problems import ConfigError
 
     try:
         return load_config(config)

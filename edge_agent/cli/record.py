@@ -13,15 +13,15 @@ from edge_agent.cli.output import print_error, print_json
 from edge_agent.cli.running import report_of_running
 
 if TYPE_CHECKING:
-    from edge_agent.daemon.record import Recorded
+    from edge_agent.daemon.local.record import Recorded
 
 
 def record_command(
     config: Path, asset: str, out: Path, seconds: float, max_mb: int, *, as_json: bool
 ) -> int:
     """Record an asset of the running agent; return the exit code."""
-    from edge_agent.daemon.local_client import UnknownAssetError
-    from edge_agent.daemon.record import RecordError, record_asset
+    from edge_agent.daemon.local.client import UnknownAssetError
+    from edge_agent.daemon.local.record import RecordError, record_asset
     from edge_agent.daemon.status import NotRunningError
     from edge_agent.recordings import RecordingError
 

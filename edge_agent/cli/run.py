@@ -12,9 +12,9 @@ _M_ARENA_MAX = -8
 
 def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     """Run the agent; return the exit code."""
-    from edge_agent.daemon.config import load_config
-    from edge_agent.daemon.credentials import CredentialError, read_credentials
-    from edge_agent.daemon.problems import ConfigError
+    from edge_agent.daemon.config.draft import load_config
+    from edge_agent.daemon.config.problems import ConfigError
+    from edge_agent.daemon.mqtt.credentials import CredentialError, read_credentials
 
     faulthandler.enable()  # where each thread was, when the watchdog or a library aborts
     log_to_journal_or_stderr(verbose=verbose)

@@ -15,8 +15,8 @@ def report_of_running(config: Path) -> "AgentReport | int":
 
     An agent that runs goes before a file that is wrong by now: what it was started with holds.
     """
-    from edge_agent.daemon.config import read_draft
-    from edge_agent.daemon.settings import STATE_DIR
+    from edge_agent.daemon.config.draft import read_draft
+    from edge_agent.daemon.config.settings import STATE_DIR
     from edge_agent.daemon.status import NotRunningError, read_report
 
     draft = read_draft(config)

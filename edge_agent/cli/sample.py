@@ -12,7 +12,7 @@ def sample_command(
     config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: bool
 ) -> int:
     """Sample one asset's sensor; return the exit code."""
-    from edge_agent.daemon.problems import ConfigError
+    from edge_agent.daemon.config.problems import ConfigError
     from edge_agent.daemon.sample import SampleError, sample_asset
 
     try:

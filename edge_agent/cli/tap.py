@@ -17,7 +17,7 @@ from edge_agent.cli.running import report_of_running
 from edge_agent.cli.tap_screen import TapScreen, line_of
 
 if TYPE_CHECKING:
-    from edge_agent.daemon.local_messages import Said
+    from edge_agent.daemon.local.messages import Said
 
 _DRAW_S = 0.1
 _CLOCK_S = 1.0
@@ -27,13 +27,13 @@ _HOME, _EMPTY_LINE, _TO_END = "\x1b[H", "\x1b[2K", "\x1b[J"
 
 def tap_command(config: Path, asset: str | None, seconds: float | None, *, as_json: bool) -> int:
     """Show what the running agent finds until interrupted; return the exit code."""
-    from edge_agent.daemon.local_client import (
+    from edge_agent.daemon.local.client import (
         AgentLeftError,
         LocalClient,
         UnknownAssetError,
         clock_of,
     )
-    from edge_agent.daemon.local_messages import Request
+    from edge_agent.daemon.local.messages import Request
     from edge_agent.daemon.status import NotRunningError
 
     report = report_of_running(config)

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from edge_agent.daemon.local_messages import AssetSeen, Said, WindowSeen, WindowsLost
+from edge_agent.daemon.local.messages import AssetSeen, Said, WindowSeen, WindowsLost
 
 _HISTORY = 240
 _EVENTS = 5

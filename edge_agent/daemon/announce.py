@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.alarm_state import AlarmStatement
+from edge_agent.daemon.config.settings import Publish
 from edge_agent.daemon.ledger import WindowCounts
 from edge_agent.daemon.messages import (
     AnomalyEvent,
@@ -21,7 +22,6 @@ from edge_agent.daemon.messages import (
 from edge_agent.daemon.outbox import Entry, Mark, Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Publish
 from edge_agent.pipeline.alarm import Event, OpenAnomaly
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult

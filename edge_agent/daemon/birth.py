@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from edge_agent.daemon.connection import Protocol
 from edge_agent.daemon.ledger import LedgerSnapshot
 from edge_agent.daemon.messages import AssetStatus, PluginVersion, Status
+from edge_agent.daemon.mqtt.connection import Protocol
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session

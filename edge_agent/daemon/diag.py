@@ -19,14 +19,14 @@ import msgspec
 
 from edge_agent.bundle import Bundle, BundleError
 from edge_agent.bundle.times import rfc3339
-from edge_agent.daemon.check import check_config
-from edge_agent.daemon.config import Draft, read_draft
+from edge_agent.daemon.config.check import check_config
+from edge_agent.daemon.config.draft import Draft, read_draft
+from edge_agent.daemon.config.settings import OutboxSettings
 from edge_agent.daemon.keep import replace_file
 from edge_agent.daemon.outbox.inspect import check as check_outbox
 from edge_agent.daemon.outbox.inspect import read_stats
 from edge_agent.daemon.redact import Redactor, secrets_in
 from edge_agent.daemon.report import AgentReport
-from edge_agent.daemon.settings import OutboxSettings
 from edge_agent.daemon.status import NotRunningError, read_report
 from edge_agent.plugin.discovery import discover
 

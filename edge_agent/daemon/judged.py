@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
+from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.models import Models
-from edge_agent.daemon.settings import Asset
 
 
 @dataclass(frozen=True, slots=True)

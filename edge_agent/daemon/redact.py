@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edge_agent.daemon.problems import is_secret
+from edge_agent.daemon.config.problems import is_secret
 
 REMOVED = "(removed)"
 _SHORTEST = 4  # shorter ones stand everywhere by chance

@@ -9,14 +9,14 @@ from operator import attrgetter
 from pathlib import Path
 
 from edge_agent.bundle.times import rfc3339
-from edge_agent.daemon.check import check_draft
-from edge_agent.daemon.config import Draft, read_draft
-from edge_agent.daemon.credentials import Credentials, read_credentials
+from edge_agent.daemon.config.check import check_draft
+from edge_agent.daemon.config.draft import Draft, read_draft
+from edge_agent.daemon.config.problems import ConfigError, shown
+from edge_agent.daemon.config.settings import Config, OutboxSettings
 from edge_agent.daemon.judged import Judged, judge
 from edge_agent.daemon.models import Models
-from edge_agent.daemon.problems import ConfigError, shown
+from edge_agent.daemon.mqtt.credentials import Credentials, read_credentials
 from edge_agent.daemon.report import ReloadReport
-from edge_agent.daemon.settings import Config, OutboxSettings
 from edge_agent.daemon.systemd import Notifier
 from edge_agent.plugin import discovery
 

@@ -14,7 +14,7 @@ from edge_agent.daemon.birth import asset_status
 from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AssetStatus, Share
-from edge_agent.daemon.mqtt import LinkState
+from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.pipeline.budget import BudgetSpec
 

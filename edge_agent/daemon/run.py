@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from edge_agent.daemon.credentials import Credentials
+from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.keep import StateDirectory
+from edge_agent.daemon.mqtt.credentials import Credentials
 from edge_agent.daemon.service import Service
-from edge_agent.daemon.settings import Config
 
 
 class AlreadyRunningError(Exception):

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge_agent.bundle import Bundle, BundleError
-from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.clock import WallClock
-from edge_agent.daemon.config import read_draft
-from edge_agent.daemon.intake import Intake
-from edge_agent.daemon.isolated import IsolatedSensor, ProcessError, UnusableError
-from edge_agent.daemon.problems import ConfigError
-from edge_agent.daemon.sensors import open_sensor
-from edge_agent.daemon.settings import Asset
+from edge_agent.daemon.config.draft import read_draft
+from edge_agent.daemon.config.problems import ConfigError
+from edge_agent.daemon.config.settings import Asset
+from edge_agent.daemon.sensors.adapt import Adapter
+from edge_agent.daemon.sensors.intake import Intake
+from edge_agent.daemon.sensors.isolated import IsolatedSensor, ProcessError, UnusableError
+from edge_agent.daemon.sensors.thread import open_sensor
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.plugin import Block, EndOfData, Sensor, SensorError, SensorInfo
 from edge_agent.plugin.discovery import PluginError

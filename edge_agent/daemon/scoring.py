@@ -9,10 +9,10 @@ from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.clock import WallClock
-from edge_agent.daemon.lookout import Lookout
+from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring_policy import ScoringPolicy
-from edge_agent.daemon.sensors import Change, Delivery, Handover, SensorThread
+from edge_agent.daemon.sensors.thread import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
 from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.block import InputError

@@ -7,8 +7,8 @@ again after growing waits, with one window, and until then its windows are count
 from collections.abc import Callable
 
 from edge_agent.daemon.backoff import Backoff
-from edge_agent.daemon.sensors import FIRST_WAIT_S, LONGEST_WAIT_S, STEADY_S
-from edge_agent.daemon.settings import OnFailure
+from edge_agent.daemon.config.settings import OnFailure
+from edge_agent.daemon.sensors.thread import FIRST_WAIT_S, LONGEST_WAIT_S, STEADY_S
 
 IN_A_ROW = 3
 

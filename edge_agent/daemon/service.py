@@ -10,22 +10,22 @@ from types import FrameType
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.birth import Herald
-from edge_agent.daemon.credential_watch import CredentialWatch
-from edge_agent.daemon.credentials import Credentials
+from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
-from edge_agent.daemon.local import LocalDoor
-from edge_agent.daemon.lookout import Lookout
+from edge_agent.daemon.local.door import LocalDoor
+from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.models import Models, versions
-from edge_agent.daemon.mqtt import MqttLink
+from edge_agent.daemon.mqtt.credential_watch import CredentialWatch
+from edge_agent.daemon.mqtt.credentials import Credentials
+from edge_agent.daemon.mqtt.link import MqttLink
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.reload import Plan, Reloader, Running
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.scoring import ScoringLoop
-from edge_agent.daemon.sensors import Handover
+from edge_agent.daemon.sensors.thread import Handover
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Config
 from edge_agent.daemon.status import (
     WRITE_INTERVAL_S,
     boot_time_s,

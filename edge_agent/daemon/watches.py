@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from edge_agent.bundle import LoadedBundle
-from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.alarm_state import AlarmStatement
 from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
@@ -18,9 +18,9 @@ from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import Watch
 from edge_agent.daemon.scoring_policy import ScoringPolicy
-from edge_agent.daemon.sensors import Handover, SensorThread
+from edge_agent.daemon.sensors.adapt import Adapter
+from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Asset, Publish
 from edge_agent.pipeline.state import FlowState
 
 _log = logging.getLogger(__name__)

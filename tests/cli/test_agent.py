@@ -8,8 +8,8 @@ import click
 import pytest
 
 from edge_agent.cli.agent import agent
+from edge_agent.daemon.config.settings import OutboxSettings
 from edge_agent.daemon.outbox import Outbox, Store
-from edge_agent.daemon.settings import OutboxSettings
 
 EdgeAgent = Callable[..., Any]
 

@@ -9,7 +9,7 @@ import pytest
 from edge_agent.cli.duration import duration_text
 from edge_agent.daemon.clock import ClockStep
 from edge_agent.daemon.ledger import AssetLedger, LedgerSnapshot, StoreState, WindowCounts
-from edge_agent.daemon.mqtt import LinkState
+from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import (
     AgentReport,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.tap_screen import TapScreen, bar_of, line_of, ratio_of, spark_of
-from edge_agent.daemon.local_messages import AssetSeen, WindowSeen, WindowsLost
+from edge_agent.daemon.local.messages import AssetSeen, WindowSeen, WindowsLost
 from edge_agent.daemon.messages import Share
 
 NOW = time.gmtime(0)

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.daemon.fields import convert
-from edge_agent.daemon.settings import (
+from edge_agent.daemon.config.fields import convert
+from edge_agent.daemon.config.settings import (
     Asset,
     Config,
     Metrics,

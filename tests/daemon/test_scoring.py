@@ -13,18 +13,18 @@ from msgspec.structs import replace
 
 from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.replay import replay
-from edge_agent.daemon.adapt import Adapter
 from edge_agent.daemon.announce import Announcer
-from edge_agent.daemon.lookout import Lookout
+from edge_agent.daemon.config.settings import Asset, OnFailure, Publish, SensorSettings
+from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.messages import AlarmState, AnomalyEvent, Features, Message, Score
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring import ScoringLoop, Watch
 from edge_agent.daemon.scoring_policy import IN_A_ROW, ScoringPolicy
-from edge_agent.daemon.sensors import Handover, SensorThread
+from edge_agent.daemon.sensors.adapt import Adapter
+from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Asset, OnFailure, Publish, SensorSettings
 from edge_agent.daemon.systemd import Notifier, Watchdog
 from edge_agent.daemon.topics import Topics
 from edge_agent.pipeline.result import WindowResult

@@ -1,8 +1,8 @@
 import pytest
 
+from edge_agent.daemon.config.settings import OnFailure
 from edge_agent.daemon.scoring_policy import IN_A_ROW, ScoringPolicy
-from edge_agent.daemon.sensors import LONGEST_WAIT_S
-from edge_agent.daemon.settings import OnFailure
+from edge_agent.daemon.sensors.thread import LONGEST_WAIT_S
 
 
 def failed(on_failure: OnFailure, given_up: list[str] | None = None) -> ScoringPolicy:

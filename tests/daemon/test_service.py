@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.bundle import LoadedBundle
-from edge_agent.daemon.config import load_config
-from edge_agent.daemon.credentials import Credentials
+from edge_agent.daemon.config.draft import load_config
 from edge_agent.daemon.models import Models
-from edge_agent.daemon.mqtt import MqttLink
+from edge_agent.daemon.mqtt.credentials import Credentials
+from edge_agent.daemon.mqtt.link import MqttLink
 from edge_agent.daemon.run import run_agent
 from edge_agent.daemon.service import AgentFailed
 

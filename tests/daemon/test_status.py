@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
-from edge_agent.daemon.mqtt import LinkState
+from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.status import (

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge_agent.daemon.local_client import connected
+from edge_agent.daemon.local.client import connected
 from edge_agent.recordings import open_recording
 
 pytestmark = pytest.mark.system

@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_agent.daemon import mqtt as mqtt_module
 from edge_agent.daemon.birth import Herald
+from edge_agent.daemon.config.settings import Mqtt, OutboxSettings
 from edge_agent.daemon.ledger import MessageCounts, violations
 from edge_agent.daemon.messages import ModelState
-from edge_agent.daemon.mqtt import MqttLink
+from edge_agent.daemon.mqtt import link as mqtt_module
+from edge_agent.daemon.mqtt.link import MqttLink
 from edge_agent.daemon.outbox import Entry, Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Mqtt, OutboxSettings
 from edge_agent.daemon.topics import Topics
 
 pytestmark = pytest.mark.system

@@ -8,9 +8,9 @@ from typing import Any
 from benchmarks.torture.fuzz.mutate import mutated, mutated_tree
 from benchmarks.torture.fuzz.target import Allowed
 from benchmarks.torture.samples import small_bundle
-from edge_agent.daemon.check import check_config
-from edge_agent.daemon.config import load_config
-from edge_agent.daemon.problems import ConfigError
+from edge_agent.daemon.config.check import check_config
+from edge_agent.daemon.config.draft import load_config
+from edge_agent.daemon.config.problems import ConfigError
 
 _ROOT = Path(__file__).parents[3]
 _CHECK_EVERY = 20  # verifying bundles takes ten times as long as reading the configuration

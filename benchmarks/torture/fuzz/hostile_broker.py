@@ -12,11 +12,11 @@ from pathlib import Path
 from benchmarks.broker import HOST
 from benchmarks.torture.fuzz.mutate import mutated
 from benchmarks.torture.fuzz.target import Allowed
-from edge_agent.daemon.connection import Connection, ConnectionFailed, LastWill, Protocol
+from edge_agent.daemon.config.settings import Mqtt
 from edge_agent.daemon.messages import ModelState
+from edge_agent.daemon.mqtt.connection import Connection, ConnectionFailed, LastWill, Protocol
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.settings import Mqtt
 from edge_agent.daemon.topics import Topics
 
 _TOPIC = "edge/v1/gw-1/pump-1/model"

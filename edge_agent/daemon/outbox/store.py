@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from edge_agent.daemon.config.settings import OutboxSettings
 from edge_agent.daemon.ledger import AssetLedger, Ledger, StoreState
 from edge_agent.daemon.outbox.database import (
     FILE_NAME,
@@ -26,7 +27,6 @@ from edge_agent.daemon.outbox.entry import QUEUED, Batch, Mark, Outgoing
 from edge_agent.daemon.outbox.outbox import Outbox
 from edge_agent.daemon.outbox.place import Place
 from edge_agent.daemon.outbox.set_aside import set_aside
-from edge_agent.daemon.settings import OutboxSettings
 from edge_agent.daemon.topics import Kind
 
 _log = logging.getLogger(__name__)

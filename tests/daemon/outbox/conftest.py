@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_agent.daemon.config.settings import OutboxSettings
 from edge_agent.daemon.ledger import MessageCounts, WindowCounts, violations
 from edge_agent.daemon.messages import ModelState, Score
 from edge_agent.daemon.outbox import Entry, Mark, Outbox, Outgoing, Store
-from edge_agent.daemon.settings import OutboxSettings
 from edge_agent.daemon.topics import Kind
 
 

@@ -1,0 +1,1 @@
+"""The configuration: read from its files, checked as a whole, and what is wrong with it."""

@@ -1,0 +1,1 @@
+"""What the agent shows on its own machine: a socket for live views, and metrics."""

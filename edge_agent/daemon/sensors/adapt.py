@@ -1,0 +1,89 @@
+"""Between a sensor and a bundle: the asset's channels, sensitivity and unit; whether all fits."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from edge_agent.bundle.fit import misfits
+from edge_agent.daemon.config.settings import Asset
+from edge_agent.pipeline.block import InputSpec
+from edge_agent.plugin import Block, SensorInfo
+
+
+class Adapter:
+    """Turns what one sensor delivers into what one bundle takes, as the configuration says."""
+
+    def __init__(self, asset: Asset, needed: InputSpec) -> None:
+        """Prepare for ``asset``, whose bundle takes ``needed``."""
+        self._asset = asset
+        self._needed = needed
+
+    @property
+    def takes_features(self) -> bool:
+        """The bundle takes feature vectors, of which a number may be missing."""
+        return self._needed.kind == "features"
+
+    def info(self, given: SensorInfo) -> SensorInfo:
+        """Say what the adapted blocks of a sensor that is ``given`` will look like."""
+        settings = self._asset.sensor
+        unit = settings.unit if settings.sensitivity is not None else given.unit or settings.unit
+        scale = settings.sensitivity or 1.0
+        own_range = None if given.range_max is None else given.range_max / scale
+        return replace(
+            given,
+            channels=self._names(given.channels),
+            unit=unit,
+            range_max=settings.range_max or own_range,
+        )
+
+    def problems(self, given: SensorInfo) -> list[tuple[str, str]]:
+        """Say what of the sensor ``given`` does not fit: pairs of key below the asset, sentence."""
+        stated, own = self._asset.sensor.unit, given.unit
+        if self._asset.sensor.sensitivity is None and stated and own and stated != own:
+            return [("sensor.unit", f"unit: the sensor delivers {own!r}, not {stated!r}")]
+        wrong_choice = self._wrong_choice(given.channels)
+        if wrong_choice is not None:
+            return [("channels", wrong_choice)]
+        adapted = self.info(given)
+        found = misfits(
+            self._needed,
+            # A sensor has no way to say that its channels are features but their names.
+            kind=self._needed.kind,
+            channels=adapted.channels,
+            rate_hz=adapted.rate_hz,
+            unit=adapted.unit,
+            period_s=adapted.period_s,
+        )
+        return [("sensor", sentence) for sentence in found]
+
+    def adapt(self, block: Block) -> Block:
+        """Return ``block`` in the bundle's channel names and the configured unit."""
+        samples, settings = block.samples, self._asset.sensor
+        unit = block.unit or settings.unit
+        if settings.sensitivity is not None:
+            samples, unit = samples / np.float32(settings.sensitivity), settings.unit
+        return replace(block, samples=samples, unit=unit, channels=self._names(block.channels))
+
+    def _names(self, channels: tuple[str, ...]) -> tuple[str, ...]:
+        """Rename the sensor's channels to the bundle's where the configuration pairs them.
+
+        A single channel needs no pairing: there is nothing to confuse it with.
+        """
+        needed = self._needed.channels
+        chosen = self._asset.channels
+        if not chosen and len(channels) == len(needed) == 1 and self._needed.kind == "samples":
+            chosen = channels
+        if len(chosen) != len(needed):
+            return channels
+        names = dict(zip(chosen, needed, strict=True))
+        # A channel that is not chosen must not pass for one by its name.
+        return tuple(names.get(name, f"{name} (not chosen)") for name in channels)
+
+    def _wrong_choice(self, channels: tuple[str, ...]) -> str | None:
+        chosen, needed = self._asset.channels, self._needed.channels
+        if chosen and len(chosen) != len(needed):
+            return f"{len(chosen)} chosen, the bundle needs {len(needed)}: {', '.join(needed)}"
+        missing = [name for name in chosen if name not in channels]
+        if missing:
+            return f"the sensor has no channel {missing[0]!r}; it has {', '.join(channels)}"
+        return None
