@@ -1,5 +1,6 @@
 """``edge-agent run``."""
 
+import errno
 import faulthandler
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from edge_agent.cli import exit_codes
 from edge_agent.cli.logs import log_to_journal_or_stderr
 from edge_agent.cli.output import print_error
 
+# Disks get room again and are mounted anew: the service manager is to try again, unlike after 78.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _M_ARENA_MAX = -8
 
 
@@ -40,7 +43,7 @@ def run_command(config: Path, *, end_with_data: bool, verbose: bool) -> int:
     except OSError as error:
         where = f"{error.filename or settings.state_dir}: {error.strerror}"
         print_error(f"{config}: state_dir: found {where}; allowed: {USABLE_FOLDER}")
-        return exit_codes.CONFIGURATION
+        return exit_codes.TRY_AGAIN if error.errno in _PASSING else exit_codes.CONFIGURATION
     except AlreadyRunningError as error:
         print_error(str(error))
         return exit_codes.TRY_AGAIN

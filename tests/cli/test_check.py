@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,19 @@ def test_a_state_directory_that_cannot_be_is_refused(
     assert "state_dir: found " in ran.err
     assert "; allowed: a folder that can be written\n" in ran.err
     assert ran.err.endswith(end)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_disk_that_may_come_back_is_worth_another_start(
+    edge_agent: EdgeAgent, config: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    ran = edge_agent("run", "--config", config)
+    assert ran.code == 75
+    assert os.strerror(code) in ran.err
 
 
 def test_run_without_its_password_says_where_it_should_be(
