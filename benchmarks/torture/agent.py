@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.torture.samples import RATE_HZ, small_bundle
 from benchmarks.torture.scenario import TortureError
@@ -193,12 +193,23 @@ class Agent:
         return self.log.read_text(errors="replace").strip().splitlines()
 
 
-def pss_mb(pid: int) -> float:
-    """Return the memory of a process and its share of what it has in common with others."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / _MB
-    raise TortureError(f"/proc/{pid}/smaps_rollup does not tell its PSS")
+class Memory(NamedTuple):
+    """Memory of a process, and its share of what it has in common with others, in MB.
+
+    Attributes:
+        pss_mb: all of it. Libraries count less while other programs use them too.
+        own_mb: without files that are mapped: all that can leak, whoever else runs.
+    """
+
+    pss_mb: float
+    own_mb: float
+
+
+def memory(pid: int) -> Memory:
+    """Return what the kernel says of a process."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    sizes = {line.split(":")[0]: int(line.split()[1]) / _MB for line in lines}
+    return Memory(sizes["Pss"], sizes["Pss_Anon"] + sizes["Pss_Shmem"])
 
 
 def open_files(pid: int) -> int:

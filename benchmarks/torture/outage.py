@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.broker import Broker
 from benchmarks.torture import accounts
-from benchmarks.torture.agent import Agent, asset_names, pss_mb, wait_until
+from benchmarks.torture.agent import Agent, asset_names, memory, wait_until
 from benchmarks.torture.ears import BROKER_LINES, Ears, Heard
 from benchmarks.torture.scenario import Outcome, Scale
 from edge_agent.daemon.ledger import LedgerSnapshot
@@ -100,7 +100,7 @@ class _Run:
         growth_mb = max(self._memory_mb[1:]) - self._memory_mb[0]
         outcome.add(
             "outage: memory",
-            f"PSS grows by less than {MOST_GROWTH_MB:g} MB meanwhile",
+            f"grows by less than {MOST_GROWTH_MB:g} MB meanwhile, without the files mapped",
             f"{growth_mb:+.2f} MB from {self._memory_mb[0]:.1f} MB",
             passed=growth_mb < MOST_GROWTH_MB,
         )
@@ -179,12 +179,12 @@ class _Run:
         """Stop the broker for as long as is asked, and look at memory and outbox meanwhile."""
         if not wait_until(lambda: self._waiting() < ASSETS, _DRAIN_S):
             raise self._agent.failure("what came in the rush is not sent")
-        self._memory_mb.append(pss_mb(self._agent.pid))
+        self._memory_mb.append(memory(self._agent.pid).own_mb)
         self._broker.stop()
         end_s = time.monotonic() + self._lasting_s
         while time.monotonic() < end_s:
             time.sleep(1.0)
-            self._memory_mb.append(pss_mb(self._agent.pid))
+            self._memory_mb.append(memory(self._agent.pid).own_mb)
             self._waiting()
 
     def _waiting(self) -> int:
