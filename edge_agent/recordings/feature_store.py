@@ -219,7 +219,7 @@ def _opened(file: Path) -> tuple[Any, Any]:
     parquet = formats_module("pyarrow.parquet", file, "Parquet")
     try:
         return arrow, parquet.ParquetFile(file, buffer_size=_READ_BYTES, pre_buffer=False)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(file, error) from error
 
 
@@ -228,7 +228,7 @@ def _batches(file: Path, columns: Sequence[str]) -> Iterator[Any]:
     try:
         with opened:
             yield from opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(file, error) from error
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.torture.fuzz.mutate import as_json, mutated, mutated_tree
 from benchmarks.torture.fuzz.target import Allowed
-from benchmarks.torture.samples import LENGTH, RATE_HZ, small_bundle
+from benchmarks.torture.samples import LENGTH, small_bundle
 from edge_agent.bundle import BundleError
 from edge_agent.bundle.archive import read_archive, write_archive
 from edge_agent.bundle.bundle import MEMBER_LIMITS, Bundle
@@ -49,7 +49,7 @@ class Bundles:
         for second in range(3):
             given = loaded.manifest.flow.input
             if given.channels == ("x",) and given.length == LENGTH:
-                block = Block(_CALM, second * 10**9, RATE_HZ, given.unit, given.channels)
+                block = Block(_CALM, second * 10**9, given.rate_hz, given.unit, given.channels)
                 list(flow.push_block(block))
 
     def _damaged(self, rng: random.Random) -> bytes:
