@@ -74,7 +74,7 @@ class StateDirectory:
             saved = msgspec.msgpack.decode(file.read_bytes(), type=SavedState)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             _log.warning("asset %s: state in %s is not usable: %s", asset, file, error)
             return None
         if saved.format != FORMAT or saved.bundle_sha256 != bundle_sha256:

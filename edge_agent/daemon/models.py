@@ -98,7 +98,7 @@ class Models:
             return msgspec.json.decode(
                 self._remembered.read_bytes(), type=dict[str, dict[str, str]]
             )
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return {}  # nothing remembered: verify again
 
     def _remember(self, sha256: str) -> None:

@@ -73,5 +73,5 @@ def boot_time_s() -> float:
 def _read(file: Path) -> AgentReport | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=AgentReport)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None  # not there, or of another version: no status that can be shown

@@ -60,6 +60,19 @@ def test_every_allowed_name_has_a_file_of_its_own(
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_text_that_is_none_in_a_saved_state_is_not_usable(
+    tmp_path: Path, state: FlowState, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = StateDirectory(tmp_path)
+    directory.save("pump-1", SHA, "source", 17, state)
+    file = tmp_path / "assets" / "pump-1.state"
+    content = file.read_bytes()
+    assert SHA.encode() in content
+    file.write_bytes(content.replace(SHA.encode(), b"\xb9" * len(SHA)))
+    assert directory.load("pump-1", SHA) is None
+    assert "not usable" in caplog.text
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     replace_file(file, b"old", durable=True)
