@@ -86,11 +86,6 @@ class Announcer:
             self._features(entry, result, result.vector)
         self._outbox.put(entry)
 
-    def not_scored(self, reason: str, windows: int = 1) -> None:
-        """Count windows that were sampled but came to no result, such as ``overrun``."""
-        counts = WindowCounts(sampled=windows, not_scored={reason: windows})
-        self._outbox.put(Entry(self._record.name, counts))
-
     def _event(self, entry: Entry, result: WindowResult, event: Event) -> None:
         responsible = tuple(Share(name, short(share)) for name, share in event.features)
         anomaly = None

@@ -22,7 +22,8 @@ class WindowCounts(msgspec.Struct, kw_only=True):
         sampled: for which the sensor delivered samples.
         scored: that have a score.
         not_scored: the others by reason: those of a score message, ``error`` where scoring it
-            raised, ``overrun`` where it was dropped because the agent was too slow.
+            raised. What a device lost because nobody read it in time was never sampled: the next
+            window says ``gap``.
     """
 
     sampled: int = 0
