@@ -52,7 +52,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children()
+    """Return the sensors' processes; other tests may have left a child of another kind."""
+    module = "edge_agent.daemon.sensors.process"
+    return [child for child in psutil.Process().children() if module in child.cmdline()]
 
 
 def read_all(sensor: IsolatedSensor, timeout_s: float = 20.0) -> None:
