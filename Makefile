@@ -12,6 +12,8 @@ BIN := .venv/bin
 TFLITE := .venv-tflite
 LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
+# Of the system tests those that score: the others test what no interpreter changes.
+RUNNING := tests/cli tests/system/test_run.py tests/system/test_mqtt_link.py plugins
 # System tests hold real daemons to seconds: they run one by one.
 QUICK := -m "not system and not training and not spark and not systemd" -n auto --dist loadfile
 TRAINING := -m "training and not spark" -n auto
@@ -47,9 +49,9 @@ test-system: setup broker ## Run the tests of whole daemons, brokers and command
 
 test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
 	$(TFLITE)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
-	$(TFLITE)/bin/python -m pytest $(SYSTEM) $(AGENT_TESTS)
+	$(TFLITE)/bin/python -m pytest $(SYSTEM) $(RUNNING)
 	$(LITERT)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
-	$(LITERT)/bin/python -m pytest $(SYSTEM) $(AGENT_TESTS)
+	$(LITERT)/bin/python -m pytest $(SYSTEM) $(RUNNING)
 
 test-spark: setup ## Run the tests of the Spark engine; they need a Java 17 runtime
 	$(BIN)/python -m pytest $(SPARK)
