@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import msgspec
 import pytest
 from paho.mqtt.client import topic_matches_sub
@@ -16,7 +15,8 @@ from paho.mqtt.client import topic_matches_sub
 from edge_agent.daemon.messages import AlarmState, Score, Share
 from edge_agent.daemon.topics import Topics
 
-yaml = pytest.importorskip("yaml")
+jinja2 = pytest.importorskip("jinja2", reason="needs the extra 'trainer'")
+yaml = pytest.importorskip("yaml", reason="needs the extra 'dev'")
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "subscribe.md"
 FENCE = re.compile(r"^```\w+ title=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
