@@ -57,6 +57,7 @@ class Clock:
                 _set(offset, offset_s)
             wait_until(lambda: _noted(agent) == len(_OFFSETS_S), _REPORTED_S)
             noted = _noted(agent)
+            wait_until(lambda: _jumps(ears) >= len(_OFFSETS_S) * ASSETS, _REPORTED_S)
             agent.stop()
         finally:
             agent.kill()
@@ -80,12 +81,12 @@ def _noted(agent: Agent) -> int:
 
 def _judge(outcome: Outcome, noted: int, ears: Ears) -> None:
     steps = len(_OFFSETS_S)
-    windows = broken = jumps = unordered = 0
+    jumps = _jumps(ears)
+    windows = broken = unordered = 0
     for asset in asset_names(ASSETS):
-        scores = [m for m in ears.heard if (m.asset, m.kind) == (asset, "score")]
+        scores = _scores(ears, asset)
         windows += len(scores)
         broken += sum(_is_broken(one, other) for one, other in pairwise(scores))
-        jumps += sum(abs(_step_s(one, other)) > _LATE_S for one, other in pairwise(scores))
         said = [m.said for m in ears.heard if (m.asset, m.kind) == (asset, "anomaly")]
         unordered += sum(_is_unordered(one, other) for one, other in pairwise(said))
     ids = {m.said["id"] for m in ears.heard}
@@ -108,6 +109,19 @@ def _judge(outcome: Outcome, noted: int, ears: Ears) -> None:
         "clock_stepped in the status counts each",
         f"{noted} of {steps}",
         passed=noted == steps,
+    )
+
+
+def _scores(ears: Ears, asset: str) -> list[Heard]:
+    return [m for m in ears.heard if (m.asset, m.kind) == (asset, "score")]
+
+
+def _jumps(ears: Ears) -> int:
+    """Return how often the times of two windows in a row are not next to each other."""
+    return sum(
+        abs(_step_s(one, other)) > _LATE_S
+        for asset in asset_names(ASSETS)
+        for one, other in pairwise(_scores(ears, asset))
     )
 
 

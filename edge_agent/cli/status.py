@@ -94,10 +94,12 @@ def _facts(report: "AgentReport") -> Iterator[str]:
     link = "not connected"
     if mqtt.connected:
         link = f"connected for {duration_text(mqtt.for_s)}, MQTT {mqtt.protocol}"
-    yield f"broker   {mqtt.broker}: {link}, {mqtt.connections} connections"
+    yield f"broker   {mqtt.broker}: {link}; connections so far: {mqtt.connections}"
     yield f"outbox   {_outbox(report)}"
     step = report.clock_stepped
-    stepped = f"; set by {step.by_s:g} s at {step.at[:19]}Z, {step.count} times" if step else ""
+    stepped = (
+        f"; set by {step.by_s:g} s at {step.at[:19]}Z, steps so far: {step.count}" if step else ""
+    )
     yield f"clock    {report.time_quality}{stepped}"
     process = report.process
     yield (

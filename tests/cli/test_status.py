@@ -159,7 +159,7 @@ def test_a_machine_that_stands_still_is_no_trouble(status: Status) -> None:
 
 def test_a_clock_that_was_set_is_mentioned(status: Status) -> None:
     step = ClockStep(at="2026-01-01T03:00:00.25Z", by_s=-3600.0, count=2)
-    assert "set by -3600 s at 2026-01-01T03:00:00Z, 2 times" in status(clock_stepped=step)
+    assert "set by -3600 s at 2026-01-01T03:00:00Z, steps so far: 2" in status(clock_stepped=step)
 
 
 def test_json_holds_everything(status: Status) -> None:

@@ -62,7 +62,7 @@ def rendered(template: str, value: Any) -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
     environment.filters["tojson"] = lambda given: json.dumps(given)  # noqa: PLW0108
     environment.autoescape = False
-    return environment.from_string(template).render(value_json=value)
+    return str(environment.from_string(template).render(value_json=value))
 
 
 @pytest.fixture
