@@ -33,6 +33,7 @@ class Broker:
             free.bind((HOST, 0))
             self.port = int(free.getsockname()[1])
         given = [f"listener {self.port} {HOST}", "allow_anonymous true", "set_tcp_nodelay true"]
+        given.append(f"persistence_location {folder.absolute()}/")  # where ``lines`` ask for it
         if os.geteuid() == 0:
             given.append("user root")  # else it changes to a user who may not read the folder
         config = folder / "mosquitto.conf"

@@ -79,7 +79,7 @@ class _Bench:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        self._broker = Broker(folder, (*BROKER_LINES, f"persistence_location {folder}/"))
+        self._broker = Broker(folder, BROKER_LINES)
         self._folder = folder
 
     def __enter__(self) -> Self:

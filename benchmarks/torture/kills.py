@@ -39,7 +39,7 @@ class Kills:
         """Kill again and again; then let all arrive, and count."""
         kills = scale.of(_FULL, _SHORT)
         rng = random.Random(SEED)  # noqa: S311 - to be the same every time
-        broker = Broker(folder, (*BROKER_LINES, f"persistence_location {folder}/"))
+        broker = Broker(folder, BROKER_LINES)
         broker.start()
         ears = Ears(broker.port)
         agent = Agent(folder / "agent", broker.port, rate_hz=RATE_HZ)

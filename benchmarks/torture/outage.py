@@ -61,7 +61,7 @@ class _Run:
         self._interval_s = PERIOD_S / _SPEEDUP
         self._lasting_s = data_s / _SPEEDUP
         self._max_mb = max_mb
-        self._broker = Broker(folder, (*BROKER_LINES, f"persistence_location {folder}/"))
+        self._broker = Broker(folder, BROKER_LINES)
         self._agent = Agent(folder / "agent", self._broker.port, period_s=PERIOD_S)
         self._memory_mb: list[float] = []
         self._largest = 0
