@@ -10,6 +10,7 @@ from benchmarks.results.tables import OURS, by_case, labelled_of, own_data, syst
 _WIDTH_IN, _HEIGHT_IN = 9.0, 3.4
 _COLUMNS = 3
 _MOST_ALARMS = 10
+_COLOURS, _SHAPES = 10, "o^sv"
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[tuple[str, str]]:
@@ -78,7 +79,7 @@ def _volumes(rows: Sequence[Row], path: Path) -> None:
     figure = Figure((_WIDTH_IN, _HEIGHT_IN), layout="constrained")
     axis = figure.subplots()
     cases = [case for (_, case), _ in by_case(rows)]
-    for name in system_names(rows):
+    for position, name in enumerate(system_names(rows)):
         heights = [
             [labelled_of(r).vus_pr for r in rows if (r.system, r.case) == (name, case)]
             for case in cases
@@ -88,7 +89,8 @@ def _volumes(rows: Sequence[Row], path: Path) -> None:
             [median(own) for own in heights if own],
             label=name,
             linestyle="none",
-            marker="D" if name == OURS else "o",
+            # there are ten colours: the shape tells the systems of one colour apart
+            marker="D" if name == OURS else _SHAPES[position // _COLOURS],
             color="black" if name == OURS else None,
             markersize=7 if name == OURS else 5,
             zorder=3 if name == OURS else 2,
