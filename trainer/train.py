@@ -1,6 +1,7 @@
 """The whole way from a recording to a bundle."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -94,9 +95,12 @@ def train(
         BundleError: the finished bundle does not behave as it was recorded to.
     """
     recipe, healthy = order.recipe, order.healthy
-    learned = learn(
-        recipe, series, healthy, order.seed, progress, stage, order.budget, order.labels
-    )
+    with ThreadPoolExecutor(1) as beside:
+        # the network is fitted in a process of its own, which leaves a processor idle
+        plain = beside.submit(baseline_watches, series, healthy)
+        learned = learn(
+            recipe, series, healthy, order.seed, progress, stage, order.budget, order.labels
+        )
     ready, shipped = learned.ready, learned.shipped
     network = learned.network
     if network is not None:
@@ -104,7 +108,7 @@ def train(
     gate = None if network is None else check_model(network.exported, network.fitted, ready.seen)
     stage("evaluating the whole recording")
     results = run(shipped.spec, shipped.model, series)
-    watches = _watches(shipped, series, healthy, results)
+    watches = _watches(shipped, series, results) | plain.result()
     evaluation = _evaluate(learned, series, order, results, watches)
     if order.mc_dropout is not None:
         stage(f"running the network {order.mc_dropout} times with dropout in use")
@@ -144,14 +148,11 @@ def _with_tolerance(shipped: Detector, ready: Prepared) -> FlowSpec:
     return msgspec.structs.replace(shipped.spec, model=model)
 
 
-def _watches(
-    shipped: Detector, series: Series, healthy: tuple[int, int], results: list[WindowResult]
-) -> dict[str, Watch]:
-    """Return what ships, its parts and the baselines; ``results`` are its own of ``series``."""
+def _watches(shipped: Detector, series: Series, results: list[WindowResult]) -> dict[str, Watch]:
+    """Return what ships and its parts; ``results`` are its own of ``series``."""
     return {
         "all": known_watch(shipped.spec, shipped.model, series, results),
         **part_watches(shipped.spec, shipped.model),
-        **baseline_watches(series, healthy),
     }
 
 
