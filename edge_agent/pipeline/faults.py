@@ -113,7 +113,7 @@ class BiasWatch:
         """
         known, size = self.state, self._size(bias)
         # A part of the samples does: this is no feature.
-        part = samples[:: max(1, len(samples) // _PART)] - bias
+        part = (samples[:: max(1, len(samples) // _PART)] - bias)[:, self._columns]
         windows = min(known.windows + 1, _MEMORY)
         usual = known.usual + (size - known.usual) / windows
         self.state = BiasState(

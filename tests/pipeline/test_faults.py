@@ -104,3 +104,13 @@ def test_a_bias_that_wanders_is_not_known() -> None:
         samples[:, 1] += np.float32(i % 3)
         watch.learn(samples.mean(axis=0), samples)
     assert watch.lost(mean(0.0, 0.0)) is None
+
+
+def test_a_speed_that_varies_does_not_count_as_vibration() -> None:
+    watch = BiasWatch(SPEC)
+    for i in range(20):
+        samples = healthy(i)
+        samples[:, 1] += np.float32(1.0)
+        samples[:, 2] += np.linspace(-50.0, 50.0, 1000, dtype=np.float32)
+        watch.learn(samples.mean(axis=0), samples)
+    assert watch.lost(mean(0.0, 0.0)) == "bias lost: it was 1 g and is 0 g"
