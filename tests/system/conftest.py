@@ -18,6 +18,7 @@ from typing import Any, Self
 import pytest
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
+from waiting import wait_until
 
 BENCH = Path(__file__).parents[1] / "bench"
 _MOSQUITTO = shutil.which("mosquitto") or shutil.which(
@@ -29,15 +30,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 class Mosquitto:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -32,15 +33,6 @@ IN_A_PROCESS = {
     "leaks": "allowed: 120; process ended",
     "hangs": "read has not returned for",
 }
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_49_assets_lose_no_window_beside_plugins_that_do_everything_wrong(

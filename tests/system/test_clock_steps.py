@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -22,15 +23,6 @@ _LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 HOUR_S = 3600
 YEAR_S = 365 * 24 * HOUR_S
 LIVE = "real_time = true\ninterval_s = 0.25"
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Clock:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import wait_until
 
 from edge_agent.daemon.local.client import connected
 from edge_agent.recordings import open_recording
@@ -29,15 +30,6 @@ StartAgent = Callable[..., Any]
 
 QUICK = "interval_s = 0.02"
 FAULTY = "interval_s = 0.02\nloud_from = 20"
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def report(agent: Any) -> dict[str, Any]:
@@ -76,7 +68,7 @@ def test_a_port_in_use_costs_the_metrics_alone(mosquitto: Any, start_agent: Star
     agent = start_agent(mosquitto.port, {"pump-1": QUICK}, metrics=taken)
     assert wait_until(lambda: any(a["windows"] for a in report(agent)["assets"]))
     assert report(agent)["metrics"] is None
-    assert "no metrics: 127.0.0.1" in agent.said()
+    assert wait_until(lambda: "no metrics: 127.0.0.1" in agent.said())
     assert agent.stop()[0] == 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from waiting import wait_until
 
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.config.settings import Mqtt, OutboxSettings
@@ -80,15 +81,6 @@ def rig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RigMaker]:
     yield make
     for made in rigs:
         made.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 15.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 class Scripted:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from waiting import wait_until
 
 from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, violations
 from edge_agent.daemon.outbox.database import FILE_NAME
@@ -26,15 +27,6 @@ Subscribe = Callable[..., Any]
 NAMES = ("pump-1", "pump-2", "pump-3")
 BUSY = "interval_s = 0.02\nloud_from = 15\nquiet_from = 40"
 SILENT = "silent_from = 0"
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def counted(agent: Any, kind: Any) -> MessageCounts:
@@ -209,7 +201,7 @@ def test_a_damaged_state_file_begins_empty_and_counts_on(
     assert wait_until(lambda: len(ears.of("/score")) > heard), again.said()
     assert ears.of("/score")[heard].body["index"] == last + 1
     assert ears.of("/model")[-1].body["begun"] == "empty"
-    assert "is not usable" in again.said()
+    assert wait_until(lambda: "is not usable" in again.said())
 
 
 @pytest.fixture

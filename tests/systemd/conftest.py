@@ -11,13 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 import pytest
+from waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 BUILD = REPOSITORY / "build" / "systemd"
@@ -44,15 +44,6 @@ plugin = "trouble"
 [asset.sensor.options]
 silent = false
 """
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @dataclass

@@ -6,25 +6,16 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 pytestmark = [pytest.mark.systemd, pytest.mark.timeout(500)]
 
 STATE = "/var/lib/edge-agent"
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 40.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -20,15 +20,6 @@ ca_file = "tls/ca.crt"
 cert_file = "tls/gw-1.crt"
 key_file = "tls/gw-1.key"
 """
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.fixture
@@ -98,7 +89,7 @@ def test_half_a_renewal_leaves_the_connection_that_stands(
     shutil.copy(authority.issue("gw-1")[0], tls_folder / "gw-1.crt")
     agent.process.send_signal(signal.SIGHUP)
     assert wait_until(lambda: "1 problem: going on with the configuration" in agent.said())
-    assert "mqtt.cert_file" in agent.said()
+    assert wait_until(lambda: "mqtt.cert_file" in agent.said())
     shutil.copy(authority.folder / "gw-1.key", tls_folder / "gw-1.key")
     agent.process.send_signal(signal.SIGHUP)
     assert wait_until(lambda: connections(agent) == 2), agent.said()

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,21 +14,13 @@ import msgspec
 import pytest
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
+from waiting import wait_until
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.messages import Features
 from edge_agent.recordings import open_recording
 
 NS = 10**9
-
-
-def _wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def _message(start_s: float, gateway: str = "gw-1", asset: str = "pump-1", **change: Any) -> bytes:
@@ -129,7 +120,7 @@ class Collecting:
 
     def waited_for(self, condition: Callable[[], object]) -> bool:
         """Whether ``condition`` came true in time."""
-        return _wait_until(condition)
+        return wait_until(condition)
 
     def kill(self) -> None:
         self.process.kill()
@@ -166,7 +157,7 @@ def collect(tmp_path: Path, store: Path) -> Iterator[Start]:
             process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **more})
         started.append(Collecting(process, tmp_path))
         if wait:
-            assert _wait_until(
+            assert wait_until(
                 lambda: (
                     log.read_text().count("connected to") > connected or process.poll() is not None
                 )
