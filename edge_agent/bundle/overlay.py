@@ -142,8 +142,8 @@ def apply_overlay(overlay: Overlay, bundle: Bundle) -> LoadedBundle:
             )
     flow = overlay.flow
     try:
-        one = flow.model.of_one_position(len(flow.feature_names))
-        model = Model(general.model, flow.model, len(flow.feature_names))
+        one = flow.model.of_one_position(len(flow.watched_names))
+        model = Model(general.model, flow.model, len(flow.watched_names))
         features = feature_extractor(flow)
     except FeatureUnavailableError as error:
         raise BundleUnavailableError(f"{bundle.source}: {error}") from error

@@ -55,7 +55,8 @@ def commission(general: General, series: Series, healthy: tuple[int, int]) -> Co
     """Choose idle level, scaler, scorer, threshold and level for one asset.
 
     The network runs over each of the asset's channels with a state of its own; their residuals
-    are scored together, so that the asset has one score and one alarm.
+    are scored together, so that the asset has one score and one alarm. Context that the asset has,
+    such as its speed, is taken off them first, by regimes of its own; the network never sees it.
 
     Args:
         general: the bundle's part.
@@ -69,14 +70,14 @@ def commission(general: General, series: Series, healthy: tuple[int, int]) -> Co
     series = asset_series(series, general.features)
     ready = prepare(general.calibration, series, healthy)
     width = len(general.features)
-    positions = len(series.names) // width
-    _require_same_transforms(general.flow.scaler, ready.scaler, series.names)
+    positions = len(series.watched_names) // width
+    _require_same_transforms(general.flow.scaler, ready.scaler, series.watched_names)
     spec = msgspec.structs.replace(
         general.flow.model,
         positions=positions,
         targets=tuple(p * width + i for p in range(positions) for i in general.flow.model.targets),
     )
-    model = Model(general.model, spec, len(series.names))
+    model = Model(general.model, spec, len(series.watched_names))
     flow = calibrate_to_budget(general.calibration, series, ready, model)
     return Commissioned(flow, model, series, ready)
 

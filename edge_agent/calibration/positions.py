@@ -15,10 +15,11 @@ NEUTRAL = "ch"  # stands for any channel in the names of a general network's fea
 def position_columns(series: Series) -> dict[str, dict[str, int]]:
     """Return the index in the vector of each feature of each channel.
 
-    Columns of a feature table whose name tells no feature, such as ``time_h``, belong to none.
+    Columns of a feature table whose name tells no feature, such as ``time_h``, belong to none, nor
+    does the context.
     """
     found: dict[str, dict[str, int]] = {}
-    for i, name in enumerate(series.names):
+    for i, name in enumerate(series.watched_names):
         channel, feature = _split(series, name)
         if feature:
             found.setdefault(channel, {})[feature] = i
@@ -59,18 +60,19 @@ def neutral_series(series: Series, channel: str, features: Sequence[str]) -> Ser
 
 
 def asset_series(series: Series, features: Sequence[str]) -> Series:
-    """Return the ``features`` of every channel, channel after channel.
+    """Return the ``features`` of every channel, channel after channel, and behind them the context.
 
     Raises:
         DataError: a channel lacks one of them, or vectors computed from samples hold others.
     """
-    channels = tuple(position_columns(series)) or series.names
-    names = tuple(f"{channel}_{feature}" for channel in channels for feature in features)
+    channels, context = tuple(position_columns(series)) or series.names, series.input.context
+    names = (*(f"{channel}_{feature}" for channel in channels for feature in features), *context)
     if series.input.kind == "samples":
         if names != series.names:
             raise DataError(f"features are {list(series.names)}, allowed: {list(names)}")
         return series
     columns = [_column(series, channel, f) for channel in channels for f in features]
+    columns += [series.names.index(name) for name in context]
     names = tuple(series.names[i] for i in columns)
     given = msgspec.structs.replace(series.input, channels=names)
     return replace(series, input=given, names=names, vectors=series.vectors[:, columns])

@@ -1,5 +1,6 @@
 """A general network becomes one asset's own from its first healthy windows."""
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -63,6 +64,30 @@ def test_an_asset_never_seen_is_watched_from_its_first_windows(
     assert verdict.alarms_in_healthy == 0
     assert verdict.first_alarm is not None
     assert 140 <= verdict.first_alarm < 150
+
+
+def test_an_asset_with_a_speed_has_regimes_of_its_own(general: General, asset: Series) -> None:
+    """Quieter by four at half the speed is known and no alarm; a third speed is unseen."""
+    rng = np.random.default_rng(12)
+    speed_hz = np.where(np.arange(160) // 10 % 2, 25.0, 50.0) * (
+        1.0 + 0.002 * rng.standard_normal(160)
+    )
+    factors = np.where(speed_hz[:, None] < 40.0, np.tile(_louder(general.features, 0.25), 2), 1.0)
+    vectors = np.column_stack((asset.vectors[:, :] * factors, speed_hz)).astype(np.float32)
+    vectors[130:135, -1] = 80.0
+    names = (*asset.names, "speed_hz")
+    given = msgspec.structs.replace(asset.input, channels=names, context=("speed_hz",))
+    drive = dataclasses.replace(asset, input=given, names=names, vectors=vectors)
+    found = commission(general, drive, (0, 100))
+    assert found.flow.regime is not None
+    assert found.flow.model.positions == 2
+    assert len(found.flow.scaler.offset) == len(asset.names)
+    results = run(found.flow, found.model, found.series)
+    assert {r.reason for r in results[130:135]} == {"regime"}
+    verdict = judge(results, found.series, (0, 100))
+    assert verdict.alarms_in_healthy == 0
+    assert verdict.first_alarm is not None
+    assert 140 <= verdict.first_alarm < 152
 
 
 def test_a_channel_scores_the_same_alone_as_among_others(general: General, asset: Series) -> None:

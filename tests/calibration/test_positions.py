@@ -81,3 +81,16 @@ def test_vectors_from_samples_must_hold_the_features_and_no_others(
     assert asset_series(sampled, ("rms", "peak")) is sampled
     with pytest.raises(DataError, match="features are"):
         asset_series(sampled, ("peak", "rms"))
+
+
+def test_context_goes_behind_the_features_and_belongs_to_no_channel(table: Series) -> None:
+    given = msgspec.structs.replace(
+        table.input, channels=(*TABLE[1:], "speed_hz"), context=("speed_hz",)
+    )
+    names = (*TABLE[1:], "speed_hz")
+    speedy = dataclasses.replace(table, input=given, names=names)
+    assert set(position_columns(speedy)) == {"b1", "b2"}
+    own = asset_series(speedy, ("rms", "kurtosis"))
+    assert own.names == ("b1_rms", "b1_kurtosis", "b2_rms", "b2_kurtosis", "speed_hz")
+    assert own.watched_names == own.names[:4]
+    np.testing.assert_array_equal(own.vectors[:, -1], table.vectors[:, 5])
