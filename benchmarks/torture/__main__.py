@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -45,7 +45,11 @@ _FAILED = 1
 )
 @click.option("--only", multiple=True, type=click.Choice(list(SCENARIOS)), help="Repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the rows there as JSON too.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave logs and inputs there.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),  # agents look elsewhere
+    help="Leave logs and inputs there.",
+)
 def torture(
     only: tuple[str, ...], share: float, out: Path | None, keep: Path | None, *, short: bool
 ) -> None:
@@ -54,10 +58,13 @@ def torture(
     Exit code 1 where something did not hold.
     """
     scale = Scale(0.0 if short else share)
+    names = only or tuple(SCENARIOS)
+    if keep is not None:
+        _refuse_used(keep, names)
     before = load()
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="edge-agent-torture-") as name:
-        for scenario in map(SCENARIOS.__getitem__, only or SCENARIOS):
+        for scenario in map(SCENARIOS.__getitem__, names):
             folder = (keep or Path(name)) / scenario.name
             folder.mkdir(parents=True, exist_ok=True)
             began_s = time.monotonic()
@@ -75,6 +82,13 @@ def torture(
         out.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     if any(check.passed is False for check in checks):
         sys.exit(_FAILED)
+
+
+def _refuse_used(keep: Path, names: Iterable[str]) -> None:
+    """Refuse folders of an earlier run: its outbox and its ledger would be counted again."""
+    used = [str(keep / name) for name in names if (keep / name).exists()]
+    if used:
+        raise click.BadParameter(f"there is {', '.join(used)} already", param_hint="--keep")
 
 
 def _run(scenario: Scenario, scale: Scale, folder: Path) -> list[Check]:
