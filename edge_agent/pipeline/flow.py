@@ -136,12 +136,16 @@ class Flow:
     def warm_up(self, past: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
         """Replay past windows so that the next one is scored at once.
 
-        No window is counted and no alarm moves.
+        No window is counted and no alarm moves. Vectors of a machine at rest, or with a number
+        missing, are passed over: the network never saw such.
 
         Args:
             past: when each window began (UTC nanoseconds) and its vector, float32 (F,).
         """
+        gate = Gate(self.spec.gate)
         for start_ns, vector in past:
+            if not np.isfinite(vector).all() or gate.is_idle(vector, 0):
+                continue
             steady = self._steady(vector, start_ns)
             if steady is None:
                 continue

@@ -179,3 +179,15 @@ def test_arrays_survive_packing_bit_for_bit(dtype: Any) -> None:
     assert again.dtype == odd.dtype
     assert again.tobytes() == odd.tobytes()
     again[0, 0] = 1.0
+
+
+def test_a_rest_of_the_machine_is_no_part_of_what_washes_a_flow_in(
+    flow_spec: FlowSpec, model: Model, history: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> None:
+    plain, rested = Flow(flow_spec, model), Flow(flow_spec, model)
+    past = [(i, vector) for i, vector in enumerate(history[1][:30])]
+    broken = np.full_like(history[1][0], np.nan)
+    rest = [(20, np.zeros_like(broken)), (21, broken)]
+    plain.warm_up(past)
+    rested.warm_up([*past[:20], *rest, *past[20:]])
+    assert msgspec.msgpack.encode(rested.state()) == msgspec.msgpack.encode(plain.state())

@@ -1,0 +1,140 @@
+"""The agent beside one machine: commissioned by its first weeks, then watching for the year."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.plant.life import HOUR_S, PER_DAY
+from benchmarks.plant.machine import RANGE_G, PlantMachine
+from edge_agent.bundle import Bundle, LoadedBundle
+from edge_agent.bundle.overlay import apply_overlay, general_part, make_overlay
+from edge_agent.calibration.commission import commission
+from edge_agent.calibration.series import Series
+from edge_agent.pipeline.alarm import Event
+from edge_agent.pipeline.features import window_extractor
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.gate import Gate
+from edge_agent.pipeline.window import Window
+
+_NS = 10**9
+_YEAR_BEGAN_NS = 1_767_225_600 * _NS  # 2026-01-01
+_SETTLING_H = 2 * PER_DAY  # after planned work the machine runs that long before it is learned anew
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one window changed, as the agent tells it.
+
+    Attributes:
+        machine: number.
+        hour: of the year.
+        event: of an anomaly; None where the state of the signal changed.
+        signal: why there is no signal to judge, from now on; None: it is one again.
+    """
+
+    machine: int
+    hour: int
+    event: Event | None
+    signal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A machine's year as the agent saw it.
+
+    Attributes:
+        machine: number.
+        told: everything it told, in order.
+        reasons: how many windows were scored (``scored``) or not, by reason.
+        expected_per_month: false alarms that the commissioning foresaw.
+        commissioned: hours at which an overlay came into force.
+        running_h: hours that the machine ran while it was watched.
+    """
+
+    machine: int
+    told: tuple[Told, ...]
+    reasons: dict[str, int]
+    expected_per_month: float | None
+    commissioned: tuple[int, ...]
+    running_h: int
+
+
+def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> Watched:
+    """Commission ``bundle`` on the machine's first ``healthy_h`` hours, and watch the others.
+
+    After planned work it is commissioned anew, on as many hours; until then the former overlay
+    judges.
+    """
+    loaded = commissioned(machine, bundle, 0, healthy_h)
+    budget = loaded.manifest.flow.budget
+    flow = _warm(loaded.flow(RANGE_G), machine, healthy_h)
+    work = machine.maintenance()
+    anew = None if work is None else round(work.day * PER_DAY) + PER_DAY + _SETTLING_H
+    came, told, reasons, fault = [healthy_h], list[Told](), Counter[str](), ""
+    running_h = 0
+    for hour in range(healthy_h, hours):
+        if anew is not None and hour == anew + healthy_h:
+            flow = _warm(commissioned(machine, bundle, anew, hour).flow(RANGE_G), machine, hour)
+            came.append(hour)
+        result = flow.push_window(window_of(machine, hour))
+        reasons[result.reason or "scored"] += 1
+        running_h += result.reason != "idle"
+        if result.event is not None:
+            told.append(Told(machine.number, hour, result.event))
+        now = (result.detail or "") if result.reason == "sensor_fault" else ""
+        if now != fault and (now == "" or fault == ""):
+            told.append(Told(machine.number, hour, None, now or None))
+            fault = now
+    expected = None if budget is None else budget.point.expected
+    return Watched(machine.number, tuple(told), dict(reasons), expected, tuple(came), running_h)
+
+
+def commissioned(machine: PlantMachine, bundle: Bundle, first: int, last: int) -> LoadedBundle:
+    """Return the bundle as the hours [first, last) of the machine make it the machine's own."""
+    found = commission(
+        general_part(bundle), series_of(machine, bundle, first, last), (0, last - first)
+    )
+    return apply_overlay(make_overlay(bundle.manifest, found, (first, last)), bundle)
+
+
+def series_of(machine: PlantMachine, bundle: Bundle, first: int, last: int) -> Series:
+    """Return the vectors of the hours [first, last)."""
+    given, plugins = machine.input, bundle.manifest.plugins
+    extractor = window_extractor(plugins, given)
+    vectors = [extractor.compute(machine.window(hour))[0] for hour in range(first, last)]
+    start_ns = _YEAR_BEGAN_NS + np.arange(first, last, dtype=np.int64) * HOUR_S * _NS
+    assert given.rate_hz is not None  # noqa: S101 - these are samples
+    end_ns = start_ns + round(given.length / given.rate_hz * _NS)
+    gap = np.zeros(last - first, dtype=np.bool_)
+    return Series(given, plugins, extractor.names, np.array(vectors), start_ns, end_ns, gap)
+
+
+def window_of(machine: PlantMachine, hour: int) -> Window:
+    """Return the window of an hour."""
+    samples, given = machine.window(hour), machine.input
+    start_ns = _YEAR_BEGAN_NS + hour * HOUR_S * _NS
+    assert given.rate_hz is not None  # noqa: S101 - these are samples
+    return Window(
+        samples,
+        start_ns,
+        start_ns + round(given.length / given.rate_hz * _NS),
+        gap=False,
+        clipped=bool((np.abs(samples[:, 0]) >= RANGE_G).any()),
+    )
+
+
+def _warm(flow: Flow, machine: PlantMachine, hour: int) -> Flow:
+    """Let ``flow`` see the windows before ``hour``, as from the flight recorder."""
+    extractor = window_extractor(flow.spec.features, machine.input)
+    wanted = flow.spec.model.washout_vectors
+    past: list[tuple[int, NDArray[np.float32]]] = []
+    for before in range(hour - 1, -1, -1):
+        if len(past) == wanted:
+            break
+        vector, _ = extractor.compute(machine.window(before))
+        if not Gate(flow.spec.gate).is_idle(vector, 0):
+            past.append((_YEAR_BEGAN_NS + before * HOUR_S * _NS, vector))
+    flow.warm_up(reversed(past))
+    return flow
