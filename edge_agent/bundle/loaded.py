@@ -47,10 +47,14 @@ class LoadedBundle:
         flow = with_budget(self.manifest.flow, false_alarms_per_month)
         return replace(self, manifest=msgspec.structs.replace(self.manifest, flow=flow))
 
-    def flow(self, range_max: float | None = None) -> Flow:
+    def flow(self, range_max: float | None = None, limit_mm_s: float | None = None) -> Flow:
         """Return a fresh flow of one asset.
 
         Args:
             range_max: largest magnitude the asset's sensor delivers, to mark clipped windows.
+            limit_mm_s: rms velocity that the asset may not exceed; None: no such limit.
+
+        Raises:
+            FeatureError: there is a limit, and no velocity can be had from such windows.
         """
-        return Flow(self.manifest.flow, self.model, range_max, self.features)
+        return Flow(self.manifest.flow, self.model, range_max, self.features, limit_mm_s)

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from edge_agent.bundle.times import rfc3339
-from edge_agent.pipeline.alarm import Event
+from edge_agent.pipeline.alarm import Detector, Event
 from edge_agent.pipeline.result import WindowResult
 
 
@@ -67,7 +67,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     event: Literal["open", "update", "close"]
     time: str
     number: int
-    detector: Literal["network", "level"]
+    detector: Detector
     start: str
     end: str | None
     severity: float

@@ -119,6 +119,8 @@ class Announcer:
             ),
             features=responsible,
             model_sha256=self._sha256,
+            velocity_mm_s=self._velocity(result),
+            velocity_limit_mm_s=result.velocity_limit_mm_s,
             **self._session.envelope(
                 topic, self._id(f"anomaly/{event.kind}", result), result.start_ns, result.end_ns
             ),
@@ -141,6 +143,8 @@ class Announcer:
             gap=result.gap,
             clipped=result.clipped,
             model_sha256=self._sha256,
+            velocity_mm_s=self._velocity(result),
+            velocity_limit_mm_s=result.velocity_limit_mm_s,
             **self._session.envelope(
                 topic, self._id("score", result), result.start_ns, result.end_ns
             ),
@@ -171,6 +175,13 @@ class Announcer:
         return {
             name: short(value) for name, value in zip(channels, result.bias.tolist(), strict=True)
         }
+
+    def _velocity(self, result: WindowResult) -> dict[str, float]:
+        if result.velocity_mm_s is None:
+            return {}
+        channels = self._manifest.flow.input.feature_input().channels
+        values = map(short, result.velocity_mm_s.tolist())
+        return dict(zip(channels, values, strict=True))
 
     @property
     def _clock(self) -> str:

@@ -6,6 +6,8 @@ from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.models import Models
+from edge_agent.pipeline.limit import velocity_meter
+from edge_agent.plugin import FeatureError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ def judge(asset: Asset, models: Models) -> Judged:
     """Load what judges ``asset``, or say why that cannot be."""
     try:
         bundle = models.load(asset.bundle).for_budget(asset.false_alarms_per_month)
+        if asset.velocity_limit is not None:
+            velocity_meter(bundle.manifest.flow.input)
     except (BundleError, BudgetError) as error:
         return Judged(asset, None, str(error))
+    except FeatureError as error:
+        return Judged(asset, None, f"velocity_limit: {error}")
     return Judged(asset, bundle)

@@ -12,6 +12,7 @@ import msgspec
 
 from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
+from edge_agent.pipeline.alarm import Detector
 
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 AssetState = Literal[
@@ -93,6 +94,9 @@ class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
         gap: samples are missing before this window.
         clipped: the window touches the sensor's range.
         model_sha256: the bundle that judged.
+        velocity_mm_s: rms of each channel's velocity from 10 to 1000 Hz; empty where no limit of it
+            is configured, or nothing could be measured.
+        velocity_limit_mm_s: the limit.
     """
 
     asset: str
@@ -108,6 +112,8 @@ class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
     gap: bool
     clipped: bool
     model_sha256: str
+    velocity_mm_s: dict[str, float] = {}
+    velocity_limit_mm_s: float | None = None
 
 
 class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/1"):
@@ -118,19 +124,22 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
         index: of the window that changed it, as in its score.
         anomaly_id: the same from open to close.
         number: counts the asset's anomalies from 1.
-        detector: which detector opened it.
+        detector: which detector opened it: the ``network``, the plain one of the ``level``, or the
+            configured ``limit`` of the velocity.
         opened: start of the window in which it opened; where the clock was set since then, by the
             clock as it is set now.
         closed: end of the window in which it closed; null while it is open.
-        severity: the largest share of its threshold that either detector has reached so far; 1 is
+        severity: the largest share of its threshold that any detector has reached so far; 1 is
             just abnormal.
         score: of the network in the window of this event.
         threshold: of the network's score.
         level_score: of the level detector in this window.
         level_threshold: of the level detector's score.
-        features: the most responsible features of the detector that is further over its
+        features: the most responsible features of the detector that is furthest over its
             threshold, largest share first.
         model_sha256: the bundle that judged.
+        velocity_mm_s: as in the window's score.
+        velocity_limit_mm_s: likewise.
     """
 
     asset: str
@@ -138,7 +147,7 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
     index: int
     anomaly_id: str
     number: int
-    detector: Literal["network", "level"]
+    detector: Detector
     opened: Moment
     closed: Moment | None
     severity: float
@@ -148,6 +157,8 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
     level_threshold: float | None
     features: tuple[Share, ...]
     model_sha256: str
+    velocity_mm_s: dict[str, float] = {}
+    velocity_limit_mm_s: float | None = None
 
 
 class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
@@ -169,7 +180,7 @@ class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
     data: AssetState
     reason: str | None
     anomaly_id: str | None = None
-    detector: Literal["network", "level"] | None = None
+    detector: Detector | None = None
     opened: Moment | None = None
     severity: float | None = None
     features: tuple[Share, ...] = ()

@@ -16,6 +16,7 @@ from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AssetStatus, Share
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.budget import BudgetSpec
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -37,12 +38,12 @@ class OpenReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         opened: start of the window in which it opened.
         detector: which detector opened it.
-        severity: the largest share of its threshold that either detector has reached so far.
+        severity: the largest share of its threshold that any detector has reached so far.
         features: the most responsible ones; empty where it opened before the agent started.
     """
 
     opened: str
-    detector: Literal["network", "level"]
+    detector: Detector
     severity: float
     features: tuple[Share, ...]
 

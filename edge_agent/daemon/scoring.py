@@ -66,7 +66,8 @@ class Watch:
         range_max = None if info is None else info.range_max
         if range_max != self.range_max:
             state = self.flow.state()
-            self.flow, self.range_max = self.bundle.flow(range_max), range_max
+            limit_mm_s = self.flow.judge.limit_mm_s
+            self.flow, self.range_max = self.bundle.flow(range_max, limit_mm_s), range_max
             self.flow.restore(state)
         before, self.clock = self.clock, wall_clock.name("boot" if info is None else info.clock)
         if not before:

@@ -206,7 +206,7 @@ class Watches:
         manifest = bundle.manifest
         record.budget = manifest.flow.budget
         record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
-        flow = bundle.flow(asset.sensor.range_max)
+        flow = bundle.flow(asset.sensor.range_max, asset.limit_mm_s)
         mark = None
         if carried is None or carried.bundle_sha256 != bundle.sha256:
             carried = self._load(asset.name, bundle.sha256)
@@ -216,7 +216,8 @@ class Watches:
                 flow.restore(carried.flow)
             except ValueError as error:
                 _log.warning("asset %s: saved state: %s; beginning empty", asset.name, error)
-                carried, flow = None, bundle.flow(asset.sensor.range_max)
+                carried = None
+                flow = bundle.flow(asset.sensor.range_max, asset.limit_mm_s)
         clock = "" if carried is None else carried.clock
         last_start_ns = 0 if carried is None else carried.last_start_ns
         if mark is not None:  # newer than the state, or as new

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-Detector = Literal["network", "level"]
+Detector = Literal["network", "level", "limit"]
 
 _WORSE = 2.0  # an update is worth a message when severity has doubled since the last one
 
@@ -103,7 +103,7 @@ class Event:
         end_ns: end of the window in which it closed, None while open.
         opened_index: index of the window in which it opened.
         index: index of the window of this event.
-        severity: largest score / threshold of either detector since it opened.
+        severity: largest score / threshold of any detector since it opened.
         features: most responsible features with their share of the score, largest first.
     """
 

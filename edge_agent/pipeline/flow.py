@@ -42,6 +42,7 @@ class Flow:
         model: AnyModel,
         range_max: float | None = None,
         features: Extractor | None = None,
+        limit_mm_s: float | None = None,
     ) -> None:
         """Prepare every step of ``spec``.
 
@@ -51,9 +52,11 @@ class Flow:
             range_max: largest magnitude the sensor delivers, to mark clipped windows.
             features: ``feature_extractor(spec)``, which they may share likewise; None: this flow
                 makes its own.
+            limit_mm_s: rms velocity that the machine may not exceed; None: no such limit.
 
         Raises:
-            FeatureError: a feature plugin is missing, of another version, or cannot work here.
+            FeatureError: a feature plugin is missing, of another version, or cannot work here; or
+                no velocity can be had from such windows.
         """
         self.spec = spec
         self.feature_names = spec.feature_names
@@ -72,7 +75,7 @@ class Flow:
         self._season = None if spec.season is None else Season(spec.season, n_features)
         self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
         self.predictor = predictor(model, n_features)
-        self.judge = Judge(spec)
+        self.judge = Judge(spec, limit_mm_s)
         self.index = 0
         self.washout_left = spec.model.washout
         self.broken = False  # windows have passed that the network did not see
@@ -108,18 +111,18 @@ class Flow:
         try:
             vector, bias = self._features.compute(window.samples)
         except FeatureFailedError as error:
-            return self._not_scored(window, "error", str(error))
+            return self._not_scored(window, "error", str(error), self.judge.velocity_mm_s(window))
         except FeatureError as error:
-            return self._not_scored(window, "invalid", str(error))
+            return self._not_scored(window, "invalid", str(error), self.judge.velocity_mm_s(window))
         fault = self._bias.lost(bias)
         if fault is not None:
             return self._not_scored(window, "sensor_fault", fault)
-        return self._push(vector, bias, window)
+        return self._push(vector, bias, window, self.judge.velocity_mm_s(window))
 
     def leave_out(self, window: Window, detail: str) -> WindowResult:
         """Count a window whose scoring failed, or is not tried for a while; ``detail`` says why."""
         self.judge.follow_clock(window.utc_offset_ns)
-        return self._not_scored(window, "error", detail)
+        return self._not_scored(window, "error", detail, self.judge.velocity_mm_s(window))
 
     def change_clock(self) -> None:
         """Take what comes as timed by another clock than before, as after a restart."""
@@ -216,26 +219,30 @@ class Flow:
         self.index = mark.index
 
     def _push(
-        self, vector: NDArray[np.float32], bias: NDArray[np.float32] | None, window: Window
+        self,
+        vector: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        window: Window,
+        velocity: NDArray[np.float32] | None = None,
     ) -> WindowResult:
         if not np.isfinite(vector).all():
             self.broken = True
             missing = [self.feature_names[i] for i in np.flatnonzero(~np.isfinite(vector))]
             detail = f"not a finite number: {', '.join(missing[:_NAMED])}"
-            return self._result(window, vector, bias, Scored(None, "invalid"), detail)
+            return self._result(window, vector, bias, Scored(None, "invalid"), detail, velocity)
         if self.gate.is_idle(vector, window.steady_ns):
             self.broken = True
-            return self._result(window, vector, bias, Scored(None, "idle"))
+            return self._result(window, vector, bias, Scored(None, "idle"), None, velocity)
         steady = self._steady(vector, window.start_ns)
         if steady is None:
             self.broken = True
             unseen = None if self._regimes is None else self._regimes.unseen(vector)
-            return self._result(window, vector, bias, Scored(None, "regime"), unseen)
+            return self._result(window, vector, bias, Scored(None, "regime"), unseen, velocity)
         if bias is not None:
             self._bias.learn(bias, window.samples)
         scored = self._score(steady)
-        level_score, event = self.judge.push(self.index, window, steady, scored)
-        return self._result(window, vector, bias, scored, level_score=level_score, event=event)
+        judged = self.judge.push(self.index, window, steady, scored, velocity)
+        return self._result(window, vector, bias, scored, None, velocity, judged)
 
     def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32] | None:
         """Keep ``vector`` for a warm-up and return it without what its regime and season explain.
@@ -267,9 +274,15 @@ class Flow:
         shares[self._targets] = target_shares
         return Scored(score, None, shares)
 
-    def _not_scored(self, window: Window, reason: Reason, detail: str) -> WindowResult:
+    def _not_scored(
+        self,
+        window: Window,
+        reason: Reason,
+        detail: str,
+        velocity: NDArray[np.float32] | None = None,
+    ) -> WindowResult:
         self.broken = True
-        return self._result(window, None, None, Scored(None, reason), detail)
+        return self._result(window, None, None, Scored(None, reason), detail, velocity)
 
     def _result(
         self,
@@ -277,11 +290,13 @@ class Flow:
         vector: NDArray[np.float32] | None,
         bias: NDArray[np.float32] | None,
         scored: Scored,
-        detail: str | None = None,
-        *,
-        level_score: float | None = None,
-        event: Event | None = None,
+        detail: str | None,
+        velocity: NDArray[np.float32] | None,
+        judged: tuple[float | None, Event | None] | None = None,
     ) -> WindowResult:
+        if judged is None:
+            judged = None, self.judge.push_unscored(self.index, window, velocity)
+        level_score, event = judged
         result = WindowResult(
             index=self.index,
             start_ns=window.start_ns,
@@ -300,6 +315,8 @@ class Flow:
             clipped=window.clipped,
             event=event,
             utc_offset_ns=window.utc_offset_ns,
+            velocity_mm_s=velocity,
+            velocity_limit_mm_s=self.judge.limit_mm_s,
         )
         self.index += 1
         return result

@@ -33,6 +33,9 @@ class WindowResult:
         clipped: the input range was touched.
         event: what this window changed, if anything.
         utc_offset_ns: as the window's.
+        velocity_mm_s: rms velocity of each vibration channel, float32; None where no limit is set
+            or nothing could be measured.
+        velocity_limit_mm_s: of the largest of them; None where none is set.
     """
 
     index: int
@@ -52,6 +55,8 @@ class WindowResult:
     clipped: bool
     event: Event | None
     utc_offset_ns: int = 0
+    velocity_mm_s: NDArray[np.float32] | None = None
+    velocity_limit_mm_s: float | None = None
 
     @property
     def steady_ns(self) -> int:

@@ -16,6 +16,7 @@ from edge_agent.daemon.config.settings import (
     OutboxSettings,
     Publish,
     SensorSettings,
+    VelocityLimit,
 )
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -25,13 +26,14 @@ UNIT = DEPLOY / "systemd" / "edge-agent.service"
 
 def test_the_sample_configuration_says_only_what_is_allowed() -> None:
     found: list[tuple[str, str, str]] = []
-    text = re.sub(r"^# (\w+ = )", r"\1", SAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (\w+ = |\[)", r"\1", SAMPLE.read_text(), flags=re.MULTILINE)
     convert(tomllib.loads(text), Config, "", lambda *said: found.append(said))
     assert found == []
 
 
 @pytest.mark.parametrize(
-    "struct", [Config, Metrics, Mqtt, OutboxSettings, Publish, Asset, SensorSettings]
+    "struct",
+    [Asset, Config, Metrics, Mqtt, OutboxSettings, Publish, SensorSettings, VelocityLimit],
 )
 def test_the_sample_configuration_shows_every_key(struct: type[msgspec.Struct]) -> None:
     text = SAMPLE.read_text()

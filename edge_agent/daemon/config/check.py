@@ -17,8 +17,9 @@ from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt.credentials import CredentialError, check_certificates, read_password
 from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.thread import open_sensor
+from edge_agent.pipeline.limit import velocity_meter
 from edge_agent.pipeline.runtime import RuntimeMissingError
-from edge_agent.plugin import SensorError, SensorInfo
+from edge_agent.plugin import FeatureError, SensorError, SensorInfo
 
 _FORGIVING = ("ignore", "probe")
 _WORKING_BUNDLE = "a bundle that works here"
@@ -138,6 +139,7 @@ class _AssetCheck:
             given = self._open()
         if bundle is None:
             return
+        self._check_limit(bundle)
         adapter = Adapter(self._asset, bundle.manifest.flow.input)
         if given is not None:
             for key, sentence in adapter.problems(given):
@@ -169,6 +171,15 @@ class _AssetCheck:
             allowed = f"what the calibration in {loaded.source} supports"
             self._problem("false_alarms_per_month", str(error), allowed)
             return None
+
+    def _check_limit(self, bundle: LoadedBundle) -> None:
+        if self._asset.velocity_limit is None:
+            return
+        try:
+            velocity_meter(bundle.manifest.flow.input)
+        except FeatureError as error:
+            allowed = f"none with the windows that {Path(bundle.source).name} needs"
+            self._problem("velocity_limit", f"a limit, but {error}", allowed)
 
     def _check_plugin(self) -> bool:
         settings = self._asset.sensor

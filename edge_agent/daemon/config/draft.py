@@ -169,6 +169,11 @@ def _check_asset(asset: Asset, where: str, report: Report) -> None:
     if asset.sensor.memory_max_mb is not None and asset.sensor.isolation != "process":
         allowed = 'only with isolation = "process": threads share the agent\'s memory'
         report(f"{where}.sensor.memory_max_mb", "a limit for a thread", allowed)
+    limit = asset.velocity_limit
+    if limit is not None and not limit.is_complete:
+        stated = [key for key in limit.__struct_fields__ if getattr(limit, key) is not None]
+        allowed = "either group and support, with or without a zone, or mm_s alone"
+        report(f"{where}.velocity_limit", " and ".join(stated) or "nothing", allowed)
 
 
 def _check_files(mqtt: Mqtt, report: Report) -> None:

@@ -79,6 +79,9 @@ def _rows(
 def _struct_of(kind: Any) -> tuple[type[msgspec.Struct] | None, bool]:  # noqa: ANN401
     if get_origin(kind) is Annotated:
         return _struct_of(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType) and type(None) in get_args(kind):
+        some = [part for part in get_args(kind) if part is not type(None)]
+        return _struct_of(some[0]) if len(some) == 1 else (None, False)
     if get_origin(kind) is tuple:
         return _struct_of(get_args(kind)[0])[0], True
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

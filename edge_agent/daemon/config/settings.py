@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from edge_agent.pipeline.zones import ZONES_MM_S, Group, Support, Zone
+
 STATE_DIR = "/var/lib/edge-agent"
 RESERVED_NAMES = ("repo", "rollouts", "desired")
 
@@ -137,6 +139,38 @@ class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class VelocityLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a machine may shake whatever its bundle says: by its class or in figures.
+
+    Attributes:
+        group: of ISO 20816-3: 1 above 300 kW, 2 from 15 to 300 kW.
+        support: of the machine in the direction of the measurement.
+        zone: of that standard, from whose lower end on there is an alarm; ``C`` unless stated.
+        mm_s: rms of the velocity from 10 to 1000 Hz, in place of the three.
+    """
+
+    group: Group | None = None
+    support: Support | None = None
+    zone: Zone | None = None
+    mm_s: Positive | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """It says what the limit is, and says it once."""
+        if self.mm_s is not None:
+            return self.group is None and self.support is None and self.zone is None
+        return self.group is not None and self.support is not None
+
+    @property
+    def limit_mm_s(self) -> float:
+        """The limit in figures. Raises ValueError where it is not complete."""
+        if self.mm_s is not None:
+            return self.mm_s
+        if self.group is None or self.support is None:
+            raise ValueError("velocity_limit: found no class, allowed: group and support, or mm_s")
+        return ZONES_MM_S[self.group, self.support][self.zone or "C"]
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
     """One machine that is watched.
 
@@ -147,13 +181,20 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
         sensor: where its samples come from.
         false_alarms_per_month: thresholds for this budget, from the bundle's own calibration, in
             place of the bundle's; the only thing about thresholds that can be said here.
+        velocity_limit: over which there is an alarm whatever the bundle says; None: no limit.
     """
 
     name: Name
     bundle: Text
     channels: tuple[Text, ...] = ()
     false_alarms_per_month: Positive | None = None
+    velocity_limit: VelocityLimit | None = None
     sensor: SensorSettings
+
+    @property
+    def limit_mm_s(self) -> float | None:
+        """Rms velocity that the machine may not exceed, None where no limit is set."""
+        return None if self.velocity_limit is None else self.velocity_limit.limit_mm_s
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

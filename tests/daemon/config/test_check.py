@@ -209,3 +209,10 @@ def test_a_budget_is_a_number_of_false_alarms(write_config: WriteConfig, value: 
 
     assert problem.where.endswith("asset[0].false_alarms_per_month")
     assert "a number above 0" in problem.allowed
+
+
+def test_a_velocity_limit_needs_windows_that_have_a_velocity(check: CheckText) -> None:
+    (problem,) = check("[asset.velocity_limit]\nmm_s = 4.5\n").problems
+    assert "asset[0].velocity_limit" in problem.where
+    assert "2000 Hz" in problem.found
+    assert "samples.edgemodel" in problem.allowed

@@ -255,3 +255,39 @@ def test_no_table_breaks_the_check(table: dict[str, object]) -> None:
     config = convert(table, Config, "", lambda *said: found.append(sources.problem(*said)))
     assert (config is None) == bool(found)
     assert all(str(problem) for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit_mm_s"),
+    [
+        ('group = 1\nsupport = "rigid"', 4.5),
+        ('group = 1\nsupport = "flexible"\nzone = "D"', 11.0),
+        ('group = 2\nsupport = "rigid"', 2.8),
+        ('group = 2\nsupport = "flexible"\nzone = "C"', 4.5),
+        ("mm_s = 3.3", 3.3),
+    ],
+)
+def test_a_velocity_limit_is_a_zone_of_the_machines_class_or_a_number(
+    write_config: WriteConfig, text: str, limit_mm_s: float
+) -> None:
+    config = load_config(write_config(f"{SOUND}[asset.velocity_limit]\n{text}\n"))
+    assert config.asset[0].limit_mm_s == limit_mm_s
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "found"),
+    [
+        ("", "asset[0].velocity_limit", "nothing"),
+        ("group = 1", "asset[0].velocity_limit", "group"),
+        ('zone = "D"\nmm_s = 3.0', "asset[0].velocity_limit", "zone and mm_s"),
+        ('group = 3\nsupport = "rigid"', "asset[0].velocity_limit.group", "3"),
+        ("mms = 3.0", "asset[0].velocity_limit.mms", "an unknown key"),
+        ("mm_s = 0", "asset[0].velocity_limit.mm_s", "0"),
+    ],
+)
+def test_a_velocity_limit_that_says_too_little_or_too_much_is_refused(
+    write_config: WriteConfig, text: str, where: str, found: str
+) -> None:
+    problem = only(write_config(f"{SOUND}[asset.velocity_limit]\n{text}\n"))
+    assert where in problem.where
+    assert found in problem.found
