@@ -92,11 +92,13 @@ class ScoringLoop:
         wall_clock: WallClock,
         on_tick: Callable[[float], None],
         lookout: Lookout,
+        serve: Callable[[], None],
     ) -> None:
         """Score the blocks of ``watches``, by position; they may change in ``on_tick``.
 
         ``on_tick`` is called about once a second with the monotonic time; ``lookout`` is shown
-        every block and every window.
+        every block and every window. ``serve`` is called after each block and whenever the handover
+        is woken: commands are done there, between two windows.
         """
         self._watches = watches
         self._handover = handover
@@ -104,6 +106,7 @@ class ScoringLoop:
         self._wall_clock = wall_clock
         self._on_tick = on_tick
         self._lookout = lookout
+        self._serve = serve
         self._stopping = False
         self._tick_due_s = 0.0
         self._wait_s = min(TICK_S, watchdog.interval_s or TICK_S)
@@ -119,6 +122,7 @@ class ScoringLoop:
             delivery = self._handover.get(self._wait_s)
             if delivery is not None:
                 self._take(delivery)
+            self._serve()
             now_s = time.monotonic()
             self._watchdog.feed(now_s, None if delivery is None else delivery.at_s)
             if now_s >= self._tick_due_s:

@@ -10,6 +10,8 @@ from types import FrameType
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.birth import Herald
+from edge_agent.daemon.commands.audit import Audit
+from edge_agent.daemon.commands.bus import Bus
 from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.keep import StateDirectory
@@ -70,6 +72,7 @@ class Service:
         self._session = Session(Topics(config.mqtt.root, config.gateway))
         self._versions = versions()
         self._handover = Handover()
+        self._bus = Bus(Audit(state.path), self._handover.wake, self._keeper.do)
         self._watches = Watches(
             state,
             self._keeper,
@@ -98,7 +101,7 @@ class Service:
         self._failure: str | None = None
         lookout = Lookout()
         folder = run_folder(Path(config.state_dir))
-        self._door = LocalDoor(folder, config.metrics, lookout, self._report)
+        self._door = LocalDoor(folder, config.metrics, lookout, self._report, self._bus.submit)
         self._loop = ScoringLoop(
             self._watches.running,
             self._handover,
@@ -106,6 +109,7 @@ class Service:
             self._session.clock,
             self._tick,
             lookout,
+            self._bus.serve,
         )
         self._began_s = time.monotonic()
         self._end_with_data = False

@@ -93,6 +93,7 @@ class Bench:
             self.session.clock,
             tick,
             self.lookout,
+            lambda: None,
         )
         loop._tick_due_s = 0.0  # noqa: SLF001
         for watch in self.watches.values():

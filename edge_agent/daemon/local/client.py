@@ -1,4 +1,4 @@
-"""The other end of the agent's local socket, for ``tap`` and ``record``."""
+"""The other end of the agent's local socket, for ``tap``, ``record`` and commands."""
 
 import os
 import socket
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.daemon.local.messages import BlockSeen, Refused, Request, Said
+from edge_agent.daemon.commands.requests import Answer, AnyCommand
+from edge_agent.daemon.local.messages import Answered, BlockSeen, Refused, Request, Said
 from edge_agent.daemon.report import AgentReport
 from edge_agent.daemon.status import NotRunningError
 
@@ -101,6 +102,28 @@ class LocalClient:
         samples = bytes(self._heard[end + 1 : end + 1 + size])
         del self._heard[: end + 1 + size]
         return said, samples
+
+
+class NoAnswerError(Exception):
+    """The agent has taken a command, but did not answer in time; it may still be done."""
+
+
+def ask(report: AgentReport, command: AnyCommand, timeout_s: float) -> Answer:
+    """Have the agent of ``report`` do ``command``, and return its answer.
+
+    Raises:
+        NotRunningError: as LocalClient.
+        AgentLeftError: it ended, or does not know such a command.
+        NoAnswerError: there was none within ``timeout_s``.
+    """
+    client = LocalClient(report, Request(want="command", command=command))
+    try:
+        for said in client.said(clock_of(timeout_s, timeout_s)):
+            if said is not None and isinstance(said[0], Answered):
+                return said[0].answer
+    finally:
+        client.close()
+    raise NoAnswerError(f"no answer within {timeout_s:g} s; asked again, it may be done by then")
 
 
 def connected(path: Path) -> socket.socket:

@@ -1,25 +1,29 @@
-"""The agent's local door: a socket for ``tap`` and ``record``, a page for Prometheus.
+"""The agent's local door: a socket for ``tap``, ``record`` and commands, a page for Prometheus.
 
 One thread, asleep while nobody asks. It alone encodes and sends, so that a viewer costs the
 scoring loop one append per window, and a slow viewer nothing more.
 """
 
 import contextlib
-import errno
 import logging
 import os
 import selectors
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.daemon.commands.bus import Origin, Respond
+from edge_agent.daemon.commands.requests import Answer, AnyCommand
 from edge_agent.daemon.config.settings import Metrics
+from edge_agent.daemon.local.listen import BACKLOG, accepted, listen_locally
 from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.local.messages import (
     SOCKET_NAME,
+    Answered,
     AssetSeen,
     Refused,
     Request,
@@ -37,7 +41,6 @@ _log = logging.getLogger(__name__)
 
 VIEWERS_MAX = 16
 _LOOK_S = 1.0  # so often are changes of the assets' states looked for while somebody taps
-_BACKLOG = 16
 
 
 class LocalDoor:
@@ -49,6 +52,7 @@ class LocalDoor:
         metrics: Metrics,
         lookout: Lookout,
         report: Callable[[], AgentReport],
+        submit: Callable[[AnyCommand, Origin, Respond], None],
     ) -> None:
         """Prepare; nothing listens before ``start``.
 
@@ -57,11 +61,14 @@ class LocalDoor:
             metrics: where Prometheus may ask.
             lookout: what the scoring loop shows.
             report: how the agent is now; called on this door's thread.
+            submit: takes commands; see Bus.
         """
         self._folder = folder
         self._metrics = metrics
         self._lookout = lookout
         self._report = report
+        self._submit = submit
+        self._answers: deque[tuple[Viewer, Answer]] = deque()
         self._page: MetricsPage | None = None
         self._viewers: dict[int, Viewer] = {}
         self._known: dict[str, AssetSeen] = {}
@@ -85,14 +92,14 @@ class LocalDoor:
             self._listen(listen_locally(path), self._on_viewer)
             self.socket_path = str(path)
         except OSError as error:
-            _log.warning("no tap and no record: %s: %s", path, error.strerror)
+            _log.warning("no tap, no record and no commands: %s: %s", path, error.strerror)
         if self._metrics.enabled:
             self._listen_for_scrapes()
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
         """Hang up on everybody."""
-        if self._thread.ident is None:
+        if self._thread.ident is None or self._stopping:
             return
         self._stopping = True
         self._wake()
@@ -115,7 +122,7 @@ class LocalDoor:
         host, port = self._metrics.host_and_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+            listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as error:
             _log.warning("no metrics: %s: %s", self._metrics.listen, error.strerror or error)
             return
@@ -163,6 +170,11 @@ class LocalDoor:
         if lost > self._lost:
             self._say(None, WindowsLost(windows=lost - self._lost))
             self._lost = lost
+        while self._answers:
+            viewer, answer = self._answers.popleft()
+            viewer.say(Answered(answer=answer))
+            viewer.end()
+            self._write_or_leave(viewer)
         while (shown := self._lookout.take_block()) is not None:
             asset, block, period_s = shown
             for viewer in self._wanting("blocks", asset):
@@ -184,6 +196,8 @@ class LocalDoor:
         ]
 
     def _write_or_leave(self, viewer: Viewer) -> None:
+        if self._viewers.get(viewer.connection.fileno()) is not viewer:
+            return  # it did not wait for its answer
         try:
             self._write(viewer)
         except ViewerGone:
@@ -195,7 +209,7 @@ class LocalDoor:
         self._selector.modify(viewer.connection, selectors.EVENT_READ | writing, viewer)
 
     def _on_viewer(self, listener: socket.socket) -> None:
-        connection = _accepted(listener)
+        connection = accepted(listener)
         if connection is None:
             return
         if len(self._viewers) >= VIEWERS_MAX or user_of(connection) not in {0, os.geteuid()}:
@@ -205,7 +219,18 @@ class LocalDoor:
         self._viewers[connection.fileno()] = viewer
         self._selector.register(connection, selectors.EVENT_READ, viewer)
 
+    def _command(self, viewer: Viewer, command: AnyCommand) -> None:
+        def respond(answer: Answer) -> None:
+            self._answers.append((viewer, answer))
+            if not self._stopping:
+                self._wake()
+
+        self._submit(command, Origin("local", user_of(viewer.connection)), respond)
+
     def _begin(self, viewer: Viewer, request: Request) -> None:
+        if request.command is not None:
+            self._command(viewer, request.command)
+            return
         assets = {asset.name: asset for asset in self._report().assets}
         wanted = list(assets) if request.asset is None else [request.asset]
         unknown = [name for name in wanted if name not in assets]
@@ -242,7 +267,7 @@ class LocalDoor:
                 self._say(asset.name, seen)
 
     def _on_scrape(self, listener: socket.socket) -> None:
-        connection = _accepted(listener)
+        connection = accepted(listener)
         if connection is None:
             return
         if self._page is None:
@@ -262,35 +287,3 @@ class LocalDoor:
         if self.socket_path is not None:
             Path(self.socket_path).unlink(missing_ok=True)
         self._selector.close()
-
-
-def listen_locally(path: Path) -> socket.socket:
-    """Return a listening socket at ``path``, for this user alone. Raises OSError.
-
-    Its folder is entered by descriptor: a socket's address holds 107 bytes, a path more.
-    """
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        path.unlink(missing_ok=True)  # of an agent that was killed; the state directory is locked
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-        path.chmod(0o600)
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.close(folder)
-    return listener
-
-
-def _accepted(listener: socket.socket) -> socket.socket | None:
-    try:
-        return listener.accept()[0]
-    except BlockingIOError:  # it went away again
-        return None
-    except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-            _log.warning("nobody can look in: %s", error.strerror)
-            time.sleep(_LOOK_S)  # whoever waits would wake this thread at once
-        return None

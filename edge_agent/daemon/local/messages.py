@@ -1,15 +1,17 @@
 """What is said over the agent's local socket: lines of JSON, and samples after a block's line.
 
-A client sends one Request; what follows comes from the agent until either hangs up.
+A client sends one Request; what follows comes from the agent until either hangs up; to a command
+it is one answer.
 """
 
 from typing import Literal
 
 import msgspec
 
+from edge_agent.daemon.commands.requests import Answer, AnyCommand
 from edge_agent.daemon.messages import AssetState, Share
 
-REQUEST_BYTES_MAX = 4096
+REQUEST_BYTES_MAX = 16_384
 SOCKET_NAME = "local.sock"
 
 
@@ -17,12 +19,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What a client wants.
 
     Attributes:
-        want: ``windows`` as they are judged, or ``blocks`` as they come.
+        want: ``windows`` as judged, ``blocks`` as they come, or an answer to a ``command``.
         asset: one alone; windows are shown of all where it is None.
+        command: to be done.
     """
 
-    want: Literal["windows", "blocks"]
+    want: Literal["windows", "blocks", "command"]
     asset: str | None = None
+    command: AnyCommand | None = None
 
 
 class AssetSeen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="asset"):
@@ -86,4 +90,10 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     reason: str
 
 
-Said = AssetSeen | WindowSeen | WindowsLost | BlockSeen | Refused
+class Answered(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer"):
+    """What became of the command."""
+
+    answer: Answer
+
+
+Said = AssetSeen | WindowSeen | WindowsLost | BlockSeen | Refused | Answered

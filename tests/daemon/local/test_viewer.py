@@ -5,11 +5,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_agent.daemon.local.messages import BlockSeen, Request, Said, WindowSeen, WindowsLost
+from edge_agent.daemon.local.messages import (
+    REQUEST_BYTES_MAX,
+    BlockSeen,
+    Request,
+    Said,
+    WindowSeen,
+    WindowsLost,
+)
 from edge_agent.daemon.local.viewer import HELD_BYTES_MAX, Viewer, ViewerGone
 from edge_agent.plugin import Block
 
 BLOCK = Block(np.arange(1 << 18, dtype=np.float32)[:, None], 5, 1000.0, "g", ("x",))
+TOO_LONG = b"x" * (REQUEST_BYTES_MAX + 1)
 WINDOW = WindowSeen(
     asset="pump-1",
     index=0,
@@ -118,7 +126,9 @@ def test_a_request_may_come_in_pieces_and_once(ends: tuple[Viewer, socket.socket
         viewer.hear()
 
 
-@pytest.mark.parametrize("said", [b"\n", b"[]\n", b"\xff\n", b'{"want":"keys"}\n', b"x" * 5000])
+@pytest.mark.parametrize(
+    "said", [b"\n", b"[]\n", b"\xff\n", b'{"want":"keys"}\n', b"x" * (REQUEST_BYTES_MAX + 1)]
+)
 def test_nonsense_ends_the_connection(ends: tuple[Viewer, socket.socket], said: bytes) -> None:
     viewer, theirs = ends
     theirs.send(said)
