@@ -62,7 +62,10 @@ def run(config: Path, *, end_with_data: bool, verbose: bool) -> int:
 @click.option("--offline", is_flag=True, help="Do not open the sensors, as while the agent runs.")
 @_JSON
 def check(config: Path, *, offline: bool, as_json: bool) -> int:
-    """Check the configuration, its bundles, plugins and sensors; say all that is wrong at once."""
+    """Check the configuration, its bundles, plugins and sensors; say all that is wrong at once.
+
+    Exit code 78: run refuses it. 75: nothing is wrong, but a bundle is not there yet.
+    """
     from edge_agent.cli.check import check_command
 
     return check_command(config, offline=offline, as_json=as_json)

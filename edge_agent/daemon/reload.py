@@ -95,6 +95,11 @@ def plan_reload(path: Path, running: Running) -> Plan:
     draft = read_draft(path)
     models = running.models.renewed()
     findings = check_draft(draft, models, offline=True)
+    # An asset that waits for its bundle goes on waiting; for any other a missing one is a mistake.
+    waiting = {asset.name for asset in running.config.asset} - running.judged.keys()
+    for index, absent in findings.absent.items():
+        if index not in draft.assets or draft.assets[index].name not in waiting:
+            draft.problems.append(absent)
     config = draft.config
     _refuse_fixed(draft, running.config)
     if config is None or findings.problems:
@@ -144,7 +149,12 @@ class Reloader:
     @property
     def is_wanted(self) -> bool:
         """It was asked, and nothing is being read."""
-        return self._asked and self._thread is None
+        return self._asked and not self.is_reading
+
+    @property
+    def is_reading(self) -> bool:
+        """A plan is being made."""
+        return self._thread is not None
 
     def begin(self, running: Running) -> None:
         """Begin to read."""

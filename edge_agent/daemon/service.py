@@ -16,6 +16,7 @@ from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
+from edge_agent.daemon.late_bundles import LateBundles
 from edge_agent.daemon.local.door import LocalDoor
 from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.models import Models, versions
@@ -97,6 +98,7 @@ class Service:
         )
         self._models = Models(state.path / "verified.json")
         self._reloader = Reloader(path, self._notifier)
+        self._late = LateBundles()
         self._renewal = CredentialWatch(config.mqtt, credentials, self._link.use)
         self._failure: str | None = None
         lookout = Lookout()
@@ -125,8 +127,8 @@ class Service:
                 been sent or could not be for half a minute.
 
         Raises:
-            AgentFailed: no asset can be scored, a sensor failed whose policy is ``error``, or a
-                thread ended that should not.
+            AgentFailed: no asset can be scored and the end is to come with the data, a sensor
+                failed whose policy is ``error``, or a thread ended that should not.
         """
         self._end_with_data = end_with_data
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -173,7 +175,7 @@ class Service:
             if self._loop.is_stopping:  # verifying many bundles takes longer than ending may
                 return
             self._watches.add(judge(asset, self._models), self._config.publish)
-        if not self._watches.running:
+        if self._end_with_data and not self._watches.running:
             reasons = dict.fromkeys(str(record.reason) for record in self._watches.records)
             raise AgentFailed(f"no asset can be scored: {'; '.join(reasons)}")
         known = {ledger.asset for ledger in self._store.ledger.snapshot().assets}
@@ -187,6 +189,7 @@ class Service:
         self._session.clock.utc_offset_ns()  # a step is seen by asking
         self._herald.look()
         self._reload()
+        self._look_for_bundles(now_s)
         if now_s >= self._report_due_s:
             self._report_due_s = now_s + WRITE_INTERVAL_S
             self._keeper.do(self._write_report)
@@ -201,7 +204,7 @@ class Service:
                 self._loop.stop()
 
     def _reload(self) -> None:
-        if self._reloader.is_wanted:
+        if self._reloader.is_wanted and not self._late.is_looking:
             judged = self._watches.alive()
             running = Running(self._config, self._credentials, self._models, judged)
             self._reloader.begin(running)
@@ -212,6 +215,21 @@ class Service:
         _log.info("configuration changed: %s", plan)
         self._reloader.finish(str(self._watches))
 
+    def _look_for_bundles(self, now_s: float) -> None:
+        found = self._late.take(now_s)
+        if found is not None:
+            for judged in found.judged:
+                self._watches.add(judged, self._config.publish)
+            self._use(found.models)
+            self._notifier.send(f"STATUS={self._watches}")
+        if not self._reloader.is_reading:
+            self._late.look(now_s, self._watches.lacking(), self._models)
+
+    def _use(self, models: Models) -> None:
+        self._models = models
+        self._models.keep(self._watches.bundles())
+        self._herald.features = self._watches.features()
+
     def _apply(self, plan: Plan) -> None:
         """Go over to another configuration, between two windows."""
         config = plan.config
@@ -221,9 +239,7 @@ class Service:
         for judged in plan.begin:
             self._watches.add(judged, config.publish)
         self._watches.arrange([asset.name for asset in config.asset])
-        self._models = plan.models
-        self._models.keep(self._watches.bundles())
-        self._herald.features = self._watches.features()
+        self._use(plan.models)
         self._save_due_s = min(self._save_due_s, time.monotonic() + config.state_save_s)
         self._config, self._credentials = config, plan.credentials
         if plan.reconnect:
@@ -270,6 +286,7 @@ class Service:
         self._store.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))
         self._watches.join(deadline_s)
+        self._late.join(max(0.0, deadline_s - time.monotonic()))
         self._reloader.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()
         total = self._store.ledger.snapshot().total()

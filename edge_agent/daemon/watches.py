@@ -89,8 +89,9 @@ class Watches:
 
     def __str__(self) -> str:
         """What the service manager shows."""
-        n = len(self.records)
-        return f"watching {n} asset{'' if n == 1 else 's'}"
+        n, watched = len(self.records), len(self.running)
+        count = str(n) if n == watched else f"{watched} of {n}"
+        return f"watching {count} asset{'' if n == 1 else 's'}"
 
     def expect(self, assets: Sequence[Asset]) -> None:
         """Let the status name ``assets``, whose bundles are still to be loaded."""
@@ -144,6 +145,10 @@ class Watches:
             if post.watch is not None
             and (post.watch.sensor.is_alive or post.record.state not in ("failed", "left_out"))
         }
+
+    def lacking(self) -> tuple[Judged, ...]:
+        """Return the assets that are not watched because no bundle works for them."""
+        return tuple(post.judged for post in self._posts.values() if post.watch is None)
 
     def bundles(self) -> set[str]:
         """Return the sha256 of every bundle in use."""

@@ -47,7 +47,7 @@ def test_a_sound_configuration_is_ok(edge_agent: EdgeAgent, config: Path) -> Non
         ('"gw-1"', '"gw-1', "line 1", "illegal character", "TOML"),
         ('host = "127.0.0.1"', "port = 99999", "line 4, mqtt.port", "99999", "1 to 65535"),
         ('host = "127.0.0.1"', 'tls = "yes"', "line 4, mqtt.tls", '"yes"', "true or false"),
-        ('"samples.edge', '"none.edge', "line 7, asset[0].bundle", "no file", "an .edgemodel"),
+        ('"state"', '""', "line 2, state_dir", '""', "not empty"),
         (
             '"bench"',
             '"bnch"',
@@ -104,8 +104,21 @@ sensor = { plugin = "bench", options = { rate_hz = 1 } }
     )
     ran = edge_agent("check", "--config", config)
     assert ran.code == 78
-    assert ran.err.count("error: ") == 11
-    assert ran.err.endswith("11 problems\n")
+    assert ran.err.count("error: ") == 10
+    assert ran.err.count("missing: ") == 1
+    assert ran.err.endswith("10 problems\n")
+
+
+def test_a_missing_bundle_has_an_exit_code_of_its_own(edge_agent: EdgeAgent, config: Path) -> None:
+    config.write_text(SOUND.replace("samples.edge", "none.edge"))
+    ran = edge_agent("check", "--config", config)
+    assert ran.code == 75
+    assert f"missing: {config}: line 7, asset[0].bundle: found " in ran.err
+    assert "none.edgemodel, where there is no file; allowed: an .edgemodel file" in ran.err
+    assert "1 bundle missing: run starts, and watches an asset once its bundle" in ran.err
+    ran = edge_agent("check", "--config", config, "--json")
+    assert ran.code == 75
+    assert json.loads(ran.out)["absent"]["0"]["where"] == "line 7, asset[0].bundle"
 
 
 def test_the_findings_are_json_on_request(edge_agent: EdgeAgent, config: Path) -> None:

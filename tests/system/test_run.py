@@ -325,16 +325,6 @@ def test_two_agents_do_not_share_a_state_directory(mosquitto: Any, start_agent: 
     assert "another agent uses" in second.said()
 
 
-def test_an_agent_that_can_score_nothing_ends_with_a_reason(
-    mosquitto: Any, start_agent: StartAgent, bundle_file: Path
-) -> None:
-    bundle_file.write_bytes(bundle_file.read_bytes()[:-9])
-    agent = start_agent(mosquitto.port, {"pump-1": QUICK})
-    assert agent.process.wait(20) == 69
-    assert f"no asset can be scored: {bundle_file}: " in agent.said()
-    assert "Traceback" not in agent.said()
-
-
 def test_policy_error_ends_the_agent_with_a_reason(mosquitto: Any, start_agent: StartAgent) -> None:
     agent = start_agent(mosquitto.port, {"pump-1": "refuse_open = true"}, on_failure="error")
     assert agent.process.wait(20) == 69

@@ -1,6 +1,6 @@
 """``edge-agent check``: everything that can be known to be wrong before the agent runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class Findings:
     Attributes:
         problems: the agent would not start, or not watch an asset.
         warnings: it would start, and go on trying.
+        absent: bundles that are not there, by the asset's position: it would start, and watch the
+            asset as soon as the file has come.
         assets: those without a problem.
         needs_systemd: outside systemd the agent would not start.
     """
@@ -57,6 +59,7 @@ class Findings:
     problems: list[Problem]
     warnings: list[Problem]
     assets: list[CheckedAsset]
+    absent: dict[int, Problem] = field(default_factory=dict)
     needs_systemd: bool = False
 
 
@@ -99,7 +102,7 @@ def check_draft(draft: Draft, models: Models, *, offline: bool) -> Findings:
         _AssetCheck(draft, findings, index, asset, offline=offline).run(models)
     for index, row in enumerate(rows_of(draft.sources.table)):
         if index not in draft.assets and isinstance(row, dict):
-            _check_parts(row, f"asset[{index}]", draft, models)
+            _check_parts(row, index, draft, findings, models)
     if draft.config is not None:
         _check_credentials(draft, draft.config, findings)
     return findings
@@ -126,6 +129,7 @@ class _AssetCheck:
     ) -> None:
         self._draft = draft
         self._findings = findings
+        self._index = index
         self._where = f"asset[{index}]"
         self._asset = asset
         self._offline = offline
@@ -159,7 +163,8 @@ class _AssetCheck:
 
     def _check_bundle(self, models: Models) -> LoadedBundle | None:
         if not is_file(Path(self._asset.bundle)):
-            return None  # said already
+            _note_absent(self._index, self._asset.bundle, self._draft, self._findings)
+            return None
         try:
             loaded = models.load(self._asset.bundle)
         except BundleError as error:
@@ -230,14 +235,25 @@ class _AssetCheck:
             self._problem(key, found, allowed)
 
 
-def _check_parts(row: dict[str, Any], where: str, draft: Draft, models: Models) -> None:
+def _note_absent(index: int, bundle: str, draft: Draft, findings: Findings) -> None:
+    found = f"{bundle}, where there is no file"
+    problem = draft.sources.problem(f"asset[{index}].bundle", found, "an .edgemodel file")
+    findings.absent[index] = problem
+
+
+def _check_parts(
+    row: dict[str, Any], index: int, draft: Draft, findings: Findings, models: Models
+) -> None:
     """Look at bundle and plugin also where the asset is wrong otherwise."""
+    where = f"asset[{index}]"
     bundle, sensor = row.get("bundle"), row.get("sensor")
     if isinstance(bundle, str) and bundle:
         path = config_folder(draft.sources.file_of(where)) / bundle
         try:
             if is_file(path):
                 models.load(str(path))
+            else:
+                _note_absent(index, str(path), draft, findings)
         except BundleError as error:
             draft.report(f"{where}.bundle", str(error), _WORKING_BUNDLE)
     name = sensor.get("plugin") if isinstance(sensor, dict) else None

@@ -75,7 +75,6 @@ def read_draft(path: Path) -> Draft:
     config = convert(sources.table, Config, "", draft.report)
     _check_table(sources.table, draft.report)
     for index, row in enumerate(rows_of(sources.table)):
-        _check_bundle(row, sources, f"asset[{index}]", draft.report)
         asset = convert(row, Asset, "", lambda *_: None) if isinstance(row, dict) else None
         if asset is not None:
             draft.assets[index] = _located(asset, sources, index)
@@ -150,15 +149,6 @@ def _check_mqtt(mqtt: dict[str, Any], report: Report) -> None:
     for one, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
         if one in mqtt and other not in mqtt:
             report(f"mqtt.{other}", "nothing", f"a file, as there is a {one}")
-
-
-def _check_bundle(row: object, sources: Sources, where: str, report: Report) -> None:
-    bundle = row.get("bundle") if isinstance(row, dict) else None
-    if not isinstance(bundle, str) or not bundle:
-        return
-    path = config_folder(sources.file_of(where)) / bundle
-    if not is_file(path):
-        report(f"{where}.bundle", f"{path}, where there is no file", "an .edgemodel file")
 
 
 def _check_asset(asset: Asset, where: str, report: Report) -> None:

@@ -180,6 +180,28 @@ def test_a_check_leaves_nothing_behind(write_config: WriteConfig) -> None:
     assert sorted(path.parent.rglob("*")) == before
 
 
+@pytest.mark.parametrize("name", ["nowhere.edgemodel", "x" * 300], ids=["none", "too long"])
+def test_a_missing_bundle_is_named_but_keeps_nothing_from_starting(
+    write_config: WriteConfig, name: str
+) -> None:
+    path = write_config(SOUND.replace("samples.edgemodel", name))
+    findings = check_config(path)
+    assert (findings.problems, findings.assets) == ([], [])
+    problem = findings.absent[0]
+    assert (problem.where, problem.allowed) == ("line 5, asset[0].bundle", "an .edgemodel file")
+    assert problem.found == f"{path.parent / name}, where there is no file"
+
+
+def test_a_missing_bundle_is_named_beside_another_assets_problem(
+    write_config: WriteConfig,
+) -> None:
+    wrong = '[[asset]]\nname = 3\nbundle = "b"\nsensor = {}\n'
+    findings = check_config(write_config(SOUND.replace("samples", "nowhere") + wrong))
+    found = {problem.where.partition(", ")[2] for problem in findings.problems}
+    assert found == {"asset[1].name", "asset[1].sensor.plugin"}
+    assert list(findings.absent) == [0, 1]
+
+
 def test_a_damaged_bundle_is_named(write_config: WriteConfig) -> None:
     path = write_config(SOUND)
     bundle = path.parent / "samples.edgemodel"
