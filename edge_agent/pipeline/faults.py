@@ -3,6 +3,8 @@
 A window that merely touches the rails is none: a failing bearing does that.
 """
 
+from dataclasses import dataclass
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,19 @@ class BiasState(msgspec.Struct, frozen=True):
     usual: float = 0.0
     spread: float = 0.0
     vibration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """What one window tells of its sensor.
+
+    Attributes:
+        bias: length of the vector of all channels' means, context left aside, in the unit.
+        vibration: root mean square of what is left of the samples, likewise over all channels.
+    """
+
+    bias: float
+    vibration: float
 
 
 def stuck(
@@ -88,40 +103,40 @@ class BiasWatch:
         self._unit = spec.unit or ""
         self.state = BiasState()
 
-    def lost(self, bias: NDArray[np.float32]) -> str | None:
-        """Say that the bias is lost; None where it is there, or was never known.
-
-        Args:
-            bias: each channel's mean, float32 (channels,).
-        """
-        known = self.state
-        least = max(_STEADY * known.spread, known.vibration)
-        if known.windows < _LEARNED or known.usual <= least:
-            return None
-        size = self._size(bias)
-        if not size <= _LOST_SHARE * known.usual:
-            return None
-        unit = f" {self._unit}".rstrip()
-        return f"bias lost: it was {known.usual:.3g}{unit} and is {size:.2g}{unit}"
-
-    def learn(self, bias: NDArray[np.float32], samples: NDArray[np.float32]) -> None:
-        """Learn from a window of the running machine that has no fault.
+    def sense(self, bias: NDArray[np.float32], samples: NDArray[np.float32]) -> Sensed:
+        """Measure a window.
 
         Args:
             bias: each channel's mean, float32 (channels,).
             samples: of the window, float32 (n, channels).
         """
-        known, size = self.state, self._size(bias)
         # A part of the samples does: this is no feature.
         part = (samples[:: max(1, len(samples) // _PART)] - bias)[:, self._columns]
+        return Sensed(
+            float(np.linalg.norm(bias[self._columns])),
+            float(np.sqrt(np.square(part).mean(axis=0).sum())),
+        )
+
+    def lost(self, sensed: Sensed) -> str | None:
+        """Say that the bias is lost; None where it is there, or was never known."""
+        known = self.state
+        least = max(_STEADY * known.spread, known.vibration)
+        if known.windows < _LEARNED or known.usual <= least:
+            return None
+        size = sensed.bias
+        if not size <= _LOST_SHARE * known.usual:
+            return None
+        unit = f" {self._unit}".rstrip()
+        return f"bias lost: it was {known.usual:.3g}{unit} and is {size:.2g}{unit}"
+
+    def learn(self, sensed: Sensed) -> None:
+        """Learn from a window of the running machine that has no fault."""
+        known = self.state
         windows = min(known.windows + 1, _MEMORY)
-        usual = known.usual + (size - known.usual) / windows
+        usual = known.usual + (sensed.bias - known.usual) / windows
         self.state = BiasState(
             windows,
             usual,
-            known.spread + (abs(size - usual) - known.spread) / windows,
-            max(known.vibration, float(np.sqrt(np.square(part).mean(axis=0).sum()))),
+            known.spread + (abs(sensed.bias - usual) - known.spread) / windows,
+            max(known.vibration, sensed.vibration),
         )
-
-    def _size(self, bias: NDArray[np.float32]) -> float:
-        return float(np.linalg.norm(bias[self._columns]))

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.block import Conformer
 from edge_agent.pipeline.denoise import Denoiser
-from edge_agent.pipeline.faults import BiasWatch, stuck
+from edge_agent.pipeline.faults import BiasWatch, Sensed, stuck
 from edge_agent.pipeline.features import Extractor, FeatureFailedError
 from edge_agent.pipeline.gate import Gate
 from edge_agent.pipeline.judge import Judge, Scored
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.network import predictor
 from edge_agent.pipeline.regime import Regimes
-from edge_agent.pipeline.result import Reason, WindowResult
+from edge_agent.pipeline.result import Measured, PastWindow, Reason, WindowResult
 from edge_agent.pipeline.scaler import Scaler
 from edge_agent.pipeline.season import Season
 from edge_agent.pipeline.smoothing import SmoothedScorer
@@ -104,7 +104,7 @@ class Flow:
         self.judge.follow_clock(window.utc_offset_ns)
         self.broken |= window.gap
         if self._features is None:
-            return self._push(window.samples[0], None, window)
+            return self._push(window.samples[0], window)
         fault = stuck(window.samples, self._range_max, self.spec.input, clipped=window.clipped)
         if fault is not None:
             return self._not_scored(window, "sensor_fault", fault)
@@ -114,10 +114,11 @@ class Flow:
             return self._not_scored(window, "error", str(error), self.judge.velocity_mm_s(window))
         except FeatureError as error:
             return self._not_scored(window, "invalid", str(error), self.judge.velocity_mm_s(window))
-        fault = self._bias.lost(bias)
+        sensed = self._bias.sense(bias, window.samples)
+        fault = self._bias.lost(sensed)
         if fault is not None:
             return self._not_scored(window, "sensor_fault", fault)
-        return self._push(vector, bias, window, self.judge.velocity_mm_s(window))
+        return self._push(vector, window, bias, sensed, self.judge.velocity_mm_s(window))
 
     def leave_out(self, window: Window, detail: str) -> WindowResult:
         """Count a window whose scoring failed, or is not tried for a while; ``detail`` says why."""
@@ -134,7 +135,29 @@ class Flow:
         """Score a feature vector, float32 (F,), that was computed before."""
         self.broken |= gap
         window = Window(np.empty((0, 0), np.float32), start_ns, end_ns, gap=gap, clipped=False)
-        return self._push(vector, None, window)
+        return self._push(vector, window)
+
+    def replay(self, past: PastWindow) -> None:
+        """Take a window again that was judged before: the state after it is bit-equal to then.
+
+        Meant for windows that follow the restored state without one missing. What they told of
+        alarms has been told: ``resume`` knows it.
+        """
+        self.judge.follow_clock(past.utc_offset_ns)
+        self.broken |= past.gap
+        if past.vector is None:
+            self.broken = True
+            self.index += 1
+            return
+        window = Window(
+            np.empty((0, 0), np.float32),
+            past.start_ns,
+            past.end_ns,
+            gap=past.gap,
+            clipped=False,
+            utc_offset_ns=past.utc_offset_ns,
+        )
+        self._push(past.vector, window, sensed=past.sensed)
 
     def warm_up(self, past: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
         """Replay past windows so that the next one is scored at once.
@@ -221,28 +244,30 @@ class Flow:
     def _push(
         self,
         vector: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
         window: Window,
+        bias: NDArray[np.float32] | None = None,
+        sensed: Sensed | None = None,
         velocity: NDArray[np.float32] | None = None,
     ) -> WindowResult:
+        measured = Measured(vector, bias, sensed, velocity)
         if not np.isfinite(vector).all():
             self.broken = True
             missing = [self.feature_names[i] for i in np.flatnonzero(~np.isfinite(vector))]
             detail = f"not a finite number: {', '.join(missing[:_NAMED])}"
-            return self._result(window, vector, bias, Scored(None, "invalid"), detail, velocity)
+            return self._result(window, measured, Scored(None, "invalid"), detail)
         if self.gate.is_idle(vector, window.steady_ns):
             self.broken = True
-            return self._result(window, vector, bias, Scored(None, "idle"), None, velocity)
+            return self._result(window, measured, Scored(None, "idle"), None)
         steady = self._steady(vector, window.start_ns)
         if steady is None:
             self.broken = True
             unseen = None if self._regimes is None else self._regimes.unseen(vector)
-            return self._result(window, vector, bias, Scored(None, "regime"), unseen, velocity)
-        if bias is not None:
-            self._bias.learn(bias, window.samples)
+            return self._result(window, measured, Scored(None, "regime"), unseen)
+        if sensed is not None:
+            self._bias.learn(sensed)
         scored = self._score(steady)
         judged = self.judge.push(self.index, window, steady, scored, velocity)
-        return self._result(window, vector, bias, scored, None, velocity, judged)
+        return self._result(window, measured, scored, None, judged)
 
     def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32] | None:
         """Keep ``vector`` for a warm-up and return it without what its regime and season explain.
@@ -282,27 +307,26 @@ class Flow:
         velocity: NDArray[np.float32] | None = None,
     ) -> WindowResult:
         self.broken = True
-        return self._result(window, None, None, Scored(None, reason), detail, velocity)
+        measured = Measured(velocity_mm_s=velocity)
+        return self._result(window, measured, Scored(None, reason), detail)
 
     def _result(
         self,
         window: Window,
-        vector: NDArray[np.float32] | None,
-        bias: NDArray[np.float32] | None,
+        measured: Measured,
         scored: Scored,
         detail: str | None,
-        velocity: NDArray[np.float32] | None,
         judged: tuple[float | None, Event | None] | None = None,
     ) -> WindowResult:
         if judged is None:
-            judged = None, self.judge.push_unscored(self.index, window, velocity)
+            judged = None, self.judge.push_unscored(self.index, window, measured.velocity_mm_s)
         level_score, event = judged
         result = WindowResult(
             index=self.index,
             start_ns=window.start_ns,
             end_ns=window.end_ns,
-            vector=vector,
-            bias=bias,
+            vector=measured.vector,
+            bias=measured.bias,
             score=scored.score,
             threshold=self.judge.threshold.value,
             level_score=level_score,
@@ -315,8 +339,9 @@ class Flow:
             clipped=window.clipped,
             event=event,
             utc_offset_ns=window.utc_offset_ns,
-            velocity_mm_s=velocity,
+            velocity_mm_s=measured.velocity_mm_s,
             velocity_limit_mm_s=self.judge.limit_mm_s,
+            sensed=measured.sensed,
         )
         self.index += 1
         return result

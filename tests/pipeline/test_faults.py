@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.block import InputSpec
-from edge_agent.pipeline.faults import BiasWatch, stuck
+from edge_agent.pipeline.faults import BiasWatch, Sensed, stuck
 
 SPEC = InputSpec(
     kind="samples",
@@ -69,12 +69,14 @@ def learned(bias: float, rms: float = 0.1, windows: int = 20) -> BiasWatch:
     for i in range(windows):
         samples = healthy(i, rms)
         samples[:, 1] += np.float32(bias)
-        watch.learn(samples.mean(axis=0), samples)
+        watch.learn(watch.sense(samples.mean(axis=0), samples))
     return watch
 
 
-def mean(x: float, y: float) -> NDArray[np.float32]:
-    return np.array([x, y, 0.0], np.float32)
+def mean(x: float, y: float) -> Sensed:
+    """What is sensed of two channels at rest and a speed of nothing."""
+    bias = np.array([x, y, 0.0], np.float32)
+    return BiasWatch(SPEC).sense(bias, np.tile(bias, (16, 1)))
 
 
 def test_a_bias_that_is_gone_is_a_fault_until_it_is_back() -> None:
@@ -102,7 +104,7 @@ def test_a_bias_that_wanders_is_not_known() -> None:
     for i in range(100):
         samples = healthy(i)
         samples[:, 1] += np.float32(i % 3)
-        watch.learn(samples.mean(axis=0), samples)
+        watch.learn(watch.sense(samples.mean(axis=0), samples))
     assert watch.lost(mean(0.0, 0.0)) is None
 
 
@@ -112,5 +114,5 @@ def test_a_speed_that_varies_does_not_count_as_vibration() -> None:
         samples = healthy(i)
         samples[:, 1] += np.float32(1.0)
         samples[:, 2] += np.linspace(-50.0, 50.0, 1000, dtype=np.float32)
-        watch.learn(samples.mean(axis=0), samples)
+        watch.learn(watch.sense(samples.mean(axis=0), samples))
     assert watch.lost(mean(0.0, 0.0)) == "bias lost: it was 1 g and is 0 g"

@@ -106,6 +106,19 @@ class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     features_ttl_h: Positive = 24.0
 
 
+class RecorderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The flight recorder: what is remembered of each machine, a file of fixed size per asset.
+
+    Attributes:
+        days: of windows to remember.
+        max_mb: megabytes (10^6 bytes) per asset; where the windows of so many days take more, the
+            latest that fit are remembered.
+    """
+
+    days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 30.0
+    max_mb: Annotated[float, msgspec.Meta(ge=0.1, le=100_000)] = 16.0
+
+
 class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The sensor of an asset.
 
@@ -206,6 +219,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         state_save_s: seconds between two savings of the assets' state.
         mqtt: the broker.
         outbox: what waits while there is no connection.
+        recorder: what is remembered of each machine.
         publish: which of the per-window messages are sent.
         metrics: figures for Prometheus.
         asset: the machines, at least one.
@@ -216,6 +230,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     state_save_s: Annotated[float, msgspec.Meta(ge=1)] = 300.0
     mqtt: Mqtt = Mqtt()
     outbox: OutboxSettings = OutboxSettings()
+    recorder: RecorderSettings = RecorderSettings()
     publish: Publish = Publish()
     metrics: Metrics = Metrics()
     asset: Annotated[tuple[Asset, ...], msgspec.Meta(min_length=1)]
