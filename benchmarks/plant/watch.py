@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plant.life import HOUR_S, PER_DAY
-from benchmarks.plant.machine import RANGE_G, PlantMachine
+from benchmarks.plant.machine import RANGE_G, PlantMachine, build
+from benchmarks.plant.trouble import of_the_year
 from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.overlay import apply_overlay, general_part, make_overlay
 from edge_agent.calibration.commission import commission
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import Event
-from edge_agent.pipeline.features import window_extractor
+from edge_agent.pipeline.features import FeatureSpec, window_extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import Gate
 from edge_agent.pipeline.window import Window
@@ -61,6 +62,12 @@ class Watched:
     running_h: int
 
 
+def watch_year(content: bytes, number: int, machines: int, hours: int, healthy_h: int) -> Watched:
+    """Return the year of machine ``number`` of the plant; ``content`` is the general bundle."""
+    machine = build(number, hours, of_the_year(machines, hours // PER_DAY))
+    return watch(machine, Bundle.decode(content, "plant"), hours, healthy_h)
+
+
 def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> Watched:
     """Commission ``bundle`` on the machine's first ``healthy_h`` hours, and watch the others.
 
@@ -93,15 +100,16 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
 
 def commissioned(machine: PlantMachine, bundle: Bundle, first: int, last: int) -> LoadedBundle:
     """Return the bundle as the hours [first, last) of the machine make it the machine's own."""
-    found = commission(
-        general_part(bundle), series_of(machine, bundle, first, last), (0, last - first)
-    )
+    series = series_of(machine, bundle.manifest.plugins, first, last)
+    found = commission(general_part(bundle), series, (0, last - first))
     return apply_overlay(make_overlay(bundle.manifest, found, (first, last)), bundle)
 
 
-def series_of(machine: PlantMachine, bundle: Bundle, first: int, last: int) -> Series:
-    """Return the vectors of the hours [first, last)."""
-    given, plugins = machine.input, bundle.manifest.plugins
+def series_of(
+    machine: PlantMachine, plugins: tuple[FeatureSpec, ...], first: int, last: int
+) -> Series:
+    """Return the vectors of the hours [first, last), by the features of ``plugins``."""
+    given = machine.input
     extractor = window_extractor(plugins, given)
     vectors = [extractor.compute(machine.window(hour))[0] for hour in range(first, last)]
     start_ns = _YEAR_BEGAN_NS + np.arange(first, last, dtype=np.int64) * HOUR_S * _NS

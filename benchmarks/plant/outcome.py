@@ -1,0 +1,210 @@
+"""The year of the plant in numbers: leads, false alarms against the budget, sensors, grouping."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from benchmarks.plant.episodes import Episode, episodes
+from benchmarks.plant.life import PER_DAY
+from benchmarks.plant.trouble import REPAIR_DAYS, Troubles
+from benchmarks.plant.watch import Watched
+
+_AFTERWARDS_H = 4 * PER_DAY  # smoothed scores take that long to come down
+_PER_YEAR = 365.25 * PER_DAY
+
+
+class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a growing fault; leads in days before the failure, None: never told."""
+
+    machine: int
+    kind: str
+    grew_days: float
+    alert_lead_days: float | None
+    alarm_lead_days: float | None
+    detector: str | None
+
+
+class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a sensor fault.
+
+    Attributes:
+        reported_after_h: None: never.
+        reason: as reported.
+        gone_after_h: hours from its end to the report of that.
+        alerts: that opened while it lasted: none should.
+    """
+
+    machine: int
+    kind: str
+    reported_after_h: int | None
+    reason: str | None
+    gone_after_h: int | None
+    alerts: int
+
+
+class DisturbanceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the disturbance: machines that felt it, and that told of it."""
+
+    hours: int
+    felt: int
+    told: int
+
+
+class FalseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts and alarms for which there is no reason.
+
+    Attributes:
+        machine_years: watched, without the times in which something was wrong.
+        alerts: of any severity.
+        alarms: of those that would get somebody up.
+        alerts_per_year: of a machine.
+        alarms_per_year: likewise.
+        foreseen_per_year: alerts, as commissioning foresaw them, mean over the machines.
+        worst: alerts of the machine with most.
+        quiet: machines without any alert.
+    """
+
+    machine_years: float
+    alerts: int
+    alarms: int
+    alerts_per_year: float
+    alarms_per_year: float
+    foreseen_per_year: float | None
+    worst: int
+    quiet: int
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole year."""
+
+    machines: int
+    days: float
+    healthy_days: float
+    windows: dict[str, int]
+    faults: tuple[FaultRow, ...]
+    sensors: tuple[SensorRow, ...]
+    disturbance: DisturbanceRow
+    false: FalseRow
+
+
+def summarise(
+    watched: Sequence[Watched], troubles: Troubles, hours: int, healthy_h: int
+) -> Outcome:
+    """Return what the agent told of all machines, held against what happened."""
+    every = {w.machine: episodes(w.told, hours) for w in watched}
+    windows: dict[str, int] = {}
+    for one in watched:
+        for reason, count in one.reasons.items():
+            windows[reason] = windows.get(reason, 0) + count
+    disturbance = troubles.disturbance
+    told = [
+        any(_meets(e, disturbance.from_hour, disturbance.to_hour + PER_DAY) for e in found)
+        for machine, found in every.items()
+        if disturbance.reaches(machine, disturbance.from_hour)
+    ]
+    return Outcome(
+        machines=len(watched),
+        days=hours / PER_DAY,
+        healthy_days=healthy_h / PER_DAY,
+        windows=windows,
+        faults=tuple(_faults(every, troubles)),
+        sensors=tuple(_sensors(watched, every, troubles)),
+        disturbance=DisturbanceRow(
+            hours=disturbance.to_hour - disturbance.from_hour, felt=len(told), told=sum(told)
+        ),
+        false=_false(watched, every, troubles, (healthy_h, hours)),
+    )
+
+
+def excused(machine: int, troubles: Troubles) -> list[tuple[int, int]]:
+    """Return the hours [from, to) in which an alert of the machine has a reason."""
+    found = []
+    for fault in troubles.faults:
+        if fault.machine == machine:
+            until = round((fault.failure_day + REPAIR_DAYS) * PER_DAY) + _AFTERWARDS_H
+            found.append((round(fault.onset_day * PER_DAY), until))
+    found += [
+        (round(sensor.from_day * PER_DAY), round(sensor.to_day * PER_DAY))
+        for sensor in troubles.sensors
+        if sensor.machine == machine
+    ]
+    outside = troubles.disturbance
+    if outside.reaches(machine, outside.from_hour):
+        found.append((outside.from_hour, outside.to_hour + PER_DAY))
+    return found
+
+
+def _faults(every: dict[int, list[Episode]], troubles: Troubles) -> Iterable[FaultRow]:
+    for fault in troubles.faults:
+        onset, failure = round(fault.onset_day * PER_DAY), round(fault.failure_day * PER_DAY)
+        seen = [
+            e for e in every.get(fault.machine, ()) if onset <= e.opened_h < failure < e.closed_h
+        ]
+        # What closed again before the failure was no warning of it: nobody would have acted.
+        alarms = [e.alarm_h for e in seen if e.alarm_h is not None and e.alarm_h < failure]
+        yield FaultRow(
+            machine=fault.machine,
+            kind=fault.kind,
+            grew_days=fault.failure_day - fault.onset_day,
+            alert_lead_days=_lead(failure, [e.opened_h for e in seen]),
+            alarm_lead_days=_lead(failure, alarms),
+            detector=seen[0].detector if seen else None,
+        )
+
+
+def _lead(failure: int, told: list[int]) -> float | None:
+    return (failure - min(told)) / PER_DAY if told else None
+
+
+def _sensors(
+    watched: Sequence[Watched], every: dict[int, list[Episode]], troubles: Troubles
+) -> Iterable[SensorRow]:
+    told = {w.machine: w.told for w in watched}
+    for sensor in troubles.sensors:
+        begin, end = round(sensor.from_day * PER_DAY), round(sensor.to_day * PER_DAY)
+        signals = [t for t in told.get(sensor.machine, ()) if t.event is None and t.hour >= begin]
+        lost = next((t for t in signals if t.signal is not None), None)
+        back = next((t for t in signals if t.signal is None), None)
+        yield SensorRow(
+            machine=sensor.machine,
+            kind=sensor.kind,
+            reported_after_h=None if lost is None else lost.hour - begin,
+            reason=None if lost is None else lost.signal,
+            gone_after_h=None if back is None else back.hour - end,
+            alerts=sum(begin <= e.opened_h < end for e in every.get(sensor.machine, ())),
+        )
+
+
+def _false(
+    watched: Sequence[Watched],
+    every: dict[int, list[Episode]],
+    troubles: Troubles,
+    span: tuple[int, int],
+) -> FalseRow:
+    alerts, alarms, clean_h = dict[int, int](), 0, 0
+    for machine, found in every.items():
+        reasons = excused(machine, troubles)
+        without = [e for e in found if not any(a <= e.opened_h < b for a, b in reasons)]
+        alerts[machine] = len(without)
+        alarms += sum(
+            e.alarm_h is not None and not any(a <= e.alarm_h < b for a, b in reasons)
+            for e in without
+        )
+        covered = sum(max(0, min(b, span[1]) - max(a, span[0])) for a, b in reasons)
+        clean_h += span[1] - span[0] - covered
+    years = clean_h / _PER_YEAR
+    foreseen = [w.expected_per_month for w in watched if w.expected_per_month is not None]
+    return FalseRow(
+        machine_years=years,
+        alerts=sum(alerts.values()),
+        alarms=alarms,
+        alerts_per_year=sum(alerts.values()) / years,
+        alarms_per_year=alarms / years,
+        foreseen_per_year=12.0 * sum(foreseen) / len(foreseen) if foreseen else None,
+        worst=max(alerts.values()),
+        quiet=sum(count == 0 for count in alerts.values()),
+    )
+
+
+def _meets(episode: Episode, first: int, last: int) -> bool:
+    return episode.opened_h < last and episode.closed_h > first
