@@ -11,6 +11,8 @@ from edge_agent.pipeline.features import Extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import AnyModel
 
+_ID_DIGITS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedBundle:
@@ -35,6 +37,12 @@ class LoadedBundle:
     model: AnyModel
     features: Extractor | None
     overlay: str | None = None
+
+    @property
+    def model_id(self) -> str:
+        """What scored a window, in short: the bundle, and the overlay where there is one."""
+        parts = (self.sha256, self.overlay)
+        return "+".join(part[:_ID_DIGITS] for part in parts if part is not None)
 
     def for_budget(self, false_alarms_per_month: float | None) -> Self:
         """Return the bundle with thresholds for another budget; None: with its own.

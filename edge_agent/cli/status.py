@@ -145,8 +145,17 @@ def _row(asset: "AssetReport", counts: "WindowCounts | None") -> tuple[str, ...]
         str(sampled),
         f"{scored / sampled:.1%}" if sampled else "-",
         _false_alarms(asset.budget),
-        asset.model or "-",
+        _model(asset, counts),
     )
+
+
+def _model(asset: "AssetReport", counts: "WindowCounts | None") -> str:
+    """Name what judges; where something else did before, with the share of windows it scored."""
+    name = asset.model or "-"
+    if counts is None or asset.model_id is None or not counts.models:
+        return name
+    own = counts.models.get(asset.model_id, 0)
+    return name if own == counts.scored else f"{name} (the last {own} of {counts.scored})"
 
 
 def _false_alarms(budget: "BudgetReport | None") -> str:

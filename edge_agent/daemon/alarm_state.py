@@ -69,13 +69,12 @@ class AlarmStatement:
         return "alarm", topic, message
 
     def anomaly_id(self, anomaly: OpenAnomaly | Event) -> str:
-        """The same from open to close, also where the agent was restarted between the two."""
+        """The same from open to close, whatever was restarted or swapped between the two."""
         record = self._record
         return message_id(
             self._session.topics.gateway,
             record.name,
             "anomaly",
-            record.model_sha256 or "",
             anomaly.number,
             anomaly.start_ns,
         )

@@ -1,7 +1,6 @@
 """Turns what the scoring loop finds of one asset into messages and counts for the outbox."""
 
 import time
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from edge_agent.daemon.config.settings import Publish
 from edge_agent.daemon.ledger import WindowCounts
 from edge_agent.daemon.messages import (
     AnomalyEvent,
+    Begun,
     Features,
     ModelState,
     Score,
@@ -42,15 +42,28 @@ class Announcer:
     ) -> None:
         """Speak for the asset of ``record``, judged by ``bundle``."""
         self._record = record
-        self._manifest = bundle.manifest
-        self._sha256 = bundle.sha256
+        self._judged_by(bundle)
         self.publish = publish
         self._session = session
         self._outbox = outbox
         self.alarm = AlarmStatement(record, session, outbox)
 
-    def model(self, begun: Literal["restored", "empty"], open_anomaly: OpenAnomaly | None) -> None:
-        """State which bundle judges from now on, and with which anomaly still open."""
+    def begin(self, begun: Begun, open_anomaly: OpenAnomaly | None) -> None:
+        """State which bundle judges, and with which anomaly still open."""
+        self.alarm.changed(open_anomaly, ())
+        self._state_model(begun)
+
+    def change(self, bundle: LoadedBundle, begun: Begun) -> None:
+        """State that another bundle judges from the next window on; what is open stays open."""
+        self._judged_by(bundle)
+        self._state_model(begun)
+
+    def _judged_by(self, bundle: LoadedBundle) -> None:
+        self._manifest = bundle.manifest
+        self._sha256 = bundle.sha256
+        self._model_id = bundle.model_id
+
+    def _state_model(self, begun: Begun) -> None:
         now_ns = time.time_ns()
         topic = self._session.topics.of(self._record.name, "model")
         message = ModelState(
@@ -62,14 +75,13 @@ class Announcer:
             **self._session.envelope(topic, None, now_ns, now_ns),
         )
         self._outbox.state("model", topic, message)
-        self.alarm.changed(open_anomaly, ())
         self.alarm.state()
 
     def result(self, result: WindowResult, flow: Flow) -> None:
         """Announce one window of ``flow``: what it changed, its score, its features."""
-        entry = Entry(self._record.name, _counts(result))
+        entry = Entry(self._record.name, self._counts(result))
         entry.mark = Mark(
-            bundle_sha256=self._sha256,
+            model_id=self._model_id,
             clock=self._clock,
             last_start_ns=result.steady_ns,
             flow=flow.mark(),
@@ -201,11 +213,10 @@ class Announcer:
             result.end_ns - result.start_ns,
         )
 
-
-def _counts(result: WindowResult) -> WindowCounts:
-    if result.reason is None:
-        return WindowCounts(sampled=1, scored=1)
-    return WindowCounts(sampled=1, not_scored={result.reason: 1})
+    def _counts(self, result: WindowResult) -> WindowCounts:
+        if result.reason is None:
+            return WindowCounts(sampled=1, scored=1, models={self._model_id: 1})
+        return WindowCounts(sampled=1, not_scored={result.reason: 1})
 
 
 def exact(value: np.float32) -> float:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.config.settings import Asset
@@ -26,8 +28,17 @@ class Judged:
 
     def is_as(self, other: "Judged") -> bool:
         """Say whether settings and bundle are those of ``other``."""
-        digests = {None if j.bundle is None else j.bundle.sha256 for j in (self, other)}
-        return self.asset == other.asset and len(digests) == 1
+        models = {None if j.bundle is None else j.bundle.model_id for j in (self, other)}
+        return self.asset == other.asset and len(models) == 1
+
+    def is_sensed_as(self, other: "Judged") -> bool:
+        """Say whether only what judges the asset is another: its sensor need not know."""
+        settings = structs.replace(
+            other.asset,
+            bundle=self.asset.bundle,
+            false_alarms_per_month=self.asset.false_alarms_per_month,
+        )
+        return settings == self.asset and None not in (self.bundle, other.bundle)
 
 
 def judge(asset: Asset, models: Models) -> Judged:

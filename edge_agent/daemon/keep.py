@@ -15,7 +15,7 @@ from edge_agent.pipeline.state import FlowState
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 USABLE_FOLDER = "a folder that can be written"
 
 
@@ -24,14 +24,14 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         format: of this struct.
-        bundle_sha256: state of one bundle means nothing to another.
+        model_id: of what judged, see LoadedBundle.model_id; its state means nothing to another.
         clock: name of what ``last_start_ns`` counts; see WallClock.name.
         last_start_ns: start of the last window.
         flow: the state.
     """
 
     format: int
-    bundle_sha256: str
+    model_id: str
     clock: str
     last_start_ns: int
     flow: FlowState
@@ -63,8 +63,8 @@ class StateDirectory:
             self._lock.close()
             self._lock = None
 
-    def load(self, asset: str, bundle_sha256: str) -> SavedState | None:
-        """Return what an earlier run saved of ``asset`` under the same bundle.
+    def load(self, asset: str) -> SavedState | None:
+        """Return what an earlier run saved of ``asset``, under whatever bundle.
 
         None, after a line in the log, where there is nothing or nothing usable: the flow then
         begins empty and is washed in.
@@ -77,18 +77,18 @@ class StateDirectory:
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             _log.warning("asset %s: state in %s is not usable: %s", asset, file, error)
             return None
-        if saved.format != FORMAT or saved.bundle_sha256 != bundle_sha256:
-            _log.info("asset %s: saved state is of another bundle, beginning empty", asset)
+        if saved.format != FORMAT:
+            _log.info("asset %s: saved state is of another version, beginning empty", asset)
             return None
         return saved
 
     def save(
-        self, asset: str, bundle_sha256: str, clock: str, last_start_ns: int, flow: FlowState
+        self, asset: str, model_id: str, clock: str, last_start_ns: int, flow: FlowState
     ) -> None:
         """Replace what is saved of ``asset``; a full disk is logged, scoring goes on."""
         saved = SavedState(
             format=FORMAT,
-            bundle_sha256=bundle_sha256,
+            model_id=model_id,
             clock=clock,
             last_start_ns=last_start_ns,
             flow=flow,

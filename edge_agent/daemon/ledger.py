@@ -4,6 +4,7 @@ The counts are committed in the same transaction as the messages they speak of, 
 exact whatever ends the agent:
 
     windows:   sampled = scored + not scored, by reason
+               scored = sum over the models: each by exactly one
     messages:  queued = acknowledged + refused + evicted + expired + lost + pending, by kind
 """
 
@@ -13,6 +14,9 @@ from typing import Self
 import msgspec
 
 from edge_agent.daemon.topics import Kind
+
+EARLIER = "earlier"
+MODELS_NAMED = 5
 
 
 class WindowCounts(msgspec.Struct, kw_only=True):
@@ -24,11 +28,14 @@ class WindowCounts(msgspec.Struct, kw_only=True):
         not_scored: the others by reason: those of a score message, ``error`` where scoring it
             raised. What a device lost because nobody read it in time was never sampled: the next
             window says ``gap``.
+        models: the scored ones by what scored them, see LoadedBundle.model_id: the last five that
+            did, the newest last; those before them together as ``earlier``.
     """
 
     sampled: int = 0
     scored: int = 0
     not_scored: dict[str, int] = msgspec.field(default_factory=dict)
+    models: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add(self, other: Self) -> None:
         """Add ``other`` to this."""
@@ -36,6 +43,15 @@ class WindowCounts(msgspec.Struct, kw_only=True):
         self.scored += other.scored
         for reason, windows in other.not_scored.items():
             self.not_scored[reason] = self.not_scored.get(reason, 0) + windows
+        for model, windows in other.models.items():
+            self.models[model] = self.models.pop(model, 0) + windows
+        self._forget_models()
+
+    def _forget_models(self) -> None:
+        """Keep what is written with every window small, however often models change."""
+        named = [model for model in self.models if model != EARLIER]
+        for model in named[:-MODELS_NAMED]:
+            self.models[EARLIER] = self.models.get(EARLIER, 0) + self.models.pop(model)
 
 
 class MessageCounts(msgspec.Struct, kw_only=True):
@@ -168,7 +184,13 @@ def violations(snapshot: LedgerSnapshot) -> list[str]:
                 f"{asset.asset}: {windows.sampled} windows sampled, but {windows.scored} scored and"
                 f" {explained - windows.scored} not scored for a reason"
             )
-        if min(windows.sampled, windows.scored, *windows.not_scored.values()) < 0:
+        by_models = sum(windows.models.values())
+        if windows.scored != by_models:
+            found.append(
+                f"{asset.asset}: {windows.scored} windows scored, but {by_models} by its models"
+            )
+        outcomes = (*windows.not_scored.values(), *windows.models.values())
+        if min(windows.sampled, windows.scored, *outcomes) < 0:
             found.append(f"{asset.asset}: a negative count of windows")
         for kind, counts in asset.messages.items():
             counted = msgspec.structs.asdict(counts)

@@ -19,6 +19,8 @@ AssetState = Literal[
     "starting", "running", "sensor_fault", "no_data", "failed", "ended", "left_out"
 ]
 
+Begun = Literal["restored", "warmed", "empty"]
+
 
 def message_id(*parts: str | int) -> str:
     """Return 32 hexadecimal digits that depend on ``parts`` alone."""
@@ -193,14 +195,16 @@ class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
         name: of the bundle.
         version: of the bundle.
         sha256: of the bundle's file.
-        begun: how its state began: where an earlier run left it, or empty.
+        begun: how its state began: ``restored`` where this bundle left it, in this run or an
+            earlier one; ``warmed`` with the windows that another bundle judged before it, so that
+            the next one is scored; ``empty``.
     """
 
     asset: str
     name: str
     version: str
     sha256: str
-    begun: Literal["restored", "empty"]
+    begun: Begun
 
 
 class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ class AssetRecord:
         sensor_version: of the plugin, None where it could not be loaded.
         model: name and version of its bundle.
         model_sha256: of its bundle.
+        model_id: by which the ledger counts what it scored, see LoadedBundle.model_id.
         budget: what false alarms its thresholds stand for, None where nothing tells.
         block_interval_s: seconds from one block to the next, as far as known.
         last_block_s: when the last block came, or the sensor was opened; monotonic.
@@ -59,6 +60,7 @@ class AssetRecord:
     sensor_version: str | None = None
     model: str | None = None
     model_sha256: str | None = None
+    model_id: str | None = None
     budget: BudgetSpec | None = None
     block_interval_s: float | None = None
     last_block_s: float = 0.0

@@ -58,7 +58,8 @@ class Plan:
         config: the new one.
         credentials: for the broker.
         models: with every bundle that it names.
-        begin: assets that are new, or have other settings or another bundle than before.
+        begin: assets that are new, or have other settings than before.
+        swap: assets of which only the bundle or the budget is another.
         removed: names of assets that are no more.
         reconnect: the broker, or what it is shown, is another.
     """
@@ -67,15 +68,18 @@ class Plan:
     credentials: Credentials
     models: Models
     begin: tuple[Judged, ...]
+    swap: tuple[Judged, ...]
     removed: tuple[str, ...]
     reconnect: bool
 
     def __str__(self) -> str:
         """What happens, for the log."""
-        n = len(self.config.asset) - len(self.begin)
+        n = len(self.config.asset) - len(self.begin) - len(self.swap)
         said = [f"{n} asset{'' if n == 1 else 's'} as before"]
         if self.begin:
             said.append(f"beginning with {', '.join(j.asset.name for j in self.begin)}")
+        if self.swap:
+            said.append(f"another model for {', '.join(j.asset.name for j in self.swap)}")
         if self.removed:
             said.append(f"no more {', '.join(self.removed)}")
         if self.reconnect:
@@ -105,17 +109,20 @@ def plan_reload(path: Path, running: Running) -> Plan:
     if config is None or findings.problems:
         raise ConfigError(findings.problems)
     credentials = read_credentials(config.mqtt)
-    begin = []
+    begin, swap = [], []
     for asset in config.asset:
         judged, before = judge(asset, models), running.judged.get(asset.name)
-        if before is None or not judged.is_as(before):
+        if before is None or not (judged.is_as(before) or judged.is_sensed_as(before)):
             begin.append(judged)
+        elif not judged.is_as(before):
+            swap.append(judged)
     names = {asset.name for asset in config.asset}
     return Plan(
         config=config,
         credentials=credentials,
         models=models,
         begin=tuple(begin),
+        swap=tuple(swap),
         removed=tuple(a.name for a in running.config.asset if a.name not in names),
         reconnect=(config.mqtt, credentials) != (running.config.mqtt, running.credentials),
     )
@@ -140,6 +147,8 @@ class Reloader:
         self._asked = False
         self._thread: threading.Thread | None = None
         self._outcome: Plan | tuple[str, ...] | None = None
+        self._plan: Plan | None = None
+        self._refused: list[str] = []
         self.last: ReloadReport | None = None
 
     def ask(self) -> None:
@@ -174,6 +183,7 @@ class Reloader:
         self._thread = None
         outcome, self._outcome = self._outcome, None
         if isinstance(outcome, Plan):
+            self._plan = outcome
             return outcome
         problems = outcome or ()
         for problem in problems:
@@ -181,11 +191,29 @@ class Reloader:
         n = len(problems)
         count = f"{n} problem{'' if n == 1 else 's'}"
         _log.error("%s: %s: going on with the configuration as it was", self._path, count)
-        self.finish(f"going on as before: {self._path} has {count}", problems)
+        self._say(f"going on as before: {self._path} has {count}", problems)
         return None
 
-    def finish(self, status: str, problems: tuple[str, ...] = ()) -> None:
-        """Say that it is over: ``status`` is what the service manager shows."""
+    @property
+    def is_being_applied(self) -> bool:
+        """A plan was taken, and ``finish`` was not called yet."""
+        return self._plan is not None
+
+    def swapped(self, asset: str, refused: str | None) -> None:
+        """Note how the swap of an asset's model ended: None, or why its former one goes on."""
+        if refused is not None:
+            problem = f"asset {asset}: its bundle is refused, the former one scores on: {refused}"
+            _log.error("%s", problem)
+            self._refused.append(problem)
+
+    def finish(self, status: str) -> None:
+        """Say that the plan is applied: ``status`` is what the service manager shows."""
+        _log.info("configuration changed: %s", self._plan)
+        self._plan = None
+        refused, self._refused = tuple(self._refused), []
+        self._say(status, refused)
+
+    def _say(self, status: str, problems: tuple[str, ...]) -> None:
         self.last = ReloadReport(
             at=rfc3339(time.time_ns()), accepted=not problems, problems=problems
         )

@@ -51,6 +51,7 @@ class OpenReport(msgspec.Struct, frozen=True, kw_only=True):
 class AssetReport(AssetStatus, frozen=True, kw_only=True):
     """One asset, with what it has done so far; see AssetRecord."""
 
+    model_id: str | None
     blocks: int
     block_age_s: float | None
     restarts: int
@@ -157,6 +158,7 @@ def asset_report(record: AssetRecord, now_s: float) -> AssetReport:
     end_ns = record.last_end_ns
     return AssetReport(
         **msgspec.structs.asdict(asset_status(record)),
+        model_id=record.model_id,
         blocks=record.blocks,
         block_age_s=round(now_s - record.last_block_s, 3) if record.blocks else None,
         restarts=record.restarts,

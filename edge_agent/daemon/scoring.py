@@ -94,11 +94,11 @@ class ScoringLoop:
         lookout: Lookout,
         serve: Callable[[], None],
     ) -> None:
-        """Score the blocks of ``watches``, by position; they may change in ``on_tick``.
+        """Score the blocks of ``watches``, by position; they may change in the calls below.
 
         ``on_tick`` is called about once a second with the monotonic time; ``lookout`` is shown
         every block and every window. ``serve`` is called after each block and whenever the handover
-        is woken: commands are done there, between two windows.
+        is woken: commands and slices of longer work are done there, between two windows.
         """
         self._watches = watches
         self._handover = handover

@@ -54,3 +54,7 @@ class ScoringPolicy:
         self._again_s = now_s + self._backoff.next_wait_s()
         if self._on_failure == "error":
             self._give_up(reason)
+
+    def forgive(self) -> None:
+        """Try the next window: what failed is another model from now on."""
+        self._again_s = 0.0

@@ -5,10 +5,12 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.assembly import Assembly
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.commands.audit import Audit
 from edge_agent.daemon.commands.bus import Bus
@@ -74,7 +76,7 @@ class Service:
         self._versions = versions()
         self._handover = Handover()
         self._bus = Bus(Audit(state.path), self._handover.wake, self._keeper.do)
-        self._watches = Watches(
+        assembly = Assembly(
             state,
             self._keeper,
             self._session,
@@ -83,6 +85,7 @@ class Service:
             self._handover,
             self.give_up,
         )
+        self._watches = Watches(assembly, self._session, self._outbox, self._handover)
         self._watches.expect(config.asset)
         self._herald = Herald(
             self._session, self._watches.records, self._outbox, self._store, self._versions
@@ -111,7 +114,7 @@ class Service:
             self._session.clock,
             self._tick,
             lookout,
-            self._bus.serve,
+            self._serve,
         )
         self._began_s = time.monotonic()
         self._end_with_data = False
@@ -203,17 +206,23 @@ class Service:
             if self._outbox.is_settled or now_s >= self._last_call_s:
                 self._loop.stop()
 
+    def _serve(self) -> None:
+        self._bus.serve()
+        self._watches.turn()
+
     def _reload(self) -> None:
+        if self._watches.is_swapping:  # the last one is not over yet
+            return
+        if self._reloader.is_being_applied:
+            self._use(self._models)
+            self._reloader.finish(str(self._watches))
         if self._reloader.is_wanted and not self._late.is_looking:
             judged = self._watches.alive()
             running = Running(self._config, self._credentials, self._models, judged)
             self._reloader.begin(running)
         plan = self._reloader.take()
-        if plan is None:
-            return
-        self._apply(plan)
-        _log.info("configuration changed: %s", plan)
-        self._reloader.finish(str(self._watches))
+        if plan is not None:
+            self._apply(plan)
 
     def _look_for_bundles(self, now_s: float) -> None:
         found = self._late.take(now_s)
@@ -238,8 +247,10 @@ class Service:
         self._watches.publish(config.publish)
         for judged in plan.begin:
             self._watches.add(judged, config.publish)
+        for judged in plan.swap:
+            self._watches.swap(judged, done=partial(self._reloader.swapped, judged.asset.name))
         self._watches.arrange([asset.name for asset in config.asset])
-        self._use(plan.models)
+        self._models = plan.models
         self._save_due_s = min(self._save_due_s, time.monotonic() + config.state_save_s)
         self._config, self._credentials = config, plan.credentials
         if plan.reconnect:

@@ -2,26 +2,22 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.alarm_state import AlarmStatement
-from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.assembly import Assembly, name_model
 from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
-from edge_agent.daemon.keep import StateDirectory
-from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.messages import PluginVersion
-from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.resumption import Left
 from edge_agent.daemon.scoring import Watch
-from edge_agent.daemon.scoring_policy import ScoringPolicy
-from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
-from edge_agent.pipeline.state import FlowState
+from edge_agent.daemon.swap import Done, Past, Swap
+from edge_agent.pipeline.succession import cuts_alike
 
 _log = logging.getLogger(__name__)
 
@@ -38,48 +34,26 @@ class _Post:
     watch: Watch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Carried:
-    """Where an asset's flow was left."""
-
-    bundle_sha256: str
-    flow: FlowState
-    clock: str
-    last_start_ns: int
-
-
 class Watches:
     """All assets, on the scoring thread."""
 
     def __init__(
-        self,
-        state: StateDirectory,
-        keeper: Keeper,
-        session: Session,
-        outbox: Outbox,
-        store: Store,
-        handover: Handover,
-        give_up: Callable[[str], None],
+        self, assembly: Assembly, session: Session, outbox: Outbox, handover: Handover
     ) -> None:
         """Begin without an asset.
 
         Args:
-            state: where the state of flows is read and saved.
-            keeper: does the saving.
+            assembly: puts together what watches one.
             session: numbers what is announced.
             outbox: takes what is announced.
-            store: knows how far each asset has come.
-            handover: where sensors put their blocks.
-            give_up: ends the agent, for policy ``error``.
+            handover: wakes the scoring loop.
         """
-        self._state = state
-        self._keeper = keeper
+        self._assembly = assembly
         self._session = session
         self._outbox = outbox
-        self._store = store
         self._handover = handover
-        self._give_up = give_up
         self._posts: dict[str, _Post] = {}
+        self._swaps: dict[str, Swap] = {}
         self._positions = 0
         self._unstarted: list[Watch] = []
         self._leaving: list[SensorThread] = []
@@ -103,8 +77,9 @@ class Watches:
         Its flow goes on where it was, in this run or an earlier one, if the bundle is the same.
         """
         record = AssetRecord(judged.asset.name, judged.asset.sensor.plugin)
+        self._swaps.pop(record.name, None)
         former = self._posts.get(record.name)
-        carried = None if former is None else self._leave(former)
+        left = None if former is None else self._leave(former)
         names = [known.name for known in self.records]
         if record.name in names:
             self.records[names.index(record.name)] = record
@@ -117,12 +92,71 @@ class Watches:
             record.enter("failed", judged.reason, time.monotonic())
             AlarmStatement(record, self._session, self._outbox).state()
             return
-        post.watch = self._watch(post, judged.bundle, publish, carried)
+        post.watch = self._assembly.watch(
+            judged, judged.bundle, record, post.position, publish, left
+        )
         self.running[post.position] = post.watch
         self._unstarted.append(post.watch)
 
+    def swap(self, judged: Judged, past: Sequence[Past] = (), done: Done = lambda _: None) -> None:
+        """Have a running asset judged by another bundle from a window on; none is lost between.
+
+        That is so as soon as the new one is warmed up by ``turn``. A bundle that takes another
+        input begins at once, its sensor anew, and its first window says that there is a gap.
+
+        Args:
+            judged: the asset with its new bundle.
+            past: as of Swap: windows from before those that the flow remembers itself.
+            done: is told how it ended: None, or why the former bundle goes on.
+
+        Raises:
+            KeyError: the asset is not watched.
+        """
+        name, bundle = judged.asset.name, judged.bundle
+        watch = self._posts[name].watch
+        if watch is None:
+            raise KeyError(name)
+        if bundle is None:
+            done(judged.reason)
+            return
+        if not cuts_alike(bundle.manifest.flow, watch.flow.spec):
+            _log.info("asset %s: the new bundle takes another input: its sensor begins anew", name)
+            self.add(judged, watch.announcer.publish)
+            done(None)
+            return
+        flow = bundle.flow(watch.range_max, watch.flow.judge.limit_mm_s)
+        same = bundle.model_id == watch.bundle.model_id
+        swap = Swap(judged, bundle, flow, watch.flow, past, done, same=same)
+        self._swaps[name] = swap
+        self._handover.wake()
+
+    def turn(self) -> None:
+        """Do one slice of the work on the first swap that is under way."""
+        name = next(iter(self._swaps), None)
+        if name is None:
+            return
+        swap, watch = self._swaps[name], self._posts[name].watch
+        reason = None
+        try:
+            ready = watch is None or swap.advance(watch.flow)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            ready, reason = True, f"{type(error).__name__}: {error}"
+        if ready:
+            del self._swaps[name]
+            if watch is not None and reason is None:
+                self._go_over(self._posts[name], watch, swap)
+            swap.done(reason)
+        if self._swaps:
+            self._handover.wake()
+
+    @property
+    def is_swapping(self) -> bool:
+        """A swap is under way."""
+        return bool(self._swaps)
+
     def remove(self, name: str) -> None:
         """Watch an asset no more; its state is kept, its retained messages are cleared."""
+        self._swaps.pop(name, None)
         post = self._posts.pop(name)
         self._leave(post)
         self.records.remove(post.record)
@@ -192,7 +226,7 @@ class Watches:
     def save(self) -> None:
         """Take every flow's state here, between two windows; write it elsewhere."""
         for watch in self.running.values():
-            self._save(watch)
+            self._assembly.save(watch)
 
     def ask_to_stop(self) -> None:
         """Let every sensor end after its current read."""
@@ -204,63 +238,28 @@ class Watches:
         for sensor in [watch.sensor for watch in self.running.values()] + self._leaving:
             sensor.join(max(0.0, deadline_s - time.monotonic()))
 
-    def _watch(
-        self, post: _Post, bundle: LoadedBundle, publish: Publish, carried: _Carried | None
-    ) -> Watch:
-        asset, record = post.judged.asset, post.record
-        manifest = bundle.manifest
-        record.budget = manifest.flow.budget
-        record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
-        flow = bundle.flow(asset.sensor.range_max, asset.limit_mm_s)
-        mark = None
-        if carried is None or carried.bundle_sha256 != bundle.sha256:
-            carried = self._load(asset.name, bundle.sha256)
-            mark = self._store.mark(asset.name, bundle.sha256)
-        if carried is not None:
-            try:
-                flow.restore(carried.flow)
-            except ValueError as error:
-                _log.warning("asset %s: saved state: %s; beginning empty", asset.name, error)
-                carried = None
-                flow = bundle.flow(asset.sensor.range_max, asset.limit_mm_s)
-        clock = "" if carried is None else carried.clock
-        last_start_ns = 0 if carried is None else carried.last_start_ns
-        if mark is not None:  # newer than the state, or as new
-            if mark.clock != clock:
-                flow.change_clock()
-            flow.resume(mark.flow)
-            clock, last_start_ns = mark.clock, mark.last_start_ns
-        record.open = flow.judge.anomalies.open
-        announcer = Announcer(record, bundle, publish, self._session, self._outbox)
-        announcer.model("empty" if carried is None else "restored", flow.judge.anomalies.open)
-        adapter = Adapter(asset, manifest.flow.input)
-        return Watch(
-            record=record,
-            bundle=bundle,
-            announcer=announcer,
-            sensor=SensorThread(
-                post.position,
-                asset,
-                adapter,
-                record,
-                self._handover,
-                self._session.clock,
-                self._give_up,
-            ),
-            flow=flow,
-            range_max=asset.sensor.range_max,
-            policy=ScoringPolicy(asset.sensor.on_failure, self._give_up),
-            clock=clock,
-            last_start_ns=last_start_ns,
+    def _go_over(self, post: _Post, watch: Watch, swap: Swap) -> None:
+        """Let what is warmed up judge the next window."""
+        record, before = watch.record, watch.record.model
+        watch.bundle, watch.flow, post.judged = swap.bundle, swap.flow, swap.judged
+        watch.policy.forgive()
+        name_model(record, swap.bundle)
+        watch.announcer.change(swap.bundle, swap.begun)
+        anomaly = swap.flow.judge.anomalies.open
+        _log.info(
+            "asset %s: judged by %s (%s) from window %d on, by %s before: %s; %s",
+            record.name,
+            record.model,
+            swap.bundle.model_id,
+            swap.flow.index,
+            before,
+            swap,
+            "no anomaly is open" if anomaly is None else f"anomaly {anomaly.number} stays open",
+            extra={"asset": record.name, "event": "model_swapped"},
         )
+        self._assembly.save(watch)
 
-    def _load(self, name: str, sha256: str) -> _Carried | None:
-        saved = self._state.load(name, sha256)
-        if saved is None:
-            return None
-        return _Carried(sha256, saved.flow, saved.clock, saved.last_start_ns)
-
-    def _leave(self, post: _Post) -> _Carried | None:
+    def _leave(self, post: _Post) -> Left | None:
         """Stop what watches an asset; return where it was."""
         watch = post.watch
         if watch is None:
@@ -271,18 +270,5 @@ class Watches:
         watch.sensor.ask_to_stop()
         self._leaving.append(watch.sensor)
         self._leave_by_s = time.monotonic() + _LEAVE_S
-        self._save(watch)
-        return _Carried(watch.bundle.sha256, watch.flow.state(), watch.clock, watch.last_start_ns)
-
-    def _save(self, watch: Watch) -> None:
-        if not watch.record.windows:
-            return
-        save = partial(
-            self._state.save,
-            watch.record.name,
-            watch.bundle.sha256,
-            watch.clock,
-            watch.last_start_ns,
-            watch.flow.state(),
-        )
-        self._keeper.do(save)
+        self._assembly.save(watch)
+        return Left(watch.bundle.model_id, watch.flow.state(), watch.clock, watch.last_start_ns)

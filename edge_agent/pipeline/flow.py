@@ -60,10 +60,10 @@ class Flow:
         """
         self.spec = spec
         self.feature_names = spec.feature_names
-        self._conformer = Conformer(spec.input)
-        self._windower = Windower(spec.input, range_max)
-        self._range_max = range_max
-        self._bias = BiasWatch(spec.input)
+        self.conformer = Conformer(spec.input)
+        self.windower = Windower(spec.input, range_max)
+        self.range_max = range_max
+        self.bias = BiasWatch(spec.input)
         self._features = features or feature_extractor(spec)
         self._scaler = Scaler(spec.scaler)
         self._scorer = SmoothedScorer(spec.scorer, spec.smoothing, len(spec.model.targets))
@@ -97,7 +97,7 @@ class Flow:
         Raises:
             InputError: the block is not what the bundle was made for.
         """
-        return self._windower.push(self._conformer.conform(block))
+        return self.windower.push(self.conformer.conform(block))
 
     def push_window(self, window: Window) -> WindowResult:
         """Compute the window's features and score them."""
@@ -105,7 +105,7 @@ class Flow:
         self.broken |= window.gap
         if self._features is None:
             return self._push(window.samples[0], window)
-        fault = stuck(window.samples, self._range_max, self.spec.input, clipped=window.clipped)
+        fault = stuck(window.samples, self.range_max, self.spec.input, clipped=window.clipped)
         if fault is not None:
             return self._not_scored(window, "sensor_fault", fault)
         try:
@@ -114,8 +114,8 @@ class Flow:
             return self._not_scored(window, "error", str(error), self.judge.velocity_mm_s(window))
         except FeatureError as error:
             return self._not_scored(window, "invalid", str(error), self.judge.velocity_mm_s(window))
-        sensed = self._bias.sense(bias, window.samples)
-        fault = self._bias.lost(sensed)
+        sensed = self.bias.sense(bias, window.samples)
+        fault = self.bias.lost(sensed)
         if fault is not None:
             return self._not_scored(window, "sensor_fault", fault)
         return self._push(vector, window, bias, sensed, self.judge.velocity_mm_s(window))
@@ -195,7 +195,7 @@ class Flow:
             rules={name: rule.state() for name, rule in self.judge.rules.items()},
             anomalies=self.judge.anomalies.state(),
             recent=tuple(Past(start_ns, pack(v)) for start_ns, v in self.recent),
-            bias=self._bias.state,
+            bias=self.bias.state,
         )
 
     def restore(self, state: FlowState) -> None:
@@ -218,7 +218,7 @@ class Flow:
         self.broken = state.broken
         self.gate.idle_since_ns = state.idle_since_ns
         self._scorer.smoother.restore(unpack(state.smoothed))
-        self._bias.state = state.bias
+        self.bias.state = state.bias
         self.recent.clear()
         self.recent.extend(recent)
 
@@ -240,6 +240,11 @@ class Flow:
         self.judge.resume(mark)
         self.broken |= mark.index != self.index
         self.index = mark.index
+
+    def succeed(self, told: FlowMark | FlowState) -> None:
+        """Count on from what a flow of another bundle has ``told`` of the same asset."""
+        self.judge.succeed(told)
+        self.index = told.index
 
     def _push(
         self,
@@ -264,7 +269,7 @@ class Flow:
             unseen = None if self._regimes is None else self._regimes.unseen(vector)
             return self._result(window, measured, Scored(None, "regime"), unseen)
         if sensed is not None:
-            self._bias.learn(sensed)
+            self.bias.learn(sensed)
         scored = self._score(steady)
         judged = self.judge.push(self.index, window, steady, scored, velocity)
         return self._result(window, measured, scored, None, judged)

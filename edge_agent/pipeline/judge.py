@@ -152,6 +152,22 @@ class Judge:
         """Say whether the bundle's detectors are the same; the limit is not the bundle's."""
         return told.rules.keys() - {"limit"} == self.rules.keys() - {"limit"}
 
+    def succeed(self, told: FlowMark | FlowState) -> None:
+        """Go on with the anomalies that a flow of another bundle has ``told``.
+
+        One that is open is closed by nothing but calm as this bundle's detectors see it; what
+        the other thresholds said of single windows counts for nothing here.
+        """
+        self.anomalies.restore(told.anomalies)
+        self.utc_offset_ns = told.utc_offset_ns
+        if "limit" in told.rules.keys() & self.rules.keys():  # the asset's, not the bundle's
+            self.rules["limit"].restore(told.rules["limit"])
+        if self.anomalies.open is None:
+            return
+        ringing = {name for name, rule in told.rules.items() if rule.is_open}
+        for name in (ringing & self.rules.keys()) or {"network"}:
+            self.rules[name].is_open = True
+
     def _responsible(
         self,
         ratios: dict[Detector, float],

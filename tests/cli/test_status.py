@@ -56,7 +56,9 @@ def status(edge_agent: EdgeAgent, bundle_file: Path) -> Status:
     )
 
     def show(*records: AssetRecord, arguments: tuple[str, ...] = (), **more: Any) -> str:
-        counts = WindowCounts(sampled=1000, scored=990, not_scored={"gap": 10})
+        counts = WindowCounts(
+            sampled=1000, scored=990, not_scored={"gap": 10}, models={"old": 700, "new": 290}
+        )
         facts: dict[str, Any] = {
             "pid": os.getpid(),
             "gateway": "gw-1",
@@ -93,6 +95,10 @@ def test_when_all_is_well_that_is_the_first_line(status: Status) -> None:
     assert "1000     99.0%" in said
     assert "connected for 1 h 6 min, MQTT 5" in said
     assert "up 1 d 1 h" in said
+
+
+def test_after_a_swap_it_is_said_how_many_windows_the_new_model_has_scored(status: Status) -> None:
+    assert "bearing 1.0.0 (the last 290 of 990)" in status(asset("pump-1", model_id="new"))
 
 
 def test_alarms_come_first_and_the_worst_before_the_others(status: Status) -> None:

@@ -23,19 +23,13 @@ def state(flow_spec: FlowSpec, model: Model) -> FlowState:
 def test_what_is_saved_is_loaded(tmp_path: Path, state: FlowState) -> None:
     directory = StateDirectory(tmp_path)
     directory.save("pump-1", SHA, "source", 17, state)
-    saved = directory.load("pump-1", SHA)
+    saved = directory.load("pump-1")
     assert saved is not None
-    assert (saved.last_start_ns, saved.flow) == (17, state)
+    assert (saved.model_id, saved.last_start_ns, saved.flow) == (SHA, 17, state)
 
 
 def test_nothing_is_loaded_where_nothing_was_saved(tmp_path: Path) -> None:
-    assert StateDirectory(tmp_path).load("pump-1", SHA) is None
-
-
-def test_the_state_of_another_bundle_is_not_loaded(tmp_path: Path, state: FlowState) -> None:
-    directory = StateDirectory(tmp_path)
-    directory.save("pump-1", SHA, "source", 17, state)
-    assert directory.load("pump-1", "b" * 64) is None
+    assert StateDirectory(tmp_path).load("pump-1") is None
 
 
 @pytest.mark.parametrize("keep", [0, 1, 20, -1])
@@ -46,7 +40,7 @@ def test_a_damaged_state_begins_empty_with_a_line_in_the_log(
     directory.save("pump-1", SHA, "source", 17, state)
     file = tmp_path / "assets" / "pump-1.state"
     file.write_bytes(file.read_bytes()[:keep])
-    assert directory.load("pump-1", SHA) is None
+    assert directory.load("pump-1") is None
     assert "not usable" in caplog.text
 
 
@@ -56,7 +50,7 @@ def test_every_allowed_name_has_a_file_of_its_own(
 ) -> None:
     directory = StateDirectory(tmp_path / "state")
     directory.save(name, SHA, "source", 17, state)
-    assert directory.load(name, SHA) is not None
+    assert directory.load(name) is not None
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
@@ -69,7 +63,7 @@ def test_text_that_is_none_in_a_saved_state_is_not_usable(
     content = file.read_bytes()
     assert SHA.encode() in content
     file.write_bytes(content.replace(SHA.encode(), b"\xb9" * len(SHA)))
-    assert directory.load("pump-1", SHA) is None
+    assert directory.load("pump-1") is None
     assert "not usable" in caplog.text
 
 
@@ -121,7 +115,7 @@ def test_a_state_of_another_format_is_not_loaded(tmp_path: Path, state: FlowStat
     file = tmp_path / "assets" / "pump-1.state"
     raw = msgspec.msgpack.decode(file.read_bytes())
     file.write_bytes(msgspec.msgpack.encode({**raw, "format": 1}))
-    assert directory.load("pump-1", SHA) is None
+    assert directory.load("pump-1") is None
 
 
 @pytest.mark.parametrize("name", ["", "assets", "lock"])

@@ -1,5 +1,6 @@
 """SIGHUP: a changed configuration under a running agent, with a real broker."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -8,7 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from waiting import wait_until
+
+from edge_agent.bundle import Bundle, encode_bundle, make_golden
+from edge_agent.pipeline.window import Window
 
 pytestmark = pytest.mark.system
 
@@ -118,6 +123,54 @@ def reload_of(agent: Any) -> dict[str, Any] | None:
     report: dict[str, Any] = json.loads(said.stdout) if said.returncode == 0 else {}
     found: dict[str, Any] | None = report.get("reload")
     return found
+
+
+def test_another_bundle_at_the_same_path_scores_on_without_losing_a_window(
+    mosquitto: Any, start_agent: StartAgent, subscribe: Subscribe, samples_bundle: bytes
+) -> None:
+    ears = subscribe(mosquitto.port)
+    agent = start_agent(mosquitto.port, {"pump-1": QUICK, "pump-2": QUICK})
+    assert wait_until(lambda: all(len(scores(ears, n)) > 25 for n in NEIGHBOURS))
+    bundle = agent.config.with_name("samples.edgemodel")
+    bundle.write_bytes(b"no bundle")
+    agent.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: "going on with the configuration as it was" in agent.said())
+    bundle.write_bytes(rebuilt(samples_bundle))
+    agent.process.send_signal(signal.SIGHUP)
+    done = "0 assets as before; another model for pump-1, pump-2"
+    assert wait_until(lambda: done in agent.said()), agent.said()
+    n = len(scores(ears, "pump-1"))
+    assert wait_until(lambda: len(scores(ears, "pump-1")) > n + 20)
+    for name in NEIGHBOURS:
+        heard = scores(ears, name)
+        assert [s["index"] for s in heard] == list(range(len(heard)))
+        assert not any(s["gap"] for s in heard)
+        assert [s["reason"] for s in heard[10:]] == [None] * (len(heard) - 10)
+        digests = [s["model_sha256"] for s in heard]
+        assert len(set(digests)) == 2
+        assert digests == sorted(digests, key=[digests[0], digests[-1]].index)
+    models = [m.body for m in ears.of("/pump-1/model")]
+    assert [model["begun"] for model in models] == ["empty", "warmed"]
+    assert agent.stop()[0] == 0
+
+
+NEIGHBOURS = ("pump-1", "pump-2")
+
+
+def rebuilt(bundle: bytes) -> bytes:
+    """The same model under another version, with a threshold a little higher."""
+    made = Bundle.decode(bundle)
+    spec = made.manifest.flow
+    flow = replace(spec, threshold=replace(spec.threshold, value=1.1 * spec.threshold.value))
+    manifest = replace(made.manifest, version="1.1.0", flow=flow)
+    loaded = dataclasses.replace(made, manifest=manifest).load()
+    shown = made.golden
+    raw = [
+        (int(at), Window(samples, 0, 1, gap=False, clipped=False))
+        for at, samples in zip(shown.at, shown.samples, strict=True)
+    ]
+    golden = make_golden(loaded.flow(), shown.vectors, shown.start_ns, raw)
+    return encode_bundle(manifest, made.model, golden)
 
 
 def test_what_was_removed_while_no_agent_ran_leaves_no_message_either(

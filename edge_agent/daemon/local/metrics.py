@@ -164,6 +164,17 @@ def _windows(ledger: LedgerSnapshot) -> Iterator[Metric]:
             for outcome, count in {"scored": one.windows.scored, **one.windows.not_scored}.items()
         ),
     )
+    yield _family(
+        CounterMetricFamily,
+        "edge_agent_scored_windows",
+        "Scored windows since installation, by the model that scored them.",
+        ("asset", "model"),
+        (
+            ((one.asset, model), count)
+            for one in ledger.assets
+            for model, count in one.windows.models.items()
+        ),
+    )
 
 
 def _messages(ledger: LedgerSnapshot) -> Iterator[Metric]:

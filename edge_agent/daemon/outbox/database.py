@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from edge_agent.bundle.times import rfc3339
-from edge_agent.daemon.ledger import AssetLedger
+from edge_agent.daemon.ledger import EARLIER, AssetLedger
 from edge_agent.daemon.outbox.entry import QUEUED, Mark, asset_of
 from edge_agent.daemon.topics import Kind
 
@@ -341,9 +341,18 @@ def waiting(connection: sqlite3.Connection) -> Waiting:
 def assets(connection: sqlite3.Connection) -> dict[str, tuple[AssetLedger, Mark | None]]:
     """Return what was written of each asset."""
     return {
-        name: (msgspec.msgpack.decode(_opened(ledger), type=AssetLedger), _mark(mark))
+        name: (_ledger(ledger), _mark(mark))
         for name, ledger, mark in connection.execute("SELECT name, ledger, mark FROM asset")
     }
+
+
+def _ledger(content: object) -> AssetLedger:
+    """Return the counts, also those of a version that did not tell the models apart."""
+    ledger = msgspec.msgpack.decode(_opened(content), type=AssetLedger)
+    windows = ledger.windows
+    if windows.scored and not windows.models:
+        windows.models = {EARLIER: windows.scored}
+    return ledger
 
 
 def _mark(content: bytes | None) -> Mark | None:

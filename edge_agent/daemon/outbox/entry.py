@@ -22,13 +22,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """How far an asset's windows have come; committed with the messages of each.
 
     Attributes:
-        bundle_sha256: the mark of one bundle means nothing to another.
+        model_id: of what judged the last window, see LoadedBundle.model_id.
         clock: name of what ``last_start_ns`` counts; see WallClock.name.
         last_start_ns: start of the last window.
         flow: what its flow has told the world.
     """
 
-    bundle_sha256: str
+    model_id: str
     clock: str
     last_start_ns: int
     flow: FlowMark

@@ -87,10 +87,9 @@ class Store:
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._place = self._first_place()
 
-    def mark(self, asset: str, bundle_sha256: str) -> Mark | None:
-        """Return how far ``asset`` has come under that bundle; from any thread."""
-        mark = self._marks.get(asset)
-        return mark if mark is not None and mark.bundle_sha256 == bundle_sha256 else None
+    def mark(self, asset: str) -> Mark | None:
+        """Return how far ``asset`` has come, under whatever bundle; from any thread."""
+        return self._marks.get(asset)
 
     def start(self) -> None:
         """Begin to store."""

@@ -98,7 +98,9 @@ def test_the_ledger_shows_windows_by_outcome_and_messages_by_kind() -> None:
     assets = tuple(
         AssetLedger(
             asset=name,
-            windows=WindowCounts(sampled=5, scored=3, not_scored={"washout": 2}),
+            windows=WindowCounts(
+                sampled=5, scored=3, not_scored={"washout": 2}, models={"a": 1, "b": 2}
+            ),
             messages={"score": MessageCounts(queued=5, acknowledged=3, evicted=1, pending=1)},
         )
         for name in ("pump-1", "one that was removed")
@@ -108,6 +110,7 @@ def test_the_ledger_shows_windows_by_outcome_and_messages_by_kind() -> None:
     removed = ("asset", "one that was removed")
     assert figures["edge_agent_windows_total", (removed, ("outcome", "scored"))] == 3.0
     assert figures["edge_agent_windows_total", (removed, ("outcome", "washout"))] == 2.0
+    assert figures["edge_agent_scored_windows_total", (removed, ("model", "b"))] == 2.0
     fates = ("acknowledged", "refused", "evicted", "expired", "lost")
     score = (("kind", "score"),)
     gone = sum(figures[f"edge_agent_messages_{fate}_total", score] for fate in fates)

@@ -61,7 +61,7 @@ class Rig:
         self.store = Store(self.outbox, self.settings, self.folder, self.clock)
 
     def put(self, kind: Kind, seq: int, asset: str = "a", mark: Mark | None = None) -> None:
-        windows = WindowCounts(sampled=1, scored=1)
+        windows = WindowCounts(sampled=1, scored=1, models={"m": 1})
         messages = [(kind, f"r/g/{asset}/{kind}", message(seq))]
         self.outbox.put(Entry(asset, windows, messages, mark))  # type: ignore[arg-type]
 
@@ -89,7 +89,7 @@ class Rig:
             clipped=False,
             model_sha256="",
         )
-        counts = WindowCounts(sampled=1, scored=1)
+        counts = WindowCounts(sampled=1, scored=1, models={"m": 1})
         self.outbox.put(Entry(asset, counts, [("score", f"r/g/{asset}/score", score)]))
 
     def taken(self) -> list[Outgoing]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge_agent.daemon.config.settings import OutboxSettings
-from edge_agent.daemon.ledger import MessageCounts, violations
+from edge_agent.daemon.ledger import MODELS_NAMED, MessageCounts, violations
 from edge_agent.daemon.messages import ModelState
 from edge_agent.daemon.outbox import Entry, Outbox, Outgoing, Store
 from edge_agent.daemon.outbox.database import FILE_NAME, numbers_of
@@ -86,10 +86,10 @@ class OutboxMachine(RuleBasedStateMachine):
         self.store.stop(1.0)
         shutil.rmtree(self.home)
 
-    @rule(kind=st.sampled_from(QUEUED))
-    def put(self, kind: Kind) -> None:
+    @rule(kind=st.sampled_from(QUEUED), model=st.sampled_from("abcdefg"))
+    def put(self, kind: Kind, model: str) -> None:
         entry = Entry("a", messages=[(kind, f"r/g/a/{kind}", message(self.seq))])
-        entry.windows.sampled = entry.windows.scored = 1
+        entry.windows.sampled = entry.windows.scored = entry.windows.models[model] = 1
         self.outbox.put(entry)
         self.arrived.append((kind, self.seq))
         self.seq += 1
@@ -183,7 +183,8 @@ class OutboxMachine(RuleBasedStateMachine):
                 }
                 assert counts.pending == len(self.pending[kind])
             queued = sum(self.counts[kind, "queued"] for kind in QUEUED)
-            assert asset.windows.sampled == queued
+            assert asset.windows.sampled == queued == sum(asset.windows.models.values())
+            assert len(asset.windows.models) <= MODELS_NAMED + 1
 
     @invariant()
     def the_database_holds_what_is_pending(self) -> None:

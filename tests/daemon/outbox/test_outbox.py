@@ -247,14 +247,14 @@ def test_how_far_an_asset_has_come_survives_a_kill(make_rig: MakeRig) -> None:
     flow = FlowMark(
         index=7, utc_offset_ns=None, rules={}, anomalies=AnomaliesState(count=2, open=None)
     )
-    mark = Mark(bundle_sha256="abc", clock="c", last_start_ns=5, flow=flow)
+    mark = Mark(model_id="abc", clock="c", last_start_ns=5, flow=flow)
     rig.put("score", 0, mark=mark)
     rig.store.step()
     rig.put("score", 1)  # without a mark of its own
     rig.store.step()
     rig.begin()
-    assert rig.store.mark("a", "abc") == mark
-    assert rig.store.mark("a", "another bundle") is None
+    assert rig.store.mark("a") == mark
+    assert rig.store.mark("b") is None
 
 
 def test_a_mark_of_another_version_costs_no_message(make_rig: MakeRig) -> None:
@@ -269,7 +269,7 @@ def test_a_mark_of_another_version_costs_no_message(make_rig: MakeRig) -> None:
     rig.begin()
     assert rig.store.state.set_aside == 0
     assert rig.counts("score").pending == 1
-    assert rig.store.mark("a", "abc") is None
+    assert rig.store.mark("a") is None
 
 
 def test_an_event_is_synchronised_with_the_disk_before_it_is_sent(make_rig: MakeRig) -> None:

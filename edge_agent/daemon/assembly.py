@@ -1,0 +1,130 @@
+"""What watches one asset, put together: its flow as it was left, its sensor, what speaks for it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from edge_agent.bundle import LoadedBundle
+from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.config.settings import Publish
+from edge_agent.daemon.judged import Judged
+from edge_agent.daemon.keep import StateDirectory
+from edge_agent.daemon.keeper import Keeper
+from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.resumption import Left, resume
+from edge_agent.daemon.scoring import Watch
+from edge_agent.daemon.scoring_policy import ScoringPolicy
+from edge_agent.daemon.sensors.adapt import Adapter
+from edge_agent.daemon.sensors.thread import Handover, SensorThread
+from edge_agent.daemon.session import Session
+
+
+class Assembly:
+    """Makes watches, and keeps their state."""
+
+    def __init__(
+        self,
+        state: StateDirectory,
+        keeper: Keeper,
+        session: Session,
+        outbox: Outbox,
+        store: Store,
+        handover: Handover,
+        give_up: Callable[[str], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            state: where the state of flows is read and saved.
+            keeper: does the saving.
+            session: numbers what is announced.
+            outbox: takes what is announced.
+            store: knows how far each asset has come.
+            handover: where sensors put their blocks.
+            give_up: ends the agent, for policy ``error``.
+        """
+        self._state = state
+        self._keeper = keeper
+        self._session = session
+        self._outbox = outbox
+        self._store = store
+        self._handover = handover
+        self._give_up = give_up
+
+    def watch(
+        self,
+        judged: Judged,
+        bundle: LoadedBundle,
+        record: AssetRecord,
+        position: int,
+        publish: Publish,
+        left: Left | None,
+    ) -> Watch:
+        """Return what watches an asset; its sensor is to be started.
+
+        Args:
+            judged: the asset.
+            bundle: what judges it.
+            record: what is known of it.
+            position: goes with every block of its sensor.
+            publish: which per-window messages are sent.
+            left: where its flow was left in this run; None: it is as an earlier run left it.
+        """
+        asset = judged.asset
+        name_model(record, bundle)
+        mark = None
+        if left is None:
+            left, mark = self._load(asset.name), self._store.mark(asset.name)
+        make = partial(bundle.flow, asset.sensor.range_max, asset.limit_mm_s)
+        resumed = resume(asset.name, bundle.model_id, make, left, mark)
+        flow = resumed.flow
+        record.open = flow.judge.anomalies.open
+        announcer = Announcer(record, bundle, publish, self._session, self._outbox)
+        announcer.begin(resumed.begun, flow.judge.anomalies.open)
+        return Watch(
+            record=record,
+            bundle=bundle,
+            announcer=announcer,
+            sensor=SensorThread(
+                position,
+                asset,
+                Adapter(asset, bundle.manifest.flow.input),
+                record,
+                self._handover,
+                self._session.clock,
+                self._give_up,
+            ),
+            flow=flow,
+            range_max=asset.sensor.range_max,
+            policy=ScoringPolicy(asset.sensor.on_failure, self._give_up),
+            clock=resumed.clock,
+            last_start_ns=resumed.last_start_ns,
+        )
+
+    def save(self, watch: Watch) -> None:
+        """Take the flow's state here, between two windows; write it elsewhere."""
+        if not watch.record.windows:
+            return
+        save = partial(
+            self._state.save,
+            watch.record.name,
+            watch.bundle.model_id,
+            watch.clock,
+            watch.last_start_ns,
+            watch.flow.state(),
+        )
+        self._keeper.do(save)
+
+    def _load(self, name: str) -> Left | None:
+        saved = self._state.load(name)
+        if saved is None:
+            return None
+        return Left(saved.model_id, saved.flow, saved.clock, saved.last_start_ns)
+
+
+def name_model(record: AssetRecord, bundle: LoadedBundle) -> None:
+    """Say what judges the asset of ``record`` from now on."""
+    manifest = bundle.manifest
+    record.budget = manifest.flow.budget
+    record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
+    record.model_id = bundle.model_id
