@@ -181,10 +181,15 @@ def test_what_was_removed_while_no_agent_ran_leaves_no_message_either(
     assert wait_until(lambda: scores(ears, "gone") and scores(ears, "same"))
     assert agent.stop()[0] == 0
     agent = start_agent(mosquitto.port, {"same": QUICK})
-    assert wait_until(lambda: ears.of("/gone/alarm")[-1:] and not ears.of("/gone/alarm")[-1].body)
+    assert wait_until(lambda: all(cleared(ears, f"/gone/{kind}") for kind in ("alarm", "model")))
     late = subscribe(mosquitto.port)
     assert wait_until(lambda: len(late.heard) >= 3)
     assert not [m.topic for m in late.heard if m.retained and "/gone/" in m.topic]
+
+
+def cleared(ears: Any, topic: str) -> bool:
+    heard = ears.of(topic)
+    return bool(heard) and not heard[-1].body
 
 
 def test_what_only_a_restart_can_change_is_refused(
