@@ -20,6 +20,7 @@ from edge_agent.daemon.messages import (
     message_id,
 )
 from edge_agent.daemon.outbox import Entry, Mark, Outbox
+from edge_agent.daemon.recorder.rows import layout_of, make_row
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
 from edge_agent.pipeline.alarm import Event, OpenAnomaly
@@ -62,6 +63,7 @@ class Announcer:
         self._manifest = bundle.manifest
         self._sha256 = bundle.sha256
         self._model_id = bundle.model_id
+        self._layout = layout_of(self._record.name, self._record.sensor, bundle.manifest)
 
     def _state_model(self, begun: Begun) -> None:
         now_ns = time.time_ns()
@@ -86,6 +88,7 @@ class Announcer:
             last_start_ns=result.steady_ns,
             flow=flow.mark(),
         )
+        entry.row = make_row(self._layout, result, self._clock)
         if result.event is not None:
             self._event(entry, result, result.event)
         reason = result.reason if result.reason in _QUIET_REASONS else None

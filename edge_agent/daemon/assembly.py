@@ -10,8 +10,10 @@ from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.recorder import Recorder, layout_of
+from edge_agent.daemon.recorder.memory import Memory
 from edge_agent.daemon.records import AssetRecord
-from edge_agent.daemon.resumption import Left, resume
+from edge_agent.daemon.resumption import Left, Resumption
 from edge_agent.daemon.scoring import Watch
 from edge_agent.daemon.scoring_policy import ScoringPolicy
 from edge_agent.daemon.sensors.adapt import Adapter
@@ -29,6 +31,7 @@ class Assembly:
         session: Session,
         outbox: Outbox,
         store: Store,
+        recorder: Recorder,
         handover: Handover,
         give_up: Callable[[str], None],
     ) -> None:
@@ -40,6 +43,7 @@ class Assembly:
             session: numbers what is announced.
             outbox: takes what is announced.
             store: knows how far each asset has come.
+            recorder: remembers each asset's windows.
             handover: where sensors put their blocks.
             give_up: ends the agent, for policy ``error``.
         """
@@ -48,6 +52,7 @@ class Assembly:
         self._session = session
         self._outbox = outbox
         self._store = store
+        self._recorder = recorder
         self._handover = handover
         self._give_up = give_up
 
@@ -72,16 +77,21 @@ class Assembly:
         """
         asset = judged.asset
         name_model(record, bundle)
-        mark = None
-        if left is None:
-            left, mark = self._load(asset.name), self._store.mark(asset.name)
-        make = partial(bundle.flow, asset.sensor.range_max, asset.limit_mm_s)
-        resumed = resume(asset.name, bundle.model_id, make, left, mark)
+        resumption = Resumption(
+            asset.name,
+            bundle.model_id,
+            partial(bundle.flow, asset.sensor.range_max, asset.limit_mm_s),
+            self.memory(judged, bundle),
+        )
+        if left is not None:
+            resumed = resumption.within_run(left)
+        else:
+            resumed = resumption.after_restart(self._load(asset.name), self._store.mark(asset.name))
         flow = resumed.flow
         record.open = flow.judge.anomalies.open
         announcer = Announcer(record, bundle, publish, self._session, self._outbox)
         announcer.begin(resumed.begun, flow.judge.anomalies.open)
-        return Watch(
+        watch = Watch(
             record=record,
             bundle=bundle,
             announcer=announcer,
@@ -100,11 +110,22 @@ class Assembly:
             clock=resumed.clock,
             last_start_ns=resumed.last_start_ns,
         )
+        if resumed.begun != "restored":
+            self._keep(watch)  # from here on the recorder knows the way after a kill
+        return watch
+
+    def memory(self, judged: Judged, bundle: LoadedBundle) -> Memory:
+        """Return what is remembered of an asset, for flows of ``bundle``."""
+        asset = judged.asset
+        layout = layout_of(asset.name, asset.sensor.plugin, bundle.manifest)
+        return Memory(self._recorder, layout)
 
     def save(self, watch: Watch) -> None:
         """Take the flow's state here, between two windows; write it elsewhere."""
-        if not watch.record.windows:
-            return
+        if watch.record.windows:
+            self._keep(watch)
+
+    def _keep(self, watch: Watch) -> None:
         save = partial(
             self._state.save,
             watch.record.name,

@@ -196,8 +196,8 @@ class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
         version: of the bundle.
         sha256: of the bundle's file.
         begun: how its state began: ``restored`` where this bundle left it, in this run or an
-            earlier one; ``warmed`` with the windows that another bundle judged before it, so that
-            the next one is scored; ``empty``.
+            earlier one; ``warmed`` with the recorded windows that came before, so that the next
+            one is scored; ``empty``.
     """
 
     asset: str

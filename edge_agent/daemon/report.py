@@ -15,6 +15,7 @@ from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AssetStatus, Share
 from edge_agent.daemon.mqtt.link import LinkState
+from edge_agent.daemon.recorder import Reach, Recorder
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.budget import BudgetSpec
@@ -69,6 +70,7 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     flow_max_ms: float
     flow_total_s: float
     budget: BudgetReport | None = None
+    recorder: Reach | None = None
 
 
 class LinkReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,8 +155,10 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     reload: ReloadReport | None = None
 
 
-def asset_report(record: AssetRecord, now_s: float) -> AssetReport:
-    """Return what ``record`` says now; ``now_s`` is monotonic."""
+def asset_report(
+    record: AssetRecord, now_s: float, recorder: Recorder | None = None
+) -> AssetReport:
+    """Return what ``record`` and ``recorder`` say now; ``now_s`` is monotonic."""
     end_ns = record.last_end_ns
     return AssetReport(
         **msgspec.structs.asdict(asset_status(record)),
@@ -176,6 +180,7 @@ def asset_report(record: AssetRecord, now_s: float) -> AssetReport:
         flow_max_ms=round(1e3 * record.flow_max_s, 3),
         flow_total_s=round(record.flow_total_s, 6),
         budget=None if record.budget is None else budget_report(record.budget),
+        recorder=None if recorder is None else recorder.reach(record.name),
     )
 
 
@@ -226,7 +231,9 @@ def process_report() -> ProcessReport:
     )
 
 
-def asset_reports(records: Sequence[AssetRecord]) -> tuple[AssetReport, ...]:
-    """Return what all ``records`` say now."""
+def asset_reports(
+    records: Sequence[AssetRecord], recorder: Recorder | None = None
+) -> tuple[AssetReport, ...]:
+    """Return what all ``records`` say now, and how far back ``recorder`` goes."""
     now_s = time.monotonic()
-    return tuple(asset_report(record, now_s) for record in records)
+    return tuple(asset_report(record, now_s, recorder) for record in records)

@@ -26,6 +26,7 @@ from edge_agent.daemon.mqtt.credential_watch import CredentialWatch
 from edge_agent.daemon.mqtt.credentials import Credentials
 from edge_agent.daemon.mqtt.link import MqttLink
 from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.recorder.recorder import FOLDER, Recorder
 from edge_agent.daemon.reload import Plan, Reloader, Running
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.scoring import ScoringLoop
@@ -71,7 +72,14 @@ class Service:
         self._notifier = Notifier.from_environment()
         self._outbox = Outbox(config.outbox.backlog_per_s)
         self._keeper = Keeper()
-        self._store = Store(self._outbox, config.outbox, state.path, in_background=self._keeper.do)
+        self._recorder = Recorder(state.path / FOLDER, config.recorder)
+        self._store = Store(
+            self._outbox,
+            config.outbox,
+            state.path,
+            in_background=self._keeper.do,
+            record=self._recorder.write,
+        )
         self._session = Session(Topics(config.mqtt.root, config.gateway))
         self._versions = versions()
         self._handover = Handover()
@@ -82,6 +90,7 @@ class Service:
             self._session,
             self._outbox,
             self._store,
+            self._recorder,
             self._handover,
             self.give_up,
         )
@@ -281,7 +290,7 @@ class Service:
             mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state),
             outbox=self._store.state,
             ledger=self._store.ledger.snapshot(),
-            assets=asset_reports(list(self._watches.records)),
+            assets=asset_reports(list(self._watches.records), self._recorder),
             reload=self._reloader.last,
         )
 

@@ -15,6 +15,7 @@ from edge_agent.daemon.config.settings import (
     Mqtt,
     OutboxSettings,
     Publish,
+    RecorderSettings,
     SensorSettings,
     VelocityLimit,
 )
@@ -33,7 +34,17 @@ def test_the_sample_configuration_says_only_what_is_allowed() -> None:
 
 @pytest.mark.parametrize(
     "struct",
-    [Asset, Config, Metrics, Mqtt, OutboxSettings, Publish, SensorSettings, VelocityLimit],
+    [
+        Asset,
+        Config,
+        Metrics,
+        Mqtt,
+        OutboxSettings,
+        Publish,
+        RecorderSettings,
+        SensorSettings,
+        VelocityLimit,
+    ],
 )
 def test_the_sample_configuration_shows_every_key(struct: type[msgspec.Struct]) -> None:
     text = SAMPLE.read_text()

@@ -1,12 +1,17 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge_agent.bundle import Manifest
+from edge_agent.daemon.config.settings import RecorderSettings
 from edge_agent.daemon.outbox import Mark
-from edge_agent.daemon.resumption import Left, Resumed, resume
+from edge_agent.daemon.recorder import Recorder, layout_of
+from edge_agent.daemon.recorder.memory import Memory
+from edge_agent.daemon.resumption import Left, Resumed, Resumption
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.spec import FlowSpec
@@ -36,11 +41,13 @@ def mark(flow: Flow, model_id: str = "a", clock: str = "source") -> Mark:
 
 @pytest.fixture
 def resumed(
-    flow_spec: FlowSpec, model: Model
+    flow_spec: FlowSpec, model: Model, manifest: Manifest, tmp_path: Path
 ) -> Callable[[str, Left | None, Mark | None], Resumed]:
-    return lambda model_id, state, told: resume(
-        "pump-1", model_id, lambda: Flow(flow_spec, model), state, told
-    )
+    recorder = Recorder(tmp_path, RecorderSettings())
+    memory = Memory(recorder, layout_of("pump-1", "bench", manifest))
+    return lambda model_id, state, told: Resumption(
+        "pump-1", model_id, lambda: Flow(flow_spec, model), memory
+    ).after_restart(state, told)
 
 
 Resume = Callable[[str, Left | None, Mark | None], Resumed]

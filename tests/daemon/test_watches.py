@@ -12,7 +12,13 @@ from msgspec.structs import replace as changed
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.assembly import Assembly
-from edge_agent.daemon.config.settings import Asset, OutboxSettings, Publish, SensorSettings
+from edge_agent.daemon.config.settings import (
+    Asset,
+    OutboxSettings,
+    Publish,
+    RecorderSettings,
+    SensorSettings,
+)
 from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
@@ -21,6 +27,7 @@ from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.messages import AnomalyEvent, Message, ModelState, Score
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.recorder import Recorder
 from edge_agent.daemon.scoring import ScoringLoop
 from edge_agent.daemon.sensors.thread import Handover
 from edge_agent.daemon.session import Session
@@ -50,6 +57,7 @@ class Rig:
             self.session,
             self.outbox,
             self.store,
+            Recorder(self.folder / "recorder", RecorderSettings(max_mb=0.1)),
             self.handover,
             pytest.fail,
         )

@@ -186,7 +186,7 @@ def test_a_damaged_database_is_set_aside_and_reported_and_the_agent_goes_on(
     assert check(file.parent).problems == ()
 
 
-def test_a_damaged_state_file_begins_empty_and_counts_on(
+def test_a_damaged_state_file_is_made_good_by_what_was_recorded_and_it_counts_on(
     mosquitto: Any, start_agent: StartAgent, subscribe: Subscribe
 ) -> None:
     ears = subscribe(mosquitto.port)
@@ -200,7 +200,7 @@ def test_a_damaged_state_file_begins_empty_and_counts_on(
     again = start_agent(mosquitto.port, {"pump-1": "interval_s = 0.02"})
     assert wait_until(lambda: len(ears.of("/score")) > heard), again.said()
     assert ears.of("/score")[heard].body["index"] == last + 1
-    assert ears.of("/model")[-1].body["begun"] == "empty"
+    assert ears.of("/model")[-1].body["begun"] == "warmed"
     assert wait_until(lambda: "is not usable" in again.said())
 
 

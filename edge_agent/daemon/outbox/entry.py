@@ -1,13 +1,17 @@
 """What goes into the outbox, and what comes out of it."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import msgspec
 
 from edge_agent.daemon.ledger import AssetLedger, WindowCounts
 from edge_agent.daemon.messages import Message
+from edge_agent.daemon.recorder.rows import RecordedRow
 from edge_agent.daemon.topics import CARRIAGE, Carriage, Kind
 from edge_agent.pipeline.state import FlowMark
+
+ROWS_MAX = 2000  # only a disk that hangs lets so many wait: then the oldest are forgotten
 
 # What is queued, the least important first; all else is state, of which only the newest counts.
 QUEUED: tuple[Kind, ...] = tuple(
@@ -43,12 +47,14 @@ class Entry:
         windows: how it counts.
         messages: kind, topic and message of each.
         mark: how far the asset has come, None where that did not change.
+        row: what is remembered of the window.
     """
 
     asset: str
     windows: WindowCounts = field(default_factory=WindowCounts)
     messages: list[tuple[Kind, str, Message]] = field(default_factory=list)
     mark: Mark | None = None
+    row: RecordedRow | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +97,7 @@ class Batch:
     Attributes:
         counts: by asset.
         marks: the newest of each asset.
+        rows: to be remembered, before the marks that hold them.
         messages: to be queued.
         states: retained messages that belong to the same windows.
         acknowledged: messages that the broker has answered.
@@ -98,6 +105,7 @@ class Batch:
 
     counts: dict[str, AssetLedger] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
+    rows: deque[RecordedRow] = field(default_factory=lambda: deque(maxlen=ROWS_MAX))
     messages: list[tuple[Kind, str, Message]] = field(default_factory=list)
     states: list[tuple[Kind, str, Message]] = field(default_factory=list)
     acknowledged: list[Outgoing] = field(default_factory=list)

@@ -69,6 +69,8 @@ class Outbox:
             counts.windows.add(entry.windows)
             if entry.mark is not None:
                 arrived.marks[entry.asset] = entry.mark
+            if entry.row is not None:
+                arrived.rows.append(entry.row)
             for kind, topic, message in entry.messages:
                 if CARRIAGE[kind].retained:
                     arrived.states.append((kind, topic, message))

@@ -27,6 +27,7 @@ from edge_agent.daemon.outbox.entry import QUEUED, Batch, Mark, Outgoing
 from edge_agent.daemon.outbox.outbox import Outbox
 from edge_agent.daemon.outbox.place import Place
 from edge_agent.daemon.outbox.set_aside import set_aside
+from edge_agent.daemon.recorder.rows import RecordedRow
 from edge_agent.daemon.topics import Kind
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Store:
         folder: Path,
         now_s: Callable[[], float] = boottime_s,
         in_background: Callable[[Callable[[], None]], None] = lambda job: job(),
+        record: Callable[[RecordedRow], None] = lambda _: None,
     ) -> None:
         """Open the database in ``folder``; never fails because of it.
 
@@ -65,6 +67,7 @@ class Store:
             folder: the agent's own.
             now_s: a clock that never goes back.
             in_background: runs what waits for the disk, where that holds up nobody.
+            record: remembers a window; it never fails.
         """
         self.ledger = Ledger()
         self._marks: dict[str, Mark] = {}
@@ -79,6 +82,7 @@ class Store:
         self._file = folder / FILE_NAME
         self._now_s = now_s
         self._in_background = in_background
+        self._record = record
         self._owed: list[Outgoing] = []  # answered by the broker, but not in this place
         self._knows_file = False
         self._sync_due_s: float | None = None
@@ -139,6 +143,8 @@ class Store:
 
     def _commit(self, batch: Batch) -> list[Outgoing]:
         """Commit in this place, or in the next one where this one fails."""
+        for row in batch.rows:  # so that whatever a mark holds is remembered
+            self._record(row)
         while True:
             self._set_apart_owed(batch)
             expiring = self._now_s() >= self._expire_due_s

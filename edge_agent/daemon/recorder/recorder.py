@@ -16,7 +16,7 @@ import numpy as np
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.config.settings import RecorderSettings
 from edge_agent.daemon.recorder.ring import DamagedRingError, Ring
-from edge_agent.daemon.recorder.rows import Layout, Row, Rows, rows_of
+from edge_agent.daemon.recorder.rows import Layout, RecordedRow, Rows, rows_of
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,6 @@ class _Asset:
     """One asset's ring.
 
     Attributes:
-        layout: of the rows that come now; None: only read from.
         end: index after the newest row that was told of.
         ring: the open file.
         first: index of the oldest row when the file was opened.
@@ -70,7 +69,6 @@ class _Asset:
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    layout: Layout | None = None
     end: int | None = None
     ring: Ring | None = None
     first: int = 0
@@ -88,29 +86,29 @@ class Recorder:
         self._assets: dict[str, _Asset] = {}
         self._lock = threading.Lock()
 
-    def watch(self, layout: Layout, end: int | None) -> int:
-        """Record an asset with ``layout`` from now on; return the index of its next window.
-
-        Rows of another layout are removed once the first of this one comes.
+    def watch(self, name: str, end: int | None) -> int:
+        """Get ready to record an asset; return the index of its next window.
 
         Args:
-            layout: names the asset, too.
+            name: of the asset.
             end: index after the last window that was told of; what the file holds beyond it is
                 left aside. None: nobody knows, the file tells.
         """
-        asset = self._of(layout.asset)
+        asset = self._of(name)
         with asset.lock:
-            asset.layout = layout
             if end is not None:
                 asset.end = end
             elif asset.end is None:
-                self._open(layout.asset, asset)
-                newest = None if asset.ring is None else self._newest(layout.asset, asset)
+                self._open(name, asset)
+                newest = None if asset.ring is None else self._newest(name, asset)
                 asset.end = 0 if newest is None else newest + 1
             return asset.end
 
-    def write(self, row: Row) -> None:
-        """Record a window; never fails: what is wrong is in the status and in the log."""
+    def write(self, row: RecordedRow) -> None:
+        """Record a window; never fails: what is wrong is in the status and in the log.
+
+        The first row of another layout takes the place of all that came before.
+        """
         name = row.layout.asset
         asset = self._of(name)
         with asset.lock:
@@ -125,7 +123,7 @@ class Recorder:
             if asset.problem is not None:
                 _log.info("asset %s: the flight recorder works again", name)
                 asset.problem = None
-            asset.end = row.index + 1
+            asset.end = max(asset.end or 0, row.index + 1)
 
     def read(self, asset: str, *, last: int | None = None, since_index: int | None = None) -> Rows:
         """Return what is recorded of ``asset``, oldest first; of an unknown asset nothing.
@@ -225,7 +223,7 @@ class Recorder:
             return None
         return newest
 
-    def _ring_for(self, name: str, asset: _Asset, row: Row) -> Ring:
+    def _ring_for(self, name: str, asset: _Asset, row: RecordedRow) -> Ring:
         """Return a ring that takes ``row``. Raises OSError."""
         self._open(name, asset)
         ring, capacity = asset.ring, self.capacity(row.layout)
@@ -241,7 +239,7 @@ class Recorder:
         ring = Ring.create(self._file(name), row.layout, capacity)
         asset.ring, asset.first = ring, int(kept["index"][0]) if len(kept) else row.index
         for old in kept:
-            ring.write(Row(row.layout, int(old["index"]), old.tobytes()))
+            ring.write(RecordedRow(row.layout, int(old["index"]), old.tobytes()))
         return ring
 
     def _set_aside(self, name: str, file: Path, damage: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.daemon.recorder.rows import Layout, Row, whole
+from edge_agent.daemon.recorder.rows import Layout, RecordedRow, whole
 
 _MAGIC = b"eAring\x00\x01"
 _PAGE = 4096
@@ -86,7 +86,7 @@ class Ring:
         """Let go of the file."""
         os.close(self._descriptor)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: RecordedRow) -> None:
         """Put a row of this layout in its place. Raises OSError."""
         written = os.pwrite(self._descriptor, row.content, self._place(row.index))
         if written != len(row.content):

@@ -101,7 +101,7 @@ def layout_of(asset: str, sensor: str, manifest: Manifest) -> Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RecordedRow:
     """One window, to be recorded with the layout of its asset."""
 
     layout: Layout
@@ -109,7 +109,7 @@ class Row:
     content: bytes
 
 
-def make_row(layout: Layout, result: WindowResult, clock: str) -> Row:
+def make_row(layout: Layout, result: WindowResult, clock: str) -> RecordedRow:
     """Return what is recorded of ``result``; ``clock`` names what its times count."""
     row = np.zeros((), dtype=layout.dtype)
     row["clock"] = clock_number(clock)
@@ -133,7 +133,9 @@ def make_row(layout: Layout, result: WindowResult, clock: str) -> Row:
     row["velocity_mm_s"] = math.nan if velocity is None else velocity.max()
     row["vector"] = math.nan if result.vector is None else result.vector
     content = row.tobytes()[_CRC_BYTES:]
-    return Row(layout, result.index, zlib.crc32(content).to_bytes(_CRC_BYTES, "little") + content)
+    return RecordedRow(
+        layout, result.index, zlib.crc32(content).to_bytes(_CRC_BYTES, "little") + content
+    )
 
 
 def clock_number(clock: str) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.daemon.config.settings import RecorderSettings
-from edge_agent.daemon.recorder import Layout, Recorder, Row
+from edge_agent.daemon.recorder import Layout, RecordedRow, Recorder
 from edge_agent.daemon.recorder.rows import make_row
 from edge_agent.pipeline.result import Reason, WindowResult
 
@@ -26,7 +26,7 @@ LAYOUT = Layout(
 )
 
 
-def row(index: int, layout: Layout = LAYOUT, reason: Reason | None = None) -> Row:
+def row(index: int, layout: Layout = LAYOUT, reason: Reason | None = None) -> RecordedRow:
     has_vector = reason != "sensor_fault"
     result = WindowResult(
         index=index,
@@ -55,7 +55,7 @@ def recorder(folder: Path, days: float = 1.0, max_mb: float = 16.0) -> Recorder:
 
 def filled(folder: Path, windows: int) -> Recorder:
     made = recorder(folder)
-    assert made.watch(LAYOUT, None) == 0
+    assert made.watch("pump-1", None) == 0
     for index in range(windows):
         made.write(row(index))
     return made
@@ -86,7 +86,7 @@ def test_of_an_asset_that_nobody_knows_there_is_nothing(tmp_path: Path) -> None:
 
 def test_only_windows_of_the_running_machine_warm_a_state_up(tmp_path: Path) -> None:
     made = recorder(tmp_path)
-    made.watch(LAYOUT, 0)
+    made.watch("pump-1", 0)
     reasons: list[Reason | None] = [None, "idle", "sensor_fault", "washout", "invalid", "gap"]
     for index, reason in enumerate(reasons):
         made.write(row(index, reason=reason))
@@ -109,7 +109,7 @@ def test_it_holds_the_days_asked_for_or_what_fits(
 
 def test_a_machine_of_one_window_a_minute_takes_less_than_the_cap(tmp_path: Path) -> None:
     made = recorder(tmp_path, 30.0, 16.0)
-    made.watch(LAYOUT, 0)
+    made.watch("pump-1", 0)
     made.write(row(0))
     (file,) = (tmp_path / "recorder").iterdir()
     reach = made.reach("pump-1")
@@ -120,7 +120,7 @@ def test_a_machine_of_one_window_a_minute_takes_less_than_the_cap(tmp_path: Path
 def test_it_says_how_far_back_it_reaches(tmp_path: Path) -> None:
     made = filled(tmp_path, 10)
     again = recorder(tmp_path)
-    again.watch(LAYOUT, 10)
+    again.watch("pump-1", 10)
     for one in (made, again):
         reach = one.reach("pump-1")
         assert (reach.windows, reach.capacity) == (10, 1440)
@@ -134,7 +134,7 @@ def test_it_says_how_far_back_it_reaches(tmp_path: Path) -> None:
 def test_what_was_not_told_of_is_left_aside_and_written_over(tmp_path: Path) -> None:
     filled(tmp_path, 10).close()
     again = recorder(tmp_path)
-    assert again.watch(LAYOUT, 7) == 7
+    assert again.watch("pump-1", 7) == 7
     assert again.read("pump-1").index.tolist() == list(range(7))
     again.write(row(7, reason="idle"))
     past = again.read("pump-1")
@@ -144,14 +144,14 @@ def test_what_was_not_told_of_is_left_aside_and_written_over(tmp_path: Path) -> 
 
 def test_where_nobody_knows_how_far_it_came_the_file_tells(tmp_path: Path) -> None:
     filled(tmp_path, 10).close()
-    assert recorder(tmp_path).watch(LAYOUT, None) == 10
+    assert recorder(tmp_path).watch("pump-1", None) == 10
 
 
 def test_vectors_of_other_features_begin_a_new_file(tmp_path: Path) -> None:
     filled(tmp_path, 10).close()
     other = msgspec.structs.replace(LAYOUT, features=("x_rms", "x_peak", "x_crest"))
     made = recorder(tmp_path)
-    assert made.watch(other, 10) == 10
+    assert made.watch("pump-1", 10) == 10
     assert made.read("pump-1").layout == LAYOUT
     made.write(row(10, other))
     past = made.read("pump-1")
@@ -163,7 +163,7 @@ def test_vectors_of_other_features_begin_a_new_file(tmp_path: Path) -> None:
 def test_another_length_keeps_what_fits(tmp_path: Path, days: float) -> None:
     filled(tmp_path, 200).close()
     made = recorder(tmp_path, days)
-    made.watch(LAYOUT, 200)
+    made.watch("pump-1", 200)
     made.write(row(200))
     rows = min(201, made.capacity(LAYOUT))
     assert made.read("pump-1").index.tolist() == list(range(201 - rows, 201))
@@ -174,7 +174,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None
     file = tmp_path / "recorder" / "pump-1.ring"
     file.write_bytes(b"no ring")
     made = recorder(tmp_path)
-    made.watch(LAYOUT, 10)
+    made.watch("pump-1", 10)
     made.write(row(10))
     assert made.read("pump-1").index.tolist() == [10]
     assert made.reach("pump-1").problem is None
@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_made_is_reported_and_tried_again(
 ) -> None:
     (tmp_path / "recorder").write_text("in the way")
     made = recorder(tmp_path)
-    made.watch(LAYOUT, 0)
+    made.watch("pump-1", 0)
     made.write(row(0))
     problem = made.reach("pump-1").problem
     assert problem is not None
@@ -196,6 +196,6 @@ def test_a_folder_that_cannot_be_made_is_reported_and_tried_again(
     assert len(made.read("pump-1")) == 0
     monkeypatch.setattr("edge_agent.daemon.recorder.recorder.RETRY_S", 0.0)
     made = recorder(tmp_path)
-    made.watch(LAYOUT, 0)
+    made.watch("pump-1", 0)
     made.write(row(2))
     assert made.read("pump-1").index.tolist() == [2]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.daemon.recorder.ring import DamagedRingError, Ring
-from edge_agent.daemon.recorder.rows import REASONS, Layout, Row, make_row
+from edge_agent.daemon.recorder.rows import REASONS, Layout, RecordedRow, make_row
 from edge_agent.pipeline.result import Reason, WindowResult
 
 CAPACITY = 8
@@ -27,7 +27,7 @@ LAYOUT = Layout(
 )
 
 
-def row(index: int) -> Row:
+def row(index: int) -> RecordedRow:
     result = WindowResult(
         index=index,
         start_ns=1000 * index,
