@@ -4,7 +4,8 @@ from demo.journal import Placed
 from demo.screen import WIDTH
 from demo.story import Story
 from demo.times import position
-from edge_agent.daemon.messages import AssetStatus, Score, Share, Status
+from edge_agent.daemon.messages import AssetStatus, Score, Status
+from edge_agent.pipeline.evidence import FeatureEvidence
 
 _RUNTIMES = ("tflite-runtime", "ai-edge-litert")
 
@@ -76,11 +77,11 @@ def _source(asset: AssetStatus) -> str:
     return f"{asset.sensor}: {shown}{rate}{'' if asset.unit is None else f', {asset.unit}'}"
 
 
-def _shares(shares: tuple[Share, ...], width: int) -> str:
+def _shares(shares: tuple[FeatureEvidence, ...], width: int) -> str:
     """Return as many as fit into ``width``."""
     text = ""
     for share in shares:
-        more = f"{text}{', ' if text else ''}{share.name} {share.share:.0%}"
+        more = f"{text}{', ' if text else ''}{share.name} {share.share or 0:.0%}"
         if len(more) > width:
             break
         text = more

@@ -23,9 +23,11 @@ from edge_agent.daemon.outbox import Entry, Mark, Outbox
 from edge_agent.daemon.recorder.rows import layout_of, make_row
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
+from edge_agent.daemon.witness import Witness
 from edge_agent.pipeline.alarm import Event, OpenAnomaly
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.window import Window
 
 _QUIET_REASONS = ("idle", "washout", "regime")
 
@@ -40,13 +42,15 @@ class Announcer:
         publish: Publish,
         session: Session,
         outbox: Outbox,
+        witness: Witness,
     ) -> None:
-        """Speak for the asset of ``record``, judged by ``bundle``."""
+        """Speak for the asset of ``record``, judged by ``bundle``, with what ``witness`` knows."""
         self._record = record
         self._judged_by(bundle)
         self.publish = publish
         self._session = session
         self._outbox = outbox
+        self.witness = witness
         self.alarm = AlarmStatement(record, session, outbox)
 
     def begin(self, begun: Begun, open_anomaly: OpenAnomaly | None) -> None:
@@ -54,9 +58,10 @@ class Announcer:
         self.alarm.changed(open_anomaly, ())
         self._state_model(begun)
 
-    def change(self, bundle: LoadedBundle, begun: Begun) -> None:
+    def change(self, bundle: LoadedBundle, begun: Begun, witness: Witness) -> None:
         """State that another bundle judges from the next window on; what is open stays open."""
         self._judged_by(bundle)
+        self.witness = witness
         self._state_model(begun)
 
     def _judged_by(self, bundle: LoadedBundle) -> None:
@@ -79,8 +84,8 @@ class Announcer:
         self._outbox.state("model", topic, message)
         self.alarm.state()
 
-    def result(self, result: WindowResult, flow: Flow) -> None:
-        """Announce one window of ``flow``: what it changed, its score, its features."""
+    def result(self, result: WindowResult, flow: Flow, window: Window) -> None:
+        """Announce one ``window`` of ``flow``: what it changed, its score, its features."""
         entry = Entry(self._record.name, self._counts(result))
         entry.mark = Mark(
             model_id=self._model_id,
@@ -89,8 +94,9 @@ class Announcer:
             flow=flow.mark(),
         )
         entry.row = make_row(self._layout, result, self._clock)
+        event = None
         if result.event is not None:
-            self._event(entry, result, result.event)
+            event = self._event(entry, result, result.event)
         reason = result.reason if result.reason in _QUIET_REASONS else None
         alarm = self.alarm.news(reason, result.start_ns, result.end_ns)
         if alarm is not None:
@@ -100,8 +106,9 @@ class Announcer:
         if self.publish.features and result.vector is not None:
             self._features(entry, result, result.vector)
         self._outbox.put(entry)
+        self.witness.see(window, result, event)
 
-    def _event(self, entry: Entry, result: WindowResult, event: Event) -> None:
+    def _event(self, entry: Entry, result: WindowResult, event: Event) -> AnomalyEvent:
         responsible = tuple(Share(name, short(share)) for name, share in event.features)
         anomaly = None
         if event.kind != "close":
@@ -132,7 +139,7 @@ class Announcer:
             level_threshold=(
                 None if result.level_threshold is None else short(result.level_threshold)
             ),
-            features=responsible,
+            features=self.witness.evidence(event, result),
             model_sha256=self._sha256,
             velocity_mm_s=self._velocity(result),
             velocity_limit_mm_s=result.velocity_limit_mm_s,
@@ -141,6 +148,7 @@ class Announcer:
             ),
         )
         entry.messages.append(("anomaly", topic, message))
+        return message
 
     def _score(self, entry: Entry, result: WindowResult) -> None:
         topic = self._session.topics.of(self._record.name, "score")

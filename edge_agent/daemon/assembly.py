@@ -5,7 +5,7 @@ from functools import partial
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.announce import Announcer
-from edge_agent.daemon.config.settings import Publish
+from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
@@ -19,6 +19,7 @@ from edge_agent.daemon.scoring_policy import ScoringPolicy
 from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
+from edge_agent.daemon.witness import Witness, daemon_witness
 
 
 class Assembly:
@@ -89,7 +90,8 @@ class Assembly:
             resumed = resumption.after_restart(self._load(asset.name), self._store.mark(asset.name))
         flow = resumed.flow
         record.open = flow.judge.anomalies.open
-        announcer = Announcer(record, bundle, publish, self._session, self._outbox)
+        witness = self.witness(asset, bundle)
+        announcer = Announcer(record, bundle, publish, self._session, self._outbox, witness)
         announcer.begin(resumed.begun, flow.judge.anomalies.open)
         watch = Watch(
             record=record,
@@ -113,6 +115,11 @@ class Assembly:
         if resumed.begun != "restored":
             self._keep(watch)  # from here on the recorder knows the way after a kill
         return watch
+
+    def witness(self, asset: Asset, bundle: LoadedBundle) -> Witness:
+        """Return what learns what ``asset`` is like in health, and pictures its anomalies."""
+        path, do = self._state.path, self._keeper.do
+        return daemon_witness(asset, bundle, path, self._session, self._outbox, do)
 
     def memory(self, judged: Judged, bundle: LoadedBundle) -> Memory:
         """Return what is remembered of an asset, for flows of ``bundle``."""

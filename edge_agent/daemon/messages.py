@@ -13,6 +13,8 @@ import msgspec
 from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.pipeline.alarm import Detector
+from edge_agent.pipeline.evidence import FeatureEvidence
+from edge_agent.pipeline.picture import ChannelPicture
 
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 AssetState = Literal[
@@ -138,7 +140,7 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
         level_score: of the level detector in this window.
         level_threshold: of the level detector's score.
         features: the most responsible features of the detector that is furthest over its
-            threshold, largest share first.
+            threshold, largest share first, beside what they were when the machine was healthy.
         model_sha256: the bundle that judged.
         velocity_mm_s: as in the window's score.
         velocity_limit_mm_s: likewise.
@@ -157,10 +159,51 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
     threshold: float
     level_score: float | None
     level_threshold: float | None
-    features: tuple[Share, ...]
+    features: tuple[FeatureEvidence, ...]
     model_sha256: str
     velocity_mm_s: dict[str, float] = {}
     velocity_limit_mm_s: float | None = None
+
+
+class HealthyPeriod(msgspec.Struct, frozen=True, kw_only=True):
+    """From what healthy is known.
+
+    Attributes:
+        windows: that were learned from.
+        start: of the first of them.
+        end: start of the last.
+    """
+
+    windows: int
+    start: Moment
+    end: Moment
+
+
+class Snapshot(Envelope, frozen=True, kw_only=True, tag="edge-agent/snapshot/1"):
+    """What an anomaly looked like in the window in which it opened, healthy beside now.
+
+    Attributes:
+        event: the message of its opening.
+        others: features that are far from healthy too, the furthest first.
+        healthy: null where nothing had been learned before the anomaly.
+        model: name and version of the bundle that judged.
+        unit: of the samples.
+        rate_hz: of the samples.
+        edges_hz: ends of the bands of each channel's spectrum, one more than there are bands.
+        channels: the most responsible first.
+        channels_left_out: for which there was no room in 32 KiB.
+    """
+
+    asset: str
+    event: AnomalyEvent
+    others: tuple[FeatureEvidence, ...]
+    healthy: HealthyPeriod | None
+    model: str
+    unit: str | None
+    rate_hz: float | None
+    edges_hz: tuple[float, ...]
+    channels: tuple[ChannelPicture, ...]
+    channels_left_out: tuple[str, ...]
 
 
 class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
@@ -263,4 +306,4 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
     clock_stepped: ClockStep | None = None
 
 
-Message = Features | Score | AnomalyEvent | AlarmState | ModelState | Status
+Message = Features | Score | AnomalyEvent | Snapshot | AlarmState | ModelState | Status

@@ -19,6 +19,7 @@ from edge_agent.daemon.messages import (
     Message,
     ModelState,
     Score,
+    Snapshot,
     Status,
 )
 from edge_agent.daemon.topics import Kind
@@ -30,6 +31,7 @@ MESSAGES: dict[Kind, type[Message]] = {
     "features": Features,
     "score": Score,
     "anomaly": AnomalyEvent,
+    "snapshot": Snapshot,
     "alarm": AlarmState,
     "model": ModelState,
     "status": Status,

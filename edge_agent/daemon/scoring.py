@@ -167,7 +167,7 @@ class ScoringLoop:
         for window in watch.flow.windows(block):
             result = self._push(watch, window)
             self._note(watch, result)
-            watch.announcer.result(result, watch.flow)
+            watch.announcer.result(result, watch.flow, window)
             self._lookout.window(watch.record.name, result)
             self._watchdog.feed(time.monotonic(), handed_over_s)
             if self._stopping:

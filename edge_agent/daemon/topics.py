@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["features", "score", "anomaly", "alarm", "model", "status"]
+Kind = Literal["features", "score", "snapshot", "anomaly", "alarm", "model", "status"]
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -32,6 +32,7 @@ CARRIAGE: dict[Kind, Carriage] = {
     "score": Carriage(priority=1, retained=False, expiry_s=HOUR_S),
     "alarm": Carriage(priority=2, retained=True, expiry_s=None),
     "model": Carriage(priority=2, retained=True, expiry_s=None),
+    "snapshot": Carriage(priority=2, retained=False, expiry_s=7 * DAY_S),
     "anomaly": Carriage(priority=3, retained=False, expiry_s=7 * DAY_S),
     "status": Carriage(priority=4, retained=True, expiry_s=None),
 }

@@ -244,7 +244,8 @@ class Watches:
         watch.bundle, watch.flow, post.judged = swap.bundle, swap.flow, swap.judged
         watch.policy.forgive()
         name_model(record, swap.bundle)
-        watch.announcer.change(swap.bundle, swap.begun)
+        witness = self._assembly.witness(swap.judged.asset, swap.bundle)
+        watch.announcer.change(swap.bundle, swap.begun, witness)
         anomaly = swap.flow.judge.anomalies.open
         _log.info(
             "asset %s: judged by %s (%s) from window %d on, by %s before: %s; %s",

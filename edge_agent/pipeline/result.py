@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.faults import Sensed
 
-Reason = Literal["idle", "gap", "washout", "invalid", "regime", "sensor_fault", "error"]
+Reason = Literal[
+    "idle", "gap", "washout", "invalid", "regime", "sensor_fault", "error", "commissioning"
+]
 
 
 class Measured(NamedTuple):

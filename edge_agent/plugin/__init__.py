@@ -18,6 +18,7 @@ from edge_agent.plugin.feature import (
     NoOptions,
     Workspace,
 )
+from edge_agent.plugin.lines import Fault, FaultLine, LineSpectrum, ShowsLines
 from edge_agent.plugin.sensor import (
     SENSOR_API_VERSION,
     Clock,
@@ -34,9 +35,12 @@ __all__ = [
     "CentredWindow",
     "Clock",
     "EndOfData",
+    "Fault",
+    "FaultLine",
     "Feature",
     "FeatureError",
     "FeatureInput",
+    "LineSpectrum",
     "NoOptions",
     "PluginError",
     "PluginProblem",
@@ -44,6 +48,7 @@ __all__ = [
     "Sensor",
     "SensorError",
     "SensorInfo",
+    "ShowsLines",
     "Workspace",
     "configure",
     "discover",

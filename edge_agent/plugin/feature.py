@@ -187,6 +187,10 @@ class Feature(Protocol):
 
     ``version`` is the version of the definition, not of the package: it changes when the same
     window would give another number, and a bundle made with another version is refused.
+
+    A class may state in ``output_unit`` what its outputs are in, for whoever reads an alarm:
+    ``"{unit}"`` stands for the samples' unit, an empty text for a ratio. See ``ShowsLines`` for
+    what else it may tell.
     """
 
     api_version: ClassVar[int]

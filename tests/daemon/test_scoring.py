@@ -27,6 +27,7 @@ from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.systemd import Notifier, Watchdog
 from edge_agent.daemon.topics import Topics
+from edge_agent.daemon.witness import daemon_witness
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.window import Window
 from edge_agent.plugin import Block, SensorInfo
@@ -62,7 +63,10 @@ class Bench:
         asset = Asset(name=name, bundle=self.loaded.source, sensor=settings)
         record = AssetRecord(name, "bench", model_sha256=self.loaded.sha256)
         publish = Publish(features=True)
-        announcer = Announcer(record, self.loaded, publish, self.session, self.outbox)
+        witness = daemon_witness(
+            asset, self.loaded, Path("unused"), self.session, self.outbox, lambda _job: None
+        )
+        announcer = Announcer(record, self.loaded, publish, self.session, self.outbox, witness)
         sensor = SensorThread(
             len(self.watches),
             asset,

@@ -12,7 +12,8 @@ from demo.story import Story
 from demo.subscriber import Received
 from demo.summary import outcome, summary
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
-from edge_agent.daemon.messages import AnomalyEvent, AssetStatus, Score, Share, Status
+from edge_agent.daemon.messages import AnomalyEvent, AssetStatus, Score, Status
+from edge_agent.pipeline.evidence import FeatureEvidence
 
 OPENED = datetime(2024, 1, 1, tzinfo=UTC)
 PERIOD_S = 600.0
@@ -83,7 +84,9 @@ def event(index: int, kind: str = "open", severity: float = 1.5) -> AnomalyEvent
         threshold=2.0,
         level_score=None,
         level_threshold=None,
-        features=tuple(Share(f"a_feature_with_a_long_name_{n}", 0.2) for n in range(5)),
+        features=tuple(
+            FeatureEvidence(name=f"a_feature_with_a_long_name_{n}", share=0.2) for n in range(5)
+        ),
     )
 
 

@@ -88,12 +88,13 @@ class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_mb: megabytes (10^6 bytes) of messages; beyond that the oldest features go, then the
-            oldest scores, then the oldest anomalies.
+            oldest scores, then the oldest snapshots, then the oldest anomalies.
         backlog_per_s: messages a second, at most, of what is late; what is live goes before.
         sync_s: seconds of scores that a power cut may cost; anomalies are safe before they are
             sent.
         anomaly_ttl_h: hours that the agent runs, after which an anomaly that could not be
             delivered is given up.
+        snapshot_ttl_h: likewise for its picture.
         score_ttl_h: likewise for a score.
         features_ttl_h: likewise for a feature vector.
     """
@@ -102,6 +103,7 @@ class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     backlog_per_s: Annotated[float, msgspec.Meta(ge=1, le=100_000)] = 100.0
     sync_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 5.0
     anomaly_ttl_h: Positive = 720.0
+    snapshot_ttl_h: Positive = 168.0
     score_ttl_h: Positive = 168.0
     features_ttl_h: Positive = 24.0
 

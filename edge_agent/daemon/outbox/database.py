@@ -36,6 +36,9 @@ _LOG_MAX_BYTES = 1 << 20  # of the write-ahead log, after a checkpoint
 _CACHE_KB = 256
 _CRC_BYTES = 4
 _KIND_SHIFT = 48
+# In the numbers of messages, and so in files of earlier versions: what a kind has stays its own.
+_RANKS: dict[Kind, int] = {"features": 1, "score": 2, "anomaly": 3, "snapshot": 4}
+_KINDS = {rank: kind for kind, rank in _RANKS.items()}
 # Statements are fixed: where SQLite finds an error in one, a table or column is not as it was.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _UNREADABLE = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
@@ -282,13 +285,13 @@ def _log_of(file: Path) -> Path:
 
 def numbers_of(kind: Kind) -> tuple[int, int]:
     """Return the numbers of ``kind``: from the first to before the second."""
-    rank = QUEUED.index(kind) + 1
+    rank = _RANKS[kind]
     return rank << _KIND_SHIFT, (rank + 1) << _KIND_SHIFT
 
 
 def kind_of(number: int) -> Kind:
     """Return the kind of the message with that number."""
-    return QUEUED[(number >> _KIND_SHIFT) - 1]
+    return _KINDS[number >> _KIND_SHIFT]
 
 
 def size_of(topic: str, body_bytes: int) -> int:

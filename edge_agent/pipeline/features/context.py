@@ -18,6 +18,10 @@ class Extractor(Protocol):
     def names(self) -> tuple[str, ...]:
         """Names of the vector's numbers."""
 
+    @property
+    def units(self) -> tuple[str | None, ...]:
+        """What they are in."""
+
     def compute(
         self, samples: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -29,6 +33,7 @@ class ContextExtractor:
 
     Attributes:
         names: those of the features, then those of the context channels.
+        units: likewise.
     """
 
     def __init__(self, specs: Sequence[FeatureSpec], given: InputSpec) -> None:
@@ -39,6 +44,7 @@ class ContextExtractor:
         self._vibration = [given.channels.index(name) for name in inner.channels]
         self._context = [given.channels.index(name) for name in given.context]
         self.names: tuple[str, ...] = (*self._features.names, *given.context)
+        self.units: tuple[str | None, ...] = (*self._features.units, *[None] * len(given.context))
         twice = set(given.context) & set(self._features.names)
         if twice:
             raise FeatureError(f"{', '.join(twice)}: the name of a context channel and a feature")

@@ -73,6 +73,7 @@ class FeatureExtractor:
     Attributes:
         names: names of the vector's numbers, channel by channel, in each the specs' order:
             ``("b1_rms", "b1_peak", "b2_rms", "b2_peak")``.
+        units: of the numbers, for people; empty for a ratio, None where unknown.
     """
 
     def __init__(self, specs: Sequence[FeatureSpec], given: FeatureInput) -> None:
@@ -84,7 +85,7 @@ class FeatureExtractor:
                 give a number of the same name.
         """
         self._given = given
-        features = [(spec.plugin, _feature(spec, given)) for spec in specs]
+        features = [(spec.plugin, configured_feature(spec, given)) for spec in specs]
         self._features = [(plugin, feature, feature.outputs) for plugin, feature in features]
         every = [output for _, _, outputs in self._features for output in outputs]
         twice = sorted(output for output, times in Counter(every).items() if times > 1)
@@ -96,6 +97,11 @@ class FeatureExtractor:
         self.names: tuple[str, ...] = tuple(
             f"{channel}_{output}" for channel in given.channels for output in every
         )
+        # What its values are in is for people to read: a plugin may leave it open.
+        units = [
+            _unit(feature, given.unit) for _, feature, outputs in self._features for _ in outputs
+        ]
+        self.units: tuple[str | None, ...] = tuple(units) * len(given.channels)
         self._width = len(every)
         self._workspace = Workspace.of(given.length, len(given.channels))
 
@@ -156,6 +162,14 @@ class FeatureExtractor:
         )
 
 
+def _unit(feature: Feature, unit: str | None) -> str | None:
+    """Return what a feature's outputs are in, where it says so."""
+    form = getattr(feature, "output_unit", None)
+    if not isinstance(form, str) or ("{unit}" in form and unit is None):
+        return None
+    return form.replace("{unit}", unit or "")
+
+
 def _unlike(plugin: str, expected: tuple[int, int], computed: object) -> str:
     """Say what a plugin returned instead of what it promised."""
     shape = getattr(computed, "shape", None)
@@ -166,8 +180,13 @@ def _unlike(plugin: str, expected: tuple[int, int], computed: object) -> str:
     )
 
 
-def _feature(spec: FeatureSpec, given: FeatureInput) -> Feature:
-    """Return the configured plugin, or raise FeatureError."""
+def configured_feature(spec: FeatureSpec, given: FeatureInput) -> Feature:
+    """Return the configured plugin.
+
+    Raises:
+        FeatureUnavailableError: it is missing or of another version.
+        FeatureError: it has wrong options, or cannot work on such windows.
+    """
     try:
         plugin = load("features", spec.plugin)
     except PluginError as error:

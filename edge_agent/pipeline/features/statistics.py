@@ -36,6 +36,7 @@ class Statistic(ABC):
     version: ClassVar[str] = "1"
     options: ClassVar[type[msgspec.Struct]] = NoOptions
     name: ClassVar[str]
+    output_unit: ClassVar[str] = ""
 
     def __init__(  # noqa: B027 - there is nothing to prepare
         self, options: msgspec.Struct, given: FeatureInput
@@ -60,6 +61,7 @@ class MeanAbs(Statistic):
     """Mean absolute value, sum |x| / n, in the samples' unit."""
 
     name = "mean_abs"
+    output_unit = "{unit}"
 
     def per_channel(self, window: CentredWindow) -> NDArray[np.float32]:
         """Return mean |x|, float32 (channels,)."""
@@ -70,6 +72,7 @@ class Rms(Statistic):
     """Root mean square, sqrt(sum x*x / n), in the samples' unit (ISO 13373-2)."""
 
     name = "rms"
+    output_unit = "{unit}"
 
     def per_channel(self, window: CentredWindow) -> NDArray[np.float32]:
         """Return the rms, float32 (channels,)."""
@@ -80,6 +83,7 @@ class Peak(Statistic):
     """Largest absolute value, max |x|, in the samples' unit (ISO 13373-2)."""
 
     name = "peak"
+    output_unit = "{unit}"
 
     def per_channel(self, window: CentredWindow) -> NDArray[np.float32]:
         """Return max |x|, float32 (channels,)."""
@@ -90,6 +94,7 @@ class PeakToPeak(Statistic):
     """Largest minus smallest value, max x - min x, in the samples' unit (ISO 13373-2)."""
 
     name = "peak_to_peak"
+    output_unit = "{unit}"
 
     def per_channel(self, window: CentredWindow) -> NDArray[np.float32]:
         """Return max x - min x, float32 (channels,)."""

@@ -31,6 +31,7 @@ class VelocityRms:
     api_version: ClassVar[int] = FEATURE_API_VERSION
     version: ClassVar[str] = "1"
     options: ClassVar[type[msgspec.Struct]] = NoOptions
+    output_unit: ClassVar[str] = "mm/s"
 
     def __init__(self, options: NoOptions, given: FeatureInput) -> None:  # noqa: ARG002
         """Prepare the window and the line weights.

@@ -105,6 +105,7 @@ class BandEnergies:
     api_version: ClassVar[int] = FEATURE_API_VERSION
     version: ClassVar[str] = "1"
     options: ClassVar[type[msgspec.Struct]] = NoOptions
+    output_unit: ClassVar[str] = "({unit})\u00b2"
 
     def __init__(self, options: NoOptions, given: FeatureInput) -> None:  # noqa: ARG002
         """Build the matrix for the given length.

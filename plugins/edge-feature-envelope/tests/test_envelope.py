@@ -11,7 +11,7 @@ import pytest
 from edge_feature_envelope import Envelope, EnvelopeOptions
 from numpy.typing import NDArray
 
-from edge_agent.plugin import CentredWindow, FeatureError, FeatureInput, load
+from edge_agent.plugin import CentredWindow, FeatureError, FeatureInput, ShowsLines, load
 from edge_agent.testing import check_feature
 
 RATE_HZ = 20000.0
@@ -213,3 +213,25 @@ def test_the_sample_is_valid() -> None:
     (feature,) = tomllib.loads(text)["features"]["plugins"]
     assert feature["plugin"] == "envelope"
     assert msgspec.convert(feature["options"], EnvelopeOptions).orders.bpfo > 3
+
+
+def test_its_lines_stand_where_a_defect_strikes() -> None:
+    orders = configured().orders
+    at_hz = orders.bpfo * 29.95
+    samples = (machine() + blows(at_hz)).astype(np.float32)[:, None]
+    feature = Envelope(configured(), GIVEN)
+    assert isinstance(feature, ShowsLines)
+
+    shown = feature.line_spectrum(CentredWindow(samples))
+
+    (outer,) = (fault for fault in shown.faults if fault.name == "BPFO")
+    assert (outer.part, outer.lines[0].harmonic) == ("outer race", 1)
+    assert outer.lines[0].expected_hz == pytest.approx(at_hz)
+    amplitudes = shown.amplitudes[0]
+    low, high = (
+        round(hz / shown.step_hz) for hz in (outer.lines[0].low_hz, outer.lines[0].high_hz)
+    )
+    found_hz = (low + int(np.argmax(amplitudes[low : high + 1]))) * shown.step_hz
+    assert found_hz == pytest.approx(at_hz, rel=0.02)
+    assert amplitudes[low : high + 1].max() > 5 * np.median(amplitudes[1:])
+    assert {fault.name for fault in shown.faults} == {"BPFO", "BPFI", "BSF", "FTF"}

@@ -23,7 +23,7 @@ from edge_agent.daemon.topics import Kind
 _SHM = Path("/dev") / "shm"
 IN_MEMORY = _SHM if _SHM.is_dir() else None  # nothing here is about the disk
 ROOM = 6  # messages; each takes one page of 1024 bytes
-TTL_H = {"features": 1.0, "score": 2.0, "anomaly": 50.0}
+TTL_H = {"features": 1.0, "score": 2.0, "snapshot": 10.0, "anomaly": 50.0}
 GIVEN = OutboxSettings(
     max_mb=ROOM * 1024e-6,
     backlog_per_s=100_000.0,

@@ -25,13 +25,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.plugin import FEATURE_API_VERSION, CentredWindow, FeatureError, FeatureInput
+from edge_agent.plugin import (
+    FEATURE_API_VERSION,
+    CentredWindow,
+    Fault,
+    FaultLine,
+    FeatureError,
+    FeatureInput,
+    LineSpectrum,
+)
 from edge_feature_envelope.bearing import FaultOrders
 from edge_feature_envelope.options import EnvelopeOptions
 
 # Fewer lines between two frequencies, and the main lobes of the Hann window run together.
 RESOLVING_LINES = 3
 EDGE = 0.1
+PARTS = ("outer race", "inner race", "rolling element", "cage")
 
 
 class Envelope:
@@ -43,6 +52,7 @@ class Envelope:
     api_version: ClassVar[int] = FEATURE_API_VERSION
     version: ClassVar[str] = "1"
     options: ClassVar[type[msgspec.Struct]] = EnvelopeOptions
+    output_unit: ClassVar[str] = ""
 
     def __init__(self, options: EnvelopeOptions, given: FeatureInput) -> None:
         """Place the band and the lines in the spectra of such windows.
@@ -72,6 +82,17 @@ class Envelope:
         ]
         self._lines = _telling(searched)
         self._background = slice(1, max(lines[-1].stop for lines in searched))
+        self._step_hz = spacing_hz
+        self._title = (
+            f"envelope of {options.band_low_hz:g} to {options.band_high_hz:g} Hz, "
+            f"shaft at {options.shaft_hz:g} Hz"
+        )
+        self._faults = tuple(
+            Fault(name.upper(), part, _fault_lines(fault_hz, lines, spacing_hz))
+            for name, part, fault_hz, lines in zip(
+                FaultOrders._fields, PARTS, faults_hz, self._lines, strict=True
+            )
+        )
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -91,6 +112,16 @@ class Envelope:
                     for lines in self._lines
                 ]
         return prominence
+
+    def line_spectrum(self, window: CentredWindow) -> LineSpectrum:
+        """Return the envelope spectra from 0 to the highest line looked at, with the lines."""
+        amplitudes = [
+            self._envelope_spectrum(row.astype(np.float64))[: self._background.stop]
+            for row in window.samples
+        ]
+        return LineSpectrum(
+            self._title, self._step_hz, np.array(amplitudes, np.float32), self._faults
+        )
 
     def _envelope_spectrum(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return amplitudes up to a common factor, float64 (size / 2 + 1,)."""
@@ -132,6 +163,20 @@ def _check(options: EnvelopeOptions, length: int, rate_hz: float, faults_hz: Fau
             f"{options.n_harmonics} x {max(faults_hz):.4g} Hz: widen band_low_hz, band_high_hz "
             f"or lower n_harmonics"
         )
+
+
+def _fault_lines(fault_hz: float, lines: list[slice], spacing_hz: float) -> tuple[FaultLine, ...]:
+    """Return where a fault is looked for, with the number of each harmonic."""
+    middles = [(line.start + line.stop - 1) / 2 * spacing_hz for line in lines]
+    return tuple(
+        FaultLine(
+            harmonic := max(1, round(middle_hz / fault_hz)),
+            harmonic * fault_hz,
+            line.start * spacing_hz,
+            (line.stop - 1) * spacing_hz,
+        )
+        for middle_hz, line in zip(middles, lines, strict=True)
+    )
 
 
 def _raised_cosine(lines: int) -> NDArray[np.float64]:
