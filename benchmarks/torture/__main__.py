@@ -19,10 +19,12 @@ from benchmarks.torture.kills import Kills
 from benchmarks.torture.outage import Outage
 from benchmarks.torture.scenario import Check, NotRunError, Scale, Scenario, TortureError
 from benchmarks.torture.soak import Soak
+from benchmarks.torture.swaps import Swaps
 from benchmarks.torture.table import table
 
 _ALL: tuple[Scenario, ...] = (
     Kills(),
+    Swaps(),
     Outage(),
     Damage(),
     BadPlugins(),

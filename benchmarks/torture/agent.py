@@ -120,12 +120,20 @@ class Agent:
         """The configuration's file."""
         return self.folder / "config.toml"
 
-    def start(self) -> None:
-        """Write the configuration and start."""
+    def write_config(self) -> None:
+        """Write the configuration, for ``start`` or for an agent that is told to read it again."""
         head = _HEAD.format(
             gateway=GATEWAY, state=self.state, port=self._port, root=ROOT, head=self._head
         )
         self.config.write_text(head + "".join(self._tables))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def start(self) -> None:
+        """Write the configuration and start."""
+        self.write_config()
         command = [*self.wrapper, sys.executable, "-m", "edge_agent.cli.agent"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -133,6 +141,7 @@ class Agent:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
+                start_new_session=True,  # no terminal: a hangup is to be a reload
             )
 
     @property

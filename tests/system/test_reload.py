@@ -1,6 +1,5 @@
 """SIGHUP: a changed configuration under a running agent, with a real broker."""
 
-import dataclasses
 import json
 import signal
 import subprocess
@@ -9,11 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from waiting import wait_until
 
-from edge_agent.bundle import Bundle, encode_bundle, make_golden
-from edge_agent.pipeline.window import Window
+from benchmarks.torture.samples import other_version
 
 pytestmark = pytest.mark.system
 
@@ -135,7 +132,7 @@ def test_another_bundle_at_the_same_path_scores_on_without_losing_a_window(
     bundle.write_bytes(b"no bundle")
     agent.process.send_signal(signal.SIGHUP)
     assert wait_until(lambda: "going on with the configuration as it was" in agent.said())
-    bundle.write_bytes(rebuilt(samples_bundle))
+    bundle.write_bytes(other_version(samples_bundle, 1))
     agent.process.send_signal(signal.SIGHUP)
     done = "0 assets as before; another model for pump-1, pump-2"
     assert wait_until(lambda: done in agent.said()), agent.said()
@@ -155,22 +152,6 @@ def test_another_bundle_at_the_same_path_scores_on_without_losing_a_window(
 
 
 NEIGHBOURS = ("pump-1", "pump-2")
-
-
-def rebuilt(bundle: bytes) -> bytes:
-    """The same model under another version, with a threshold a little higher."""
-    made = Bundle.decode(bundle)
-    spec = made.manifest.flow
-    flow = replace(spec, threshold=replace(spec.threshold, value=1.1 * spec.threshold.value))
-    manifest = replace(made.manifest, version="1.1.0", flow=flow)
-    loaded = dataclasses.replace(made, manifest=manifest).load()
-    shown = made.golden
-    raw = [
-        (int(at), Window(samples, 0, 1, gap=False, clipped=False))
-        for at, samples in zip(shown.at, shown.samples, strict=True)
-    ]
-    golden = make_golden(loaded.flow(), shown.vectors, shown.start_ns, raw)
-    return encode_bundle(manifest, made.model, golden)
 
 
 def test_what_was_removed_while_no_agent_ran_leaves_no_message_either(

@@ -1,0 +1,125 @@
+"""What was heard of an asset held against runs that nothing disturbed, over the same vectors."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from benchmarks.torture.ears import Heard
+from edge_agent.bundle import LoadedBundle
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.succession import take_over
+
+_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Compared:
+    """What came of the comparison.
+
+    Attributes:
+        windows: that were compared.
+        skipped: indices that were never heard of between those that were.
+        bits: scores that are not bit-equal to those of a run with the same swaps and no restart.
+        unscored: windows without a score that the run without swaps and restarts has.
+        farthest: the largest relative difference to the run of the window's model alone.
+        swaps: changes of the model from one window to the next.
+    """
+
+    windows: int = 0
+    skipped: int = 0
+    bits: int = 0
+    unscored: int = 0
+    farthest: float = 0.0
+    swaps: int = 0
+
+    def add(self, other: "Compared") -> None:
+        """Add another asset's."""
+        for name in ("windows", "skipped", "bits", "unscored", "swaps"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.farthest = max(self.farthest, other.farthest)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One asset again: with the same swaps, and each model alone from the first window on."""
+
+    models: Mapping[str, LoadedBundle]
+    chain: Flow
+    alone: dict[str, Flow] = field(default_factory=dict)
+
+    def swap(self, sha256: str) -> None:
+        """Let another model go on, warmed up, as the agent does."""
+        flow = self.models[sha256].flow()
+        flow.warm_up(self.chain.recent)
+        take_over(flow, self.chain)
+        self.chain = flow
+
+
+def compare(
+    scores: Sequence[Heard], features: Sequence[Heard], models: Mapping[str, LoadedBundle]
+) -> Compared:
+    """Compare all that was heard of one asset.
+
+    Args:
+        scores: its score messages, each once.
+        features: its feature messages, each once.
+        models: by sha256.
+    """
+    found = Compared()
+    vectors = {message.said["index"]: message.said["values"] for message in features}
+    run: _Run | None = None
+    sha256, expected = "", 0
+    for said in sorted((message.said for message in scores), key=lambda said: int(said["index"])):
+        if run is None:
+            sha256 = said["model_sha256"]
+            run = _Run(models, models[sha256].flow())
+            run.alone = {name: bundle.flow() for name, bundle in models.items()}
+        elif said["model_sha256"] != sha256:
+            sha256 = said["model_sha256"]
+            found.swaps += 1
+            run.swap(sha256)
+        found.skipped += said["index"] - expected
+        expected = said["index"] + 1
+        _compare_window(found, run, said, vectors[said["index"]])
+    return found
+
+
+def _compare_window(
+    found: Compared, run: _Run, said: dict[str, Any], values: dict[str, float]
+) -> None:
+    vector = np.array([values[name] for name in run.chain.feature_names], dtype=np.float32)
+    times = _ns(said["start"]), _ns(said["end"])
+    score = said["score"]
+    same = run.chain.push_vector(vector, *times, gap=said["gap"])
+    alone = {
+        name: flow.push_vector(vector, *times, gap=said["gap"]).score
+        for name, flow in run.alone.items()
+    }[said["model_sha256"]]
+    found.windows += 1
+    found.bits += (score, said["reason"]) != (same.score, same.reason)
+    if score is None or alone is None:
+        found.unscored += (score is None) != (alone is None)
+        return
+    found.farthest = max(found.farthest, abs(score - alone) / abs(alone))
+
+
+def _ns(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * _NS)
+
+
+def anomalies_left(events: Sequence[Heard]) -> Iterator[str]:
+    """Yield a sentence for each anomaly of one asset that was not opened and closed in order.
+
+    The last one may still be open.
+    """
+    told: dict[int, list[tuple[str, str]]] = {}
+    for said in sorted((message.said for message in events), key=lambda said: int(said["index"])):
+        told.setdefault(said["number"], []).append((said["event"], said["anomaly_id"]))
+    for number, story in told.items():
+        kinds = [kind for kind, _ in story if kind != "update"]
+        allowed = [["open", "close"], *([["open"]] if number == max(told) else [])]
+        if kinds not in allowed or len({anomaly_id for _, anomaly_id in story}) != 1:
+            yield f"anomaly {number}: {', '.join(kinds)}"
