@@ -1,6 +1,7 @@
 """Models that change under fifty assets at full speed, with restarts and kills in between."""
 
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -29,6 +30,10 @@ _PATIENCE_S = 90.0
 _DRAIN_S = 600.0
 _DONE = "configuration changed"
 _REFUSED = "going on with the configuration as it was"
+_WARMED = re.compile(
+    r"asset (?P<asset>\S+): judged by .* from window (?P<first>\d+) on.*: warmed up with"
+    r" (?P<count>\d+) windows"
+)
 _HEAD = """\
 state_save_s = 2
 [publish]
@@ -139,6 +144,11 @@ class _Plant:
             self.agent.wait_until_scored(self.names)
         time.sleep(self._rng.uniform(0.2, 2.0))
 
+    def warmed(self, name: str) -> dict[int, int]:
+        """Return with how many windows each model of an asset was warmed up, by its first one."""
+        found = (_WARMED.search(line) for line in self.agent.said())
+        return {int(m["first"]): int(m["count"]) for m in found if m and m["asset"] == name}
+
     def _choose(self) -> None:
         if self._rng.random() < 1 / 2:
             self._shared_follows = (self._shared_follows + 1) % _MODELS
@@ -175,7 +185,8 @@ def _judge(outcome: Outcome, plant: _Plant, ledger: LedgerSnapshot, ears: Ears) 
     }
     total = Compared()
     for name in plant.names:
-        total.add(compare(heard[name, "score"], heard[name, "features"], plant.models))
+        warmed = plant.warmed(name)
+        total.add(compare(heard[name, "score"], heard[name, "features"], plant.models, warmed))
     restarts = ", ".join(f"{count} {how}" for how, count in plant.restarts.items())
     outcome.add(
         "swaps: one model each",

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.torture.ears import Heard
 from edge_agent.bundle import LoadedBundle
 from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.succession import take_over
 
 _NS = 1_000_000_000
@@ -49,17 +51,31 @@ class _Run:
     models: Mapping[str, LoadedBundle]
     chain: Flow
     alone: dict[str, Flow] = field(default_factory=dict)
+    past: list[tuple[int, NDArray[np.float32]]] = field(default_factory=list)
 
-    def swap(self, sha256: str) -> None:
-        """Let another model go on, warmed up, as the agent does."""
+    def swap(self, sha256: str, windows: int) -> None:
+        """Let another model go on, warmed up with so many windows, as the agent did."""
         flow = self.models[sha256].flow()
-        flow.warm_up(self.chain.recent)
+        flow.warm_up(self.past[len(self.past) - windows :])
         take_over(flow, self.chain)
         self.chain = flow
 
+    def push(
+        self, vector: NDArray[np.float32], start_ns: int, end_ns: int, *, gap: bool
+    ) -> WindowResult:
+        """Score a window in the run with the same swaps; remember it for the next one."""
+        result = self.chain.push_vector(vector, start_ns, end_ns, gap=gap)
+        recent = self.chain.recent
+        if recent and (not self.past or recent[-1] is not self.past[-1]):
+            self.past.append(recent[-1])
+        return result
+
 
 def compare(
-    scores: Sequence[Heard], features: Sequence[Heard], models: Mapping[str, LoadedBundle]
+    scores: Sequence[Heard],
+    features: Sequence[Heard],
+    models: Mapping[str, LoadedBundle],
+    warmed: Mapping[int, int],
 ) -> Compared:
     """Compare all that was heard of one asset.
 
@@ -67,6 +83,7 @@ def compare(
         scores: its score messages, each once.
         features: its feature messages, each once.
         models: by sha256.
+        warmed: by the index of the first window of a model: with how many it was warmed up.
     """
     found = Compared()
     vectors = {message.said["index"]: message.said["values"] for message in features}
@@ -80,7 +97,7 @@ def compare(
         elif said["model_sha256"] != sha256:
             sha256 = said["model_sha256"]
             found.swaps += 1
-            run.swap(sha256)
+            run.swap(sha256, warmed.get(said["index"], 0))
         found.skipped += said["index"] - expected
         expected = said["index"] + 1
         _compare_window(found, run, said, vectors[said["index"]])
@@ -93,7 +110,7 @@ def _compare_window(
     vector = np.array([values[name] for name in run.chain.feature_names], dtype=np.float32)
     times = _ns(said["start"]), _ns(said["end"])
     score = said["score"]
-    same = run.chain.push_vector(vector, *times, gap=said["gap"])
+    same = run.push(vector, *times, gap=said["gap"])
     alone = {
         name: flow.push_vector(vector, *times, gap=said["gap"]).score
         for name, flow in run.alone.items()
