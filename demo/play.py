@@ -149,7 +149,7 @@ def _described(trained: Trained) -> str:
     flow, size = manifest.flow, manifest.members["model.tflite"].size
     return (
         f"{duration(trained.took_s)}: {trained.path.name}, {len(flow.feature_names)} features,"
-        f" {flow.model.form} {flow.model.family} of {size / 1024:.1f} KiB,"
+        f" {flow.model.family} of {size / 1024:.1f} KiB,"
         f" threshold {flow.threshold.value:.3g}"
     )
 

@@ -91,11 +91,16 @@ class _Run:
         slowest_s, live, disorder = self._live()
         outcome.add(
             "outage: live first",
-            f"live messages within {LIVE_WITHIN_S:g} s while backlog is sent; of the backlog"
-            " anomalies first, features last",
-            f"{live} live ones in between, the slowest after {slowest_s:.2f} s;"
-            f" {disorder} of the backlog out of turn",
-            passed=live >= _LEAST_LIVE and slowest_s < LIVE_WITHIN_S and disorder == 0,
+            "live messages go between those of the backlog; of which anomalies first, features last",
+            f"{live} live ones in between; {disorder} of the backlog out of turn",
+            passed=live >= _LEAST_LIVE and disorder == 0,
+        )
+        outcome.add(
+            "outage: live in time",
+            f"live messages within {LIVE_WITHIN_S:g} s while backlog is sent",
+            f"the slowest after {slowest_s:.2f} s",
+            passed=slowest_s < LIVE_WITHIN_S,
+            timed=True,
         )
         growth_mb = max(self._memory_mb[1:]) - self._memory_mb[0]
         outcome.add(

@@ -21,12 +21,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         asked: what must hold.
         measured: what was found.
         passed: whether it holds; None where it could not be tried.
+        timed: what was measured is time, which a busy machine makes longer: no matter for a test.
     """
 
     name: str
     asked: str
     measured: str
     passed: bool | None
+    timed: bool = False
 
 
 @dataclass(slots=True)
@@ -35,9 +37,13 @@ class Outcome:
 
     checks: list[Check] = field(default_factory=list)
 
-    def add(self, name: str, asked: str, measured: str, *, passed: bool) -> None:
+    def add(
+        self, name: str, asked: str, measured: str, *, passed: bool, timed: bool = False
+    ) -> None:
         """Add a line."""
-        self.checks.append(Check(name=name, asked=asked, measured=measured, passed=passed))
+        self.checks.append(
+            Check(name=name, asked=asked, measured=measured, passed=passed, timed=timed)
+        )
 
     @contextmanager
     def part(self, name: str, asked: str) -> Iterator[None]:

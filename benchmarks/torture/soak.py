@@ -6,18 +6,25 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.broker import Broker
-from benchmarks.torture.agent import Agent, asset_names, memory, open_files, threads
+from benchmarks.torture.agent import (
+    Agent,
+    asset_names,
+    memory,
+    open_files,
+    threads,
+    wait_until,
+)
 from benchmarks.torture.scenario import Outcome, Scale
 
 ASSETS = 50
 PERIOD_S = 60.0
 SPEEDUP = 100.0
 MOST_GROWTH_MB = 1.0
-MOST_MISSING = 0.02
 RUSH = 150  # windows of each asset at once at first: every history is full, alarms have come
 
 _FULL_S, _SHORT_S = 3600, 20
 _WARM_UP_SHARE, _LONGEST_WARM_UP_S = 0.3, 300.0
+_LATEST_S = 150.0  # on a busy machine windows come late; none may stay away
 _SAMPLES = 60
 _TOGETHER = 5  # of the first and of the last measurements: one alone may hit a busy moment
 
@@ -65,8 +72,11 @@ class Soak:
             taken.append(memory(agent.pid))
             files.add(_lasting_files(agent.pid))
             running.add(threads(agent.pid))
-        after_s, after = _windows(agent)
-        took_s, windows = after_s - before_s, after - before
+        after_s, _ = _windows(agent)
+        took_s = after_s - before_s
+        wanted = before + ASSETS * took_s * SPEEDUP / PERIOD_S
+        came = wait_until(lambda: _windows(agent)[1] >= wanted, _LATEST_S)
+        late_s = _windows(agent)[0] - after_s
         own_mb, pss_mb = [m.own_mb for m in taken], [m.pss_mb for m in taken]
         outcome.add(
             "soak: memory",
@@ -83,12 +93,11 @@ class Soak:
                 " or ".join(map(str, sorted(found))),
                 passed=len(found) == 1,
             )
-        wanted = ASSETS * took_s * SPEEDUP / PERIOD_S
         outcome.add(
             "soak: windows",
-            f"all of the {wanted:.0f} that come in that time, to {MOST_MISSING:.0%}",
-            str(windows),
-            passed=abs(windows - wanted) < MOST_MISSING * wanted,
+            f"all of the {wanted - before:.0f} that are due in that time come",
+            f"{_windows(agent)[1] - before}, {late_s:.0f} s later",
+            passed=came,
         )
         return outcome
 

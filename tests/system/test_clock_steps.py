@@ -115,8 +115,13 @@ def test_a_step_of_the_wall_clock_breaks_no_window(
     direction = "forward" if by_s > 0 else "back"
     assert f"the clock was set {direction} by " in agent.said()
     command = [sys.executable, "-m", "edge_agent.cli.agent", "status", "--json", "--config"]
-    shown = subprocess.run([*command, str(agent.config)], capture_output=True, check=True)
-    assert json.loads(shown.stdout)["clock_stepped"]["count"] == 1
+
+    def shown() -> Any:
+        asked = subprocess.run([*command, str(agent.config)], capture_output=True, check=True)
+        return json.loads(asked.stdout)["clock_stepped"]
+
+    assert wait_until(shown)  # its report is written every few seconds
+    assert shown()["count"] == 1
     assert agent.stop()[0] == 0
 
 
