@@ -91,7 +91,7 @@ class _Run:
         slowest_s, live, disorder = self._live()
         outcome.add(
             "outage: live first",
-            "live messages go between those of the backlog; of which anomalies first, features last",
+            "live messages go between those of the backlog; of that anomalies first, features last",
             f"{live} live ones in between; {disorder} of the backlog out of turn",
             passed=live >= _LEAST_LIVE and disorder == 0,
         )
