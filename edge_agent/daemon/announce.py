@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
-from edge_agent.daemon.alarm_state import AlarmStatement
+from edge_agent.daemon.alarm_state import AlarmStatement, Telling
+from edge_agent.daemon.alarms.desk import Desk
 from edge_agent.daemon.config.settings import Publish
+from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.ledger import WindowCounts
 from edge_agent.daemon.messages import (
     AnomalyEvent,
@@ -16,15 +18,11 @@ from edge_agent.daemon.messages import (
     Features,
     ModelState,
     Score,
-    Share,
-    message_id,
 )
-from edge_agent.daemon.outbox import Entry, Mark, Outbox
+from edge_agent.daemon.outbox import Entry, Mark
 from edge_agent.daemon.recorder.rows import layout_of, make_row
 from edge_agent.daemon.records import AssetRecord
-from edge_agent.daemon.session import Session
 from edge_agent.daemon.witness import Witness
-from edge_agent.pipeline.alarm import Event, OpenAnomaly
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.window import Window
@@ -40,22 +38,29 @@ class Announcer:
         record: AssetRecord,
         bundle: LoadedBundle,
         publish: Publish,
-        session: Session,
-        outbox: Outbox,
+        desk: Desk,
         witness: Witness,
     ) -> None:
-        """Speak for the asset of ``record``, judged by ``bundle``, with what ``witness`` knows."""
+        """Speak for the asset of ``record``, judged by ``bundle``.
+
+        Args:
+            record: what is known of the asset.
+            bundle: what judges it.
+            publish: which per-window messages are sent.
+            desk: knows its alarms.
+            witness: knows what it is like while it is healthy.
+        """
         self._record = record
         self._judged_by(bundle)
         self.publish = publish
-        self._session = session
-        self._outbox = outbox
+        self._session = desk.session
+        self._outbox = desk.outbox
         self.witness = witness
-        self.alarm = AlarmStatement(record, session, outbox)
+        self.alarm = AlarmStatement(record, desk)
 
-    def begin(self, begun: Begun, open_anomaly: OpenAnomaly | None) -> None:
-        """State which bundle judges, and with which anomaly still open."""
-        self.alarm.changed(open_anomaly, ())
+    def begin(self, begun: Begun, flow: Flow) -> None:
+        """State which bundle judges, and with which anomaly of ``flow`` still open."""
+        self.alarm.begin(flow)
         self._state_model(begun)
 
     def change(self, bundle: LoadedBundle, begun: Begun, witness: Witness) -> None:
@@ -94,9 +99,8 @@ class Announcer:
             flow=flow.mark(),
         )
         entry.row = make_row(self._layout, result, self._clock)
-        event = None
-        if result.event is not None:
-            event = self._event(entry, result, result.event)
+        told = self.alarm.window(result.event, flow)
+        event = None if told is None else self._event(entry, result, told)
         reason = result.reason if result.reason in _QUIET_REASONS else None
         alarm = self.alarm.news(reason, result.start_ns, result.end_ns)
         if alarm is not None:
@@ -106,45 +110,37 @@ class Announcer:
         if self.publish.features and result.vector is not None:
             self._features(entry, result, result.vector)
         self._outbox.put(entry)
-        self.witness.see(window, result, event)
+        if event is not None or not self.alarm.in_maintenance:
+            self.witness.see(window, result, event)
 
-    def _event(self, entry: Entry, result: WindowResult, event: Event) -> AnomalyEvent:
-        responsible = tuple(Share(name, short(share)) for name, share in event.features)
-        anomaly = None
-        if event.kind != "close":
-            anomaly = OpenAnomaly(
-                number=event.number,
-                detector=event.detector,
-                start_ns=event.start_ns,
-                opened_ns=event.opened_ns,
-                opened_index=event.opened_index,
-                severity=event.severity,
-                reported=event.severity,
-            )
-        self.alarm.changed(anomaly, responsible)
+    def _event(self, entry: Entry, result: WindowResult, told: Telling) -> AnomalyEvent:
+        anomaly = told.anomaly
         topic = self._session.topics.of(self._record.name, "anomaly")
         message = AnomalyEvent(
             asset=self._record.name,
-            event=event.kind,
-            index=event.index,
-            anomaly_id=self.alarm.anomaly_id(event),
-            number=event.number,
-            detector=event.detector,
-            opened=rfc3339(event.opened_ns),
-            closed=None if event.end_ns is None else rfc3339(event.end_ns),
-            severity=short(event.severity),
+            event=told.event,
+            level=anomaly.level,
+            state=told.state,
+            group=told.group,
+            index=result.index,
+            anomaly_id=anomaly.id,
+            number=anomaly.number,
+            detector=anomaly.detector,
+            opened=rfc3339(anomaly.opened_ns),
+            closed=rfc3339(result.end_ns) if told.event == "close" else None,
+            severity=short(anomaly.severity),
             score=None if result.score is None else short(result.score),
             threshold=short(result.threshold),
             level_score=None if result.level_score is None else short(result.level_score),
             level_threshold=(
                 None if result.level_threshold is None else short(result.level_threshold)
             ),
-            features=self.witness.evidence(event, result),
+            features=self.witness.evidence(told.features, result),
             model_sha256=self._sha256,
             velocity_mm_s=self._velocity(result),
             velocity_limit_mm_s=result.velocity_limit_mm_s,
             **self._session.envelope(
-                topic, self._id(f"anomaly/{event.kind}", result), result.start_ns, result.end_ns
+                topic, self._id(f"anomaly/{told.event}", result), result.start_ns, result.end_ns
             ),
         )
         entry.messages.append(("anomaly", topic, message))
@@ -168,6 +164,7 @@ class Announcer:
             model_sha256=self._sha256,
             velocity_mm_s=self._velocity(result),
             velocity_limit_mm_s=result.velocity_limit_mm_s,
+            maintenance=self.alarm.in_maintenance,
             **self._session.envelope(
                 topic, self._id("score", result), result.start_ns, result.end_ns
             ),

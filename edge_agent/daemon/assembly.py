@@ -4,12 +4,13 @@ from collections.abc import Callable
 from functools import partial
 
 from edge_agent.bundle import LoadedBundle
+from edge_agent.daemon.alarms.desk import Desk
 from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
-from edge_agent.daemon.outbox import Outbox, Store
+from edge_agent.daemon.outbox import Store
 from edge_agent.daemon.recorder import Recorder, layout_of
 from edge_agent.daemon.recorder.memory import Memory
 from edge_agent.daemon.records import AssetRecord
@@ -30,32 +31,32 @@ class Assembly:
         state: StateDirectory,
         keeper: Keeper,
         session: Session,
-        outbox: Outbox,
         store: Store,
         recorder: Recorder,
         handover: Handover,
         give_up: Callable[[str], None],
+        desk: Desk,
     ) -> None:
         """Prepare.
 
         Args:
             state: where the state of flows is read and saved.
             keeper: does the saving.
-            session: numbers what is announced.
-            outbox: takes what is announced.
+            session: knows the clock.
             store: knows how far each asset has come.
             recorder: remembers each asset's windows.
             handover: where sensors put their blocks.
             give_up: ends the agent, for policy ``error``.
+            desk: knows the alarms.
         """
         self._state = state
         self._keeper = keeper
         self._session = session
-        self._outbox = outbox
         self._store = store
         self._recorder = recorder
         self._handover = handover
         self._give_up = give_up
+        self._desk = desk
 
     def watch(
         self,
@@ -91,8 +92,8 @@ class Assembly:
         flow = resumed.flow
         record.open = flow.judge.anomalies.open
         witness = self.witness(asset, bundle)
-        announcer = Announcer(record, bundle, publish, self._session, self._outbox, witness)
-        announcer.begin(resumed.begun, flow.judge.anomalies.open)
+        announcer = Announcer(record, bundle, publish, self._desk, witness)
+        announcer.begin(resumed.begun, flow)
         watch = Watch(
             record=record,
             bundle=bundle,
@@ -119,7 +120,7 @@ class Assembly:
     def witness(self, asset: Asset, bundle: LoadedBundle) -> Witness:
         """Return what learns what ``asset`` is like in health, and pictures its anomalies."""
         path, do = self._state.path, self._keeper.do
-        return daemon_witness(asset, bundle, path, self._session, self._outbox, do)
+        return daemon_witness(asset, bundle, path, self._session, self._desk.outbox, do)
 
     def memory(self, judged: Judged, bundle: LoadedBundle) -> Memory:
         """Return what is remembered of an asset, for flows of ``bundle``."""

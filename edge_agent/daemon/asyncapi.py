@@ -4,14 +4,16 @@ AsyncAPI 3.0.0, https://www.asyncapi.com/docs/reference/specification/v3.0.0. On
 references to others, so that any viewer or generator takes it as it is.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from inspect import cleandoc
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
+from edge_agent.daemon.commands.requests import AnyCommand, name_of
 from edge_agent.daemon.schemas import MESSAGES, explain, one_line
-from edge_agent.daemon.topics import CARRIAGE, QOS, Kind
+from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Kind
 
 FILE_NAME = "asyncapi.json"
 _REFERENCE = "#/components/schemas/{name}"
@@ -25,7 +27,9 @@ def asyncapi_file() -> bytes:
 
 
 def _document() -> dict[str, Any]:
-    _, schemas = msgspec.json.schema_components(list(MESSAGES.values()), ref_template=_REFERENCE)
+    commands = get_args(AnyCommand)
+    every = [*MESSAGES.values(), *commands]
+    _, schemas = msgspec.json.schema_components(every, ref_template=_REFERENCE)
     for definition in schemas.values():
         explain(definition)
     return {
@@ -33,30 +37,37 @@ def _document() -> dict[str, Any]:
         "info": {
             "title": "edge-agent",
             "version": version("edge-agent"),
-            "description": "What a gateway that watches machines publishes over MQTT 5 or 3.1.1.",
+            "description": "What a gateway that watches machines publishes over MQTT 5 or 3.1.1,"
+            " and what it can be told.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {kind: _channel(kind) for kind in MESSAGES},
-        "operations": {f"send_{kind}": _operation(kind) for kind in MESSAGES},
+        "channels": {kind: _channel(kind) for kind in MESSAGES}
+        | {"command": _at("command", ("root", "gateway"), [name_of(one) for one in commands])},
+        "operations": {f"send_{kind}": _operation(kind) for kind in MESSAGES}
+        | {"receive_command": _receiving()},
         "components": {
-            "messages": {kind: _message(kind) for kind in MESSAGES},
+            "messages": {kind: _message(kind, struct) for kind, struct in MESSAGES.items()}
+            | {name_of(one): _message(name_of(one), one) for one in commands},
             "schemas": schemas,
         },
     }
 
 
 def _channel(kind: Kind) -> dict[str, Any]:
-    of_gateway = kind == "status"
-    names = ("root", "gateway") if of_gateway else ("root", "gateway", "asset")
+    names = ("root", "gateway") if kind in OF_GATEWAY else ("root", "gateway", "asset")
+    return _at(kind, names, [kind])
+
+
+def _at(last: str, names: Sequence[str], messages: Sequence[str]) -> dict[str, Any]:
     meanings = {
         "root": "First levels of every topic, edge/v1 unless configured otherwise.",
         "gateway": f"Name of the gateway, {_NAME_FORM}.",
         "asset": f"Name of the machine, {_NAME_FORM}.",
     }
     return {
-        "address": "/".join(f"{{{name}}}" for name in names) + f"/{kind}",
-        "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
+        "address": "/".join(f"{{{name}}}" for name in names) + f"/{last}",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "parameters": {
             name: {"description": meanings[name]}
             | ({"default": "edge/v1", "examples": ["edge/v1"]} if name == "root" else {})
@@ -82,11 +93,22 @@ def _operation(kind: Kind) -> dict[str, Any]:
     }
 
 
-def _message(kind: Kind) -> dict[str, Any]:
-    struct = MESSAGES[kind]
+def _receiving() -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": "#/channels/command"},
+        "reply": {
+            "address": {"location": "$message.header#/replyTo"},
+            "channel": {"$ref": "#/channels/reply"},
+        },
+        "bindings": {"mqtt": {"qos": QOS, "bindingVersion": _MQTT_BINDING}},
+    }
+
+
+def _message(name: str, struct: type[msgspec.Struct]) -> dict[str, Any]:
     summary = cleandoc(struct.__doc__ or "").partition("\n\n")[0]
     return {
-        "name": kind,
+        "name": name,
         "title": struct.__name__,
         "summary": one_line(summary),
         "contentType": "application/json",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from edge_agent.daemon.ledger import LedgerSnapshot
 from edge_agent.daemon.messages import AssetStatus, PluginVersion, Status
-from edge_agent.daemon.mqtt.connection import Protocol
+from edge_agent.daemon.mqtt.client import Protocol
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session

@@ -5,54 +5,24 @@ can drop what it has already seen; ``seq``, counted from 0 per topic and session
 see what it missed; and the window it speaks of. Times are RFC 3339, UTC.
 """
 
-import hashlib
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
-from edge_agent.daemon.clock import ClockStep, TimeQuality
+from edge_agent.daemon.alarms.messages import Deed, GroupState, Handling, Label, Level
+from edge_agent.daemon.clock import ClockStep
+from edge_agent.daemon.commands.messages import Reply
+from edge_agent.daemon.envelope import Envelope, Moment
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.evidence import FeatureEvidence
 from edge_agent.pipeline.picture import ChannelPicture
 
-Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 AssetState = Literal[
     "starting", "running", "sensor_fault", "no_data", "failed", "ended", "left_out"
 ]
 
 Begun = Literal["restored", "warmed", "empty"]
-
-
-def message_id(*parts: str | int) -> str:
-    """Return 32 hexadecimal digits that depend on ``parts`` alone."""
-    text = "\x1f".join(str(part) for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"):
-    """What every message carries, beside ``schema``, which tells the kinds apart.
-
-    Attributes:
-        id: the same whenever the same fact is sent again.
-        seq: counts the messages of this topic and session from 0; where a retained one was
-            overtaken by a newer one before it could be sent, its number is missing.
-        session: one run of the agent.
-        gateway: name of the gateway.
-        start: start of the window, or of what a retained message states.
-        end: end of the window; in retained messages the moment of the statement.
-        historical: sent later than it could have been, because there was no connection.
-        time_quality: whether the gateway's clock followed a time server.
-    """
-
-    id: str
-    seq: int
-    session: str
-    gateway: str
-    start: Moment
-    end: Moment
-    historical: bool = False
-    time_quality: TimeQuality
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -101,6 +71,7 @@ class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
         velocity_mm_s: rms of each channel's velocity from 10 to 1000 Hz; empty where no limit of it
             is configured, or nothing could be measured.
         velocity_limit_mm_s: the limit.
+        maintenance: somebody works on the machine, and no alarm is raised.
     """
 
     asset: str
@@ -116,15 +87,21 @@ class Score(Envelope, frozen=True, kw_only=True, tag="edge-agent/score/1"):
     gap: bool
     clipped: bool
     model_sha256: str
-    velocity_mm_s: dict[str, float] = {}
+    velocity_mm_s: dict[str, float] = msgspec.field(default_factory=dict)
     velocity_limit_mm_s: float | None = None
+    maintenance: bool = False
 
 
 class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/1"):
-    """An anomaly opened, got worse, or closed.
+    """An anomaly opened, got worse or calls for attention again, or closed.
 
     Attributes:
-        event: what happened.
+        event: what happened; ``update`` also where it is open when a shelving, a maintenance or
+            an acknowledgement ends.
+        level: ``alarm`` where its severity is 2 or more, two detectors found it or the limit is
+            exceeded; else ``alert``. It never falls while the anomaly is open.
+        state: whether somebody is to be called: only where it is ``open``; see AlarmState.
+        group: id of the group of assets that were struck together, see GroupState.
         index: of the window that changed it, as in its score.
         anomaly_id: the same from open to close.
         number: counts the asset's anomalies from 1.
@@ -148,6 +125,9 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
 
     asset: str
     event: Literal["open", "update", "close"]
+    level: Level
+    state: Handling
+    group: str | None
     index: int
     anomaly_id: str
     number: int
@@ -161,7 +141,7 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
     level_threshold: float | None
     features: tuple[FeatureEvidence, ...]
     model_sha256: str
-    velocity_mm_s: dict[str, float] = {}
+    velocity_mm_s: dict[str, float] = msgspec.field(default_factory=dict)
     velocity_limit_mm_s: float | None = None
 
 
@@ -210,7 +190,17 @@ class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
     """Whether an asset is in alarm now, retained for who comes late.
 
     Attributes:
-        alarm: an anomaly is open.
+        alarm: an anomaly is open, and nobody works on the machine.
+        state: ``open``: it calls for somebody; ``acknowledged``: somebody looks after it;
+            ``shelved``: nobody is called for a while, whatever happens; ``maintenance``: somebody
+            works on the machine, and no alarm is raised; ``quiet``: none of these.
+        level: of the open anomaly, as in its events.
+        acknowledged: by whom; it ends where the anomaly gets twice as bad, or an alarm.
+        shelved: by whom, and until when.
+        maintenance: by whom.
+        silenced: times that an anomaly opened or got worse without a call since the shelving or
+            the maintenance began.
+        group: id of the group of assets that were struck together, see GroupState.
         data: what this rests on: no alarm while there is no data is no good news.
         reason: why there is no data, or why the last window was not scored.
         anomaly_id: of the open anomaly.
@@ -222,8 +212,15 @@ class AlarmState(Envelope, frozen=True, kw_only=True, tag="edge-agent/alarm/1"):
 
     asset: str
     alarm: bool
+    state: Handling
+    level: Level | None
     data: AssetState
     reason: str | None
+    acknowledged: Deed | None = None
+    shelved: Deed | None = None
+    maintenance: Deed | None = None
+    silenced: int = 0
+    group: str | None = None
     anomaly_id: str | None = None
     detector: Detector | None = None
     opened: Moment | None = None
@@ -306,4 +303,15 @@ class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
     clock_stepped: ClockStep | None = None
 
 
-Message = Features | Score | AnomalyEvent | Snapshot | AlarmState | ModelState | Status
+Message = (
+    Features
+    | Score
+    | AnomalyEvent
+    | Snapshot
+    | AlarmState
+    | ModelState
+    | Status
+    | Reply
+    | Label
+    | GroupState
+)

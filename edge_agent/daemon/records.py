@@ -4,8 +4,9 @@ Every change of an asset's state is one line in the log, said here and nowhere e
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from edge_agent.daemon.alarms.messages import Standing
 from edge_agent.daemon.messages import AssetState
 from edge_agent.pipeline.alarm import OpenAnomaly
 from edge_agent.pipeline.budget import BudgetSpec
@@ -46,6 +47,7 @@ class AssetRecord:
         level_threshold: likewise.
         open: the anomaly that is open.
         responsible: the features most responsible for it, with their shares.
+        standing: whether somebody is to be called for it.
         last_end_ns: end of the last window.
         flow_s: time that the last block took from window to alarm.
         flow_max_s: longest such time.
@@ -75,6 +77,7 @@ class AssetRecord:
     level_threshold: float | None = None
     open: OpenAnomaly | None = None
     responsible: tuple[tuple[str, float], ...] = ()
+    standing: Standing = field(default_factory=Standing)
     last_end_ns: int | None = None
     flow_s: float = 0.0
     flow_max_s: float = 0.0

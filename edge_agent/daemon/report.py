@@ -10,10 +10,12 @@ from typing import Literal
 import msgspec
 
 from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.alarms.messages import Standing
 from edge_agent.daemon.birth import asset_status
 from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import AssetStatus, Share
+from edge_agent.daemon.mqtt.inbox import InboxState
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.recorder import Reach, Recorder
 from edge_agent.daemon.records import AssetRecord
@@ -65,12 +67,22 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     level_threshold: float | None
     anomaly: bool
     open: OpenReport | None
+    standing: Standing
     last_window_end: str | None
     flow_ms: float
     flow_max_ms: float
     flow_total_s: float
     budget: BudgetReport | None = None
     recorder: Reach | None = None
+
+
+class CommandsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Commands over MQTT; see InboxState."""
+
+    commands: int
+    refused: int
+    unanswered: int
+    problem: str | None
 
 
 class LinkReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +96,7 @@ class LinkReport(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     refused: int
     refusal: str | None
+    commands: CommandsReport
 
 
 class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +188,7 @@ def asset_report(
         level_threshold=record.level_threshold,
         anomaly=record.open is not None,
         open=_open_report(record),
+        standing=record.standing,
         last_window_end=None if end_ns is None else rfc3339(end_ns),
         flow_ms=round(1e3 * record.flow_s, 3),
         flow_max_ms=round(1e3 * record.flow_max_s, 3),
@@ -207,7 +221,7 @@ def budget_report(budget: BudgetSpec) -> BudgetReport:
     )
 
 
-def link_report(broker: str, link: LinkState) -> LinkReport:
+def link_report(broker: str, link: LinkState, inbox: InboxState) -> LinkReport:
     """Return how the connection is doing now."""
     return LinkReport(
         broker=broker,
@@ -218,6 +232,12 @@ def link_report(broker: str, link: LinkState) -> LinkReport:
         connections=link.connections,
         refused=link.refused,
         refusal=link.refusal,
+        commands=CommandsReport(
+            commands=inbox.commands,
+            refused=inbox.refused,
+            unanswered=inbox.unanswered,
+            problem=inbox.problem,
+        ),
     )
 
 

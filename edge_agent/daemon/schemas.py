@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+from edge_agent.daemon.alarms.messages import GroupState, Label
+from edge_agent.daemon.commands.messages import Reply
+from edge_agent.daemon.commands.requests import AnyCommand, Command
+from edge_agent.daemon.envelope import Envelope
 from edge_agent.daemon.messages import (
     AlarmState,
     AnomalyEvent,
-    Envelope,
     Features,
     Message,
     ModelState,
@@ -25,7 +28,10 @@ from edge_agent.daemon.messages import (
 from edge_agent.daemon.topics import Kind
 
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
-_ENVELOPE = cleandoc(Envelope.__doc__ or "").partition("Attributes:\n")[2] + "\n"
+_ENVELOPE, _COMMAND = (
+    cleandoc(struct.__doc__ or "").partition("Attributes:\n")[2] + "\n"
+    for struct in (Envelope, Command)
+)
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MESSAGES: dict[Kind, type[Message]] = {
     "features": Features,
@@ -34,17 +40,21 @@ MESSAGES: dict[Kind, type[Message]] = {
     "snapshot": Snapshot,
     "alarm": AlarmState,
     "model": ModelState,
+    "label": Label,
+    "group": GroupState,
     "status": Status,
+    "reply": Reply,
 }
 
 
 def schema_files() -> dict[str, bytes]:
     """Return the content of each schema file by its name."""
-    return {f"{kind}.schema.json": _schema(kind) for kind in MESSAGES}
+    files = {f"{kind}.schema.json": _schema(struct) for kind, struct in MESSAGES.items()}
+    return files | {"command.schema.json": _schema(AnyCommand)}
 
 
-def _schema(kind: Kind) -> bytes:
-    schema = {"$schema": DIALECT, **msgspec.json.schema(MESSAGES[kind])}
+def _schema(struct: Any) -> bytes:  # noqa: ANN401 - a struct, or a union of some
+    schema = {"$schema": DIALECT, **msgspec.json.schema(struct)}
     for definition in schema["$defs"].values():
         explain(definition)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
@@ -54,7 +64,11 @@ def explain(definition: dict[str, Any]) -> None:
     """Take the docstring apart: its text for the message, each attribute's for the property."""
     text, _, attributes = cleandoc(definition.pop("description", "")).partition("\n\nAttributes:\n")
     definition["description"] = one_line(text)
-    lines = _ENVELOPE + attributes if "session" in definition["properties"] else attributes
+    lines = attributes
+    if "session" in definition["properties"]:
+        lines = _ENVELOPE + attributes
+    elif "command" in definition["properties"] and "by" in definition["properties"]:
+        lines = _COMMAND + attributes
     for name, meaning in _ATTRIBUTE.findall(lines):
         if name in definition["properties"]:
             definition["properties"][name]["description"] = one_line(meaning)

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.alarms.desk import Desk
+from edge_agent.daemon.alarms.handlers import AlarmCommands
 from edge_agent.daemon.assembly import Assembly
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.commands.audit import Audit
@@ -24,6 +26,7 @@ from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.models import Models, versions
 from edge_agent.daemon.mqtt.credential_watch import CredentialWatch
 from edge_agent.daemon.mqtt.credentials import Credentials
+from edge_agent.daemon.mqtt.inbox import Inbox
 from edge_agent.daemon.mqtt.link import MqttLink
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.recorder.recorder import FOLDER, Recorder
@@ -83,22 +86,26 @@ class Service:
         self._session = Session(Topics(config.mqtt.root, config.gateway))
         self._versions = versions()
         self._handover = Handover()
-        self._bus = Bus(Audit(state.path), self._handover.wake, self._keeper.do)
+        audit = Audit(state.path)
+        self._bus = Bus(audit, self._handover.wake, self._keeper.do)
+        self._desk = Desk(state.path, audit, self._session, self._outbox, self._keeper.do)
+        AlarmCommands(self._desk, lambda: self._store.state.durable).register(self._bus)
         assembly = Assembly(
             state,
             self._keeper,
             self._session,
-            self._outbox,
             self._store,
             self._recorder,
             self._handover,
             self.give_up,
+            self._desk,
         )
-        self._watches = Watches(assembly, self._session, self._outbox, self._handover)
+        self._watches = Watches(assembly, self._session, self._outbox, self._handover, self._desk)
         self._watches.expect(config.asset)
         self._herald = Herald(
             self._session, self._watches.records, self._outbox, self._store, self._versions
         )
+        self._inbox = Inbox(self._session, self._outbox, self._bus.submit)
         self._link = MqttLink(
             config.mqtt,
             credentials.password,
@@ -107,6 +114,7 @@ class Service:
             self._herald.will,
             self._herald.connected,
             self._herald.leaving,
+            self._inbox,
         )
         self._models = Models(state.path / "verified.json")
         self._reloader = Reloader(path, self._notifier)
@@ -198,6 +206,7 @@ class Service:
 
     def _tick(self, now_s: float) -> None:
         self._watches.look(now_s)
+        self._desk.look()
         self._session.clock.utc_offset_ns()  # a step is seen by asking
         self._herald.look()
         self._reload()
@@ -287,7 +296,7 @@ class Service:
             metrics=self._door.metrics_url,
             socket=self._door.socket_path,
             process=process_report(),
-            mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state),
+            mqtt=link_report(f"{mqtt.host}:{mqtt.port}", self._link.state, self._inbox.state),
             outbox=self._store.state,
             ledger=self._store.ledger.snapshot(),
             assets=asset_reports(list(self._watches.records), self._recorder),

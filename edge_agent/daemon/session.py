@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.clock import TimeQuality, WallClock, boot_ns, time_quality
-from edge_agent.daemon.messages import message_id
+from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.topics import Topics
 
 _QUALITY_INTERVAL_S = 10.0

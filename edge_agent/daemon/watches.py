@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.daemon.alarm_state import AlarmStatement
+from edge_agent.daemon.alarms.desk import Desk
 from edge_agent.daemon.assembly import Assembly, name_model
 from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
@@ -38,7 +39,12 @@ class Watches:
     """All assets, on the scoring thread."""
 
     def __init__(
-        self, assembly: Assembly, session: Session, outbox: Outbox, handover: Handover
+        self,
+        assembly: Assembly,
+        session: Session,
+        outbox: Outbox,
+        handover: Handover,
+        desk: Desk,
     ) -> None:
         """Begin without an asset.
 
@@ -47,11 +53,13 @@ class Watches:
             session: numbers what is announced.
             outbox: takes what is announced.
             handover: wakes the scoring loop.
+            desk: knows the alarms.
         """
         self._assembly = assembly
         self._session = session
         self._outbox = outbox
         self._handover = handover
+        self._desk = desk
         self._posts: dict[str, _Post] = {}
         self._swaps: dict[str, Swap] = {}
         self._positions = 0
@@ -90,7 +98,7 @@ class Watches:
         self._posts[record.name] = post
         if judged.bundle is None:
             record.enter("failed", judged.reason, time.monotonic())
-            AlarmStatement(record, self._session, self._outbox).state()
+            AlarmStatement(record, self._desk).state()
             return
         post.watch = self._assembly.watch(
             judged, judged.bundle, record, post.position, publish, left
@@ -160,6 +168,7 @@ class Watches:
         post = self._posts.pop(name)
         self._leave(post)
         self.records.remove(post.record)
+        self._desk.leave(name)
         self.forget(name)
 
     def forget(self, name: str) -> None:

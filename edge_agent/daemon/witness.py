@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.config.settings import Asset
-from edge_agent.daemon.messages import AnomalyEvent, HealthyPeriod, Snapshot, message_id
+from edge_agent.daemon.envelope import message_id
+from edge_agent.daemon.messages import AnomalyEvent, HealthyPeriod, Snapshot
 from edge_agent.daemon.outbox import Entry, Outbox
 from edge_agent.daemon.recorder.reference import Reference
 from edge_agent.daemon.recorder.snapshots import FOLDER, keep_snapshot
 from edge_agent.daemon.session import Session
-from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.evidence import Describer, FeatureEvidence
 from edge_agent.pipeline.healthy import Healthy, Measured, is_calm, learned
 from edge_agent.pipeline.picture import Camera, ChannelPicture
@@ -76,10 +76,12 @@ class Witness:
         self._sees = bundle.manifest.flow.input.kind == "samples"
         do(self._load)
 
-    def evidence(self, event: Event, result: WindowResult) -> tuple[FeatureEvidence, ...]:
-        """Set the features of ``event`` beside what they were when the machine was healthy."""
+    def evidence(
+        self, responsible: tuple[tuple[str, float], ...], result: WindowResult
+    ) -> tuple[FeatureEvidence, ...]:
+        """Set the ``responsible`` features beside what they were when the machine was healthy."""
         values = self._describer.values(result.vector, result.velocity_mm_s)
-        return self._describer.evidence(event.features, values, self._ranges)
+        return self._describer.evidence(responsible, values, self._ranges)
 
     def see(self, window: Window, result: WindowResult, event: AnomalyEvent | None) -> None:
         """Learn from a calm window; picture one in which an anomaly opened."""

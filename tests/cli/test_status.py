@@ -13,6 +13,7 @@ from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import (
     AgentReport,
+    CommandsReport,
     LinkReport,
     ReloadReport,
     asset_reports,
@@ -36,6 +37,7 @@ def link(**more: Any) -> LinkReport:
         "connections": state.connections,
         "refused": 0,
         "refusal": None,
+        "commands": CommandsReport(commands=0, refused=0, unanswered=0, problem=None),
     }
     return LinkReport(**facts | more)
 

@@ -7,11 +7,12 @@ import pytest
 
 from edge_agent.daemon.asyncapi import FILE_NAME, asyncapi_file
 from edge_agent.daemon.clock import time_quality
+from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
-from edge_agent.daemon.messages import Status, message_id
+from edge_agent.daemon.messages import Status
 from edge_agent.daemon.schemas import MESSAGES, main, schema_files
 from edge_agent.daemon.session import Session
-from edge_agent.daemon.topics import CARRIAGE, QOS, Topics
+from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Topics
 
 DOCS = Path(__file__).parents[2] / "docs" / "mqtt"
 
@@ -122,7 +123,8 @@ def test_the_asyncapi_document_says_how_each_message_is_carried() -> None:
     for kind, carriage in CARRIAGE.items():
         address = document["channels"][kind]["address"]
         topic = address.format(root="edge/v1", gateway="gw-1", asset="pump-1")
-        assert topic == (topics.status if kind == "status" else topics.of("pump-1", kind))
+        own = topics.of_gateway(kind) if kind in OF_GATEWAY else topics.of("pump-1", kind)
+        assert topic == own
         binding = document["operations"][f"send_{kind}"]["bindings"]["mqtt"]
         assert (binding["qos"], binding["retain"]) == (QOS, carriage.retained)
         assert binding.get("messageExpiryInterval") == carriage.expiry_s

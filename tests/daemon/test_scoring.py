@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from desks import desk_in
 from msgspec.structs import replace
 
 from edge_agent.bundle import Bundle, LoadedBundle
@@ -49,6 +50,7 @@ class Bench:
     """A scoring loop with bench sensors and an outbox that nobody empties."""
 
     loaded: LoadedBundle
+    folder: Path
     handover: Handover = field(default_factory=Handover)
     session: Session = field(default_factory=lambda: Session(Topics("edge/v1", "gw-1")))
     outbox: Outbox = field(default_factory=lambda: Outbox(100.0))
@@ -66,7 +68,8 @@ class Bench:
         witness = daemon_witness(
             asset, self.loaded, Path("unused"), self.session, self.outbox, lambda _job: None
         )
-        announcer = Announcer(record, self.loaded, publish, self.session, self.outbox, witness)
+        desk = desk_in(self.folder, self.session, self.outbox)
+        announcer = Announcer(record, self.loaded, publish, desk, witness)
         sensor = SensorThread(
             len(self.watches),
             asset,
@@ -129,9 +132,9 @@ def loaded(bundle_file: Path) -> LoadedBundle:
 
 
 @pytest.fixture
-def bench_of(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench_of(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
     monkeypatch.setattr("edge_agent.daemon.scoring.TICK_S", 0.05)
-    return Bench(loaded)
+    return Bench(loaded, tmp_path)
 
 
 def test_every_window_is_announced_with_its_score_and_features(bench_of: Bench) -> None:

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
+from edge_agent.daemon.mqtt.inbox import InboxState
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
@@ -32,7 +33,7 @@ def report(state_dir: Path, *, pid: int | None = None, age_s: float = 0.0) -> Ag
         socket=None,
         process=process_report(),
         versions={},
-        mqtt=link_report("broker:1883", LinkState()),
+        mqtt=link_report("broker:1883", LinkState(), InboxState()),
         outbox=StoreState(),
         ledger=LedgerSnapshot(since="", assets=()),
         assets=asset_reports([AssetRecord("pump-1", "bench")]),

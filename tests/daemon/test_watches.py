@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from desks import desk_in
 from msgspec.structs import replace as changed
 
 from edge_agent.bundle import LoadedBundle
@@ -51,17 +52,18 @@ class Rig:
         self.store = Store(self.outbox, OutboxSettings(), self.folder)
         self.state = StateDirectory(self.folder)
         self.keeper = Keeper()
+        desk = desk_in(self.folder, self.session, self.outbox)
         assembly = Assembly(
             self.state,
             self.keeper,
             self.session,
-            self.outbox,
             self.store,
             Recorder(self.folder / "recorder", RecorderSettings(max_mb=0.1)),
             self.handover,
             pytest.fail,
+            desk,
         )
-        self.watches = Watches(assembly, self.session, self.outbox, self.handover)
+        self.watches = Watches(assembly, self.session, self.outbox, self.handover, desk)
 
     def add(self, bundle: LoadedBundle, **options: Any) -> Judged:
         settings = SensorSettings(plugin="bench", options={"interval_s": 0.002} | options)

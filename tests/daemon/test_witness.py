@@ -4,6 +4,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from desks import desk_in
 from numpy.typing import NDArray
 
 from edge_agent.bundle import Bundle, LoadedBundle
@@ -36,9 +37,8 @@ class Bench:
         record = AssetRecord(ASSET.name, "bench", model_sha256=bundle.sha256)
         self.witness = daemon_witness(ASSET, bundle, folder, session, self.outbox, self.do)
         self.flow: Flow = bundle.flow()
-        self.announcer = Announcer(
-            record, bundle, Publish(score=False), session, self.outbox, self.witness
-        )
+        desk = desk_in(folder, session, self.outbox)
+        self.announcer = Announcer(record, bundle, Publish(score=False), desk, self.witness)
 
     def do(self, job: Job) -> None:
         if self.held is None:

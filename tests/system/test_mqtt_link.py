@@ -15,10 +15,12 @@ import pytest
 from waiting import wait_until
 
 from edge_agent.daemon.birth import Herald
+from edge_agent.daemon.commands.requests import done
 from edge_agent.daemon.config.settings import Mqtt, OutboxSettings
 from edge_agent.daemon.ledger import MessageCounts, violations
 from edge_agent.daemon.messages import ModelState
 from edge_agent.daemon.mqtt import link as mqtt_module
+from edge_agent.daemon.mqtt.inbox import Inbox
 from edge_agent.daemon.mqtt.link import MqttLink
 from edge_agent.daemon.outbox import Entry, Outbox, Store
 from edge_agent.daemon.records import AssetRecord
@@ -41,7 +43,14 @@ class Rig:
         herald = Herald(self.session, records, self.outbox, self.store, {})
         topic = self.session.topics.status
         self.link = MqttLink(
-            settings, password, self.outbox, topic, herald.will, herald.connected, herald.leaving
+            settings,
+            password,
+            self.outbox,
+            topic,
+            herald.will,
+            herald.connected,
+            herald.leaving,
+            Inbox(self.session, self.outbox, lambda _command, _origin, respond: respond(done())),
         )
         self.store.start()
         self.link.start()

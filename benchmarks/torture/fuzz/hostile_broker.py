@@ -12,9 +12,12 @@ from pathlib import Path
 from benchmarks.broker import HOST
 from benchmarks.torture.fuzz.mutate import mutated
 from benchmarks.torture.fuzz.target import Allowed
+from edge_agent.daemon.commands.requests import done
 from edge_agent.daemon.config.settings import Mqtt
 from edge_agent.daemon.messages import ModelState
-from edge_agent.daemon.mqtt.connection import Connection, ConnectionFailed, LastWill, Protocol
+from edge_agent.daemon.mqtt.client import ConnectionFailed, LastWill, Protocol
+from edge_agent.daemon.mqtt.connection import Connection
+from edge_agent.daemon.mqtt.inbox import Inbox
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.topics import Topics
@@ -32,6 +35,7 @@ _LATER = {
         b"\x40\x02\x00\x01",
         b"\x30\x07\x00\x03a/bhi",
         b"\x32\x09\x00\x03a/b\x00\x07hi",
+        b"\x90\x03\x00\x01\x80",
         b"\xd0\x00",
     ),
     5: (
@@ -40,6 +44,7 @@ _LATER = {
         b"\x40\x03\x00\x01\x87",
         b"\x30\x07\x00\x03a/b\x00hi",
         b"\x32\x09\x00\x03a/b\x00\x07\x00hi",
+        b"\x30\x10\x00\x03a/b\x09\x08\x00\x01r\x09\x00\x02cdhi",
         b"\xd0\x00",
         b"\xe0\x02\x8b\x00",
         b"\xf0\x02\x00\x00",
@@ -75,7 +80,9 @@ class HostileBroker:
         will = LastWill("edge/v1/gw-1/status", b"{}")
         settings = Mqtt(host=HOST, port=self._port, client_id="edge-agent-gw-1")
         version: Protocol = "3.1.1" if level == _LEVEL_311 else "5"
-        connection = Connection(settings, version, None, will, lambda _refusal: None)
+        session = Session(Topics("edge/v1", "gw-1"))
+        inbox = Inbox(session, outbox, lambda _command, _origin, respond: respond(done()))
+        connection = Connection(settings, version, None, will, lambda _refusal: None, inbox)
         end_s = math.inf
         try:
             connection.open()

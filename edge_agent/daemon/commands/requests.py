@@ -5,6 +5,7 @@ docs/mqtt. A command that changes something is done once: sent again under its `
 answered again as before.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ LONGEST_S = 90 * 86400.0
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}\Z")]
 CommandId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Span = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_S)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
@@ -39,7 +41,7 @@ class Command(
 
     id: CommandId
     by: Line
-    sent: str | None = None
+    sent: Moment | None = None
     schema: Literal["edge-agent/command/1"] = "edge-agent/command/1"
 
 
@@ -224,6 +226,6 @@ def refused(reason: str, **data: Any) -> Answer:  # noqa: ANN401 - as above
     return Answer(result="refused", reason=reason, data=data)
 
 
-def name_of(command: Command) -> str:
+def name_of(command: Command | type[Command]) -> str:
     """Return what ``command`` is called in JSON."""
-    return str(type(command).__struct_config__.tag)
+    return str(command.__struct_config__.tag)

@@ -40,6 +40,7 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
         key_file: its private key.
         client_id: ``edge-agent-`` and the gateway's name unless stated.
         keepalive_s: seconds of silence after which the connection is probed.
+        commands: take commands from whoever the broker lets publish them.
     """
 
     host: Host = "127.0.0.1"
@@ -55,6 +56,7 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
     key_file: Text | None = None
     client_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}\Z")] | None = None
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+    commands: bool = True
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,41 +6,39 @@ and for the outbox alike, so that a message leaves the moment it is put.
 
 import os
 import selectors
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 from typing import Protocol as Shape
 
 from edge_agent.daemon.config.settings import Mqtt
+from edge_agent.daemon.mqtt.client import (
+    CONNECT_TIMEOUT_S,
+    ConnectionFailed,
+    LastWill,
+    Protocol,
+    connect_properties,
+    make_client,
+    publish_properties,
+    subscription,
+)
+from edge_agent.daemon.mqtt.inbox import Heard, Inbox
 from edge_agent.daemon.outbox import Outbox, Outgoing, late
 from edge_agent.daemon.topics import QOS
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, SocketLike
+    from paho.mqtt.client import (
+        Client,
+        ConnectFlags,
+        DisconnectFlags,
+        MQTTMessage,
+    )
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-Protocol = Literal["5", "3.1.1"]
-
-CONNECT_TIMEOUT_S = 5.0
 IN_FLIGHT_MAX = 32
 _UNSUPPORTED_PROTOCOL_VERSION = 132  # MQTT 5, table 3-1; paho translates 3.1.1's code 1 to it
 _MISC_INTERVAL_S = 1.0
-
-
-class ConnectionFailed(Exception):  # noqa: N818 - "failed" says more than "error"
-    """No connection came about, or it ended; the message says why.
-
-    Attributes:
-        speaks_otherwise: the broker may accept the other version of the protocol.
-    """
-
-    def __init__(self, reason: str, *, speaks_otherwise: bool = False) -> None:
-        """``reason`` is for the operator."""
-        super().__init__(reason)
-        self.speaks_otherwise = speaks_otherwise
 
 
 class _Socket(Shape):
@@ -48,14 +46,6 @@ class _Socket(Shape):
 
     def fileno(self) -> int: ...
     def pending(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LastWill:
-    """What the broker publishes, retained, when this connection dies."""
-
-    topic: str
-    payload: bytes
 
 
 class Connection:
@@ -68,6 +58,7 @@ class Connection:
         password: str | None,
         will: LastWill,
         on_refused: Callable[[str], None],
+        inbox: Inbox | None,
     ) -> None:
         """Prepare without touching the network.
 
@@ -77,13 +68,14 @@ class Connection:
             password: None where the broker wants none.
             will: for the broker to keep.
             on_refused: called with topic and reason of a message that the broker did not accept.
+            inbox: takes commands; None: nobody commands over MQTT.
 
         Raises:
             ConnectionFailed: the files for TLS cannot be used.
         """
         self._settings = settings
         self._protocol = protocol
-        self._client = _client(settings, protocol, password, will)
+        self._client = make_client(settings, protocol, password, will)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
@@ -93,12 +85,19 @@ class Connection:
         self._in_flight_max = IN_FLIGHT_MAX
         self._settled: list[tuple[Outgoing, bool]] = []
         self._on_refused = on_refused
+        self._inbox = inbox
+        if inbox is not None:
+            self._client.on_message = self._on_message
+            self._client.on_subscribe = self._on_subscribe
 
     def open(self) -> None:
         """Connect and wait for CONNACK. Raises ConnectionFailed."""
         try:
             self._client.connect(
-                self._settings.host, self._settings.port or 1883, self._settings.keepalive_s
+                self._settings.host,
+                self._settings.port or 1883,
+                self._settings.keepalive_s,
+                properties=connect_properties(self._protocol),
             )
         except (OSError, ValueError) as error:
             raise ConnectionFailed(f"{_where(self._settings)}: {error}") from error
@@ -126,6 +125,8 @@ class Connection:
                 f"{_where(self._settings)} refused the connection: {name}, MQTT {self._protocol}",
                 speaks_otherwise=code == _UNSUPPORTED_PROTOCOL_VERSION,
             )
+        if self._inbox is not None:
+            self._client.subscribe(self._inbox.topic, **subscription(self._protocol))
 
     def serve(self, outbox: Outbox, wake_fd: int, time_left_s: Callable[[], float]) -> None:
         """Send what comes into ``outbox`` while there is time left.
@@ -183,7 +184,9 @@ class Connection:
                 late(outgoing.body) if outgoing.backlog else outgoing.body,
                 qos=QOS,
                 retain=carriage.retained,
-                properties=self._properties(carriage.expiry_s),
+                properties=publish_properties(
+                    self._protocol, carriage.expiry_s, outgoing.correlation
+                ),
             )
             self._in_flight[info.mid] = outgoing
 
@@ -204,18 +207,6 @@ class Connection:
 
     def _socket(self) -> "_Socket":
         return cast("_Socket", self._client.socket())
-
-    def _properties(self, expiry_s: int | None) -> "Properties | None":
-        if self._protocol != "5":
-            return None
-        from paho.mqtt.packettypes import PacketTypes
-        from paho.mqtt.properties import Properties
-
-        properties = Properties(PacketTypes.PUBLISH)
-        properties.ContentType = "application/json"
-        if expiry_s is not None:
-            properties.MessageExpiryInterval = expiry_s
-        return properties
 
     def _on_connect(
         self,
@@ -240,6 +231,30 @@ class Connection:
     ) -> None:
         self._ended = f"connection ended ({reason})"
 
+    def _on_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
+        assert self._inbox is not None  # noqa: S101 - nothing is subscribed to without it
+        properties = message.properties
+        self._inbox.take(
+            Heard(
+                payload=bytes(message.payload),
+                retained=message.retain,
+                response_topic=getattr(properties, "ResponseTopic", None),
+                correlation=getattr(properties, "CorrelationData", None),
+            )
+        )
+
+    def _on_subscribe(
+        self,
+        _client: "Client",
+        _data: object,
+        _mid: int,
+        reasons: "list[ReasonCode]",
+        _properties: "Properties | None",
+    ) -> None:
+        assert self._inbox is not None  # noqa: S101 - as above
+        refusals = [str(reason) for reason in reasons if reason.is_failure]
+        self._inbox.subscribed(refusals[0] if refusals else None)
+
     def _on_publish(
         self,
         _client: "Client",
@@ -254,43 +269,6 @@ class Connection:
         self._settled.append((outgoing, reason.is_failure))
         if reason.is_failure:
             self._on_refused(f"{outgoing.topic}: {reason}")
-
-
-def _client(settings: Mqtt, protocol: Protocol, password: str | None, will: LastWill) -> "Client":
-    from paho.mqtt.client import Client, MQTTv5, MQTTv311
-    from paho.mqtt.enums import CallbackAPIVersion
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=settings.client_id,
-        protocol=MQTTv5 if protocol == "5" else MQTTv311,
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = CONNECT_TIMEOUT_S
-    client.max_inflight_messages = 0  # the number in flight is kept here, where it can be undone
-    if settings.username is not None:
-        client.username_pw_set(settings.username, password)
-    if settings.tls:
-        from edge_agent.daemon.mqtt.tls import TlsError, tls_context
-
-        try:
-            client.tls_set_context(tls_context(settings))
-        except TlsError as error:  # the files were good at the start, but may have been replaced
-            raise ConnectionFailed(str(error)) from error
-    properties = None
-    if protocol == "5":
-        properties = Properties(PacketTypes.WILLMESSAGE)
-        properties.ContentType = "application/json"
-    client.will_set(will.topic, will.payload, qos=QOS, retain=True, properties=properties)
-    client.on_socket_open = _send_at_once
-    return client
-
-
-def _send_at_once(_client: "Client", _data: object, sock: "SocketLike") -> None:
-    """Without this a small message waits for the acknowledgement of the one before (Nagle)."""
-    cast("socket.socket", sock).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _where(settings: Mqtt) -> str:

@@ -13,7 +13,9 @@ import msgspec
 from edge_agent.daemon.backoff import Backoff
 from edge_agent.daemon.config.settings import Mqtt
 from edge_agent.daemon.messages import Status
-from edge_agent.daemon.mqtt.connection import Connection, ConnectionFailed, LastWill, Protocol
+from edge_agent.daemon.mqtt.client import ConnectionFailed, LastWill, Protocol
+from edge_agent.daemon.mqtt.connection import Connection
+from edge_agent.daemon.mqtt.inbox import Inbox
 from edge_agent.daemon.outbox import Outbox
 
 _log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class MqttLink:
         will: Callable[[], Status],
         on_connected: Callable[[Protocol], None],
         on_leaving: Callable[[], None],
+        inbox: Inbox,
     ) -> None:
         """Prepare; nothing happens before ``start``.
 
@@ -70,6 +73,7 @@ class MqttLink:
             will: asked before every connection, with its new sequence number.
             on_connected: called on this thread when a connection stands; puts the birth.
             on_leaving: called on this thread before a connection is given up for ``use``.
+            inbox: takes commands, where ``settings`` let anybody send some.
         """
         self._settings = settings
         self._password = password
@@ -78,6 +82,7 @@ class MqttLink:
         self._will = will
         self._on_connected = on_connected
         self._on_leaving = on_leaving
+        self._inbox = inbox
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         outbox.wake = self._wake
         self._stop_at_s: float | None = None
@@ -157,7 +162,14 @@ class MqttLink:
 
     def _connect_and_serve(self, protocol: Protocol) -> None:
         will = LastWill(self._status_topic, msgspec.json.encode(self._will()))
-        connection = Connection(self._settings, protocol, self._password, will, self._note_refusal)
+        connection = Connection(
+            self._settings,
+            protocol,
+            self._password,
+            will,
+            self._note_refusal,
+            self._inbox if self._settings.commands else None,
+        )
         connection.open()
         self.state.connected, self.state.protocol, self.state.error = True, protocol, None
         self.state.connections += 1

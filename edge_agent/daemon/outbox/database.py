@@ -37,7 +37,7 @@ _CACHE_KB = 256
 _CRC_BYTES = 4
 _KIND_SHIFT = 48
 # In the numbers of messages, and so in files of earlier versions: what a kind has stays its own.
-_RANKS: dict[Kind, int] = {"features": 1, "score": 2, "anomaly": 3, "snapshot": 4}
+_RANKS: dict[Kind, int] = {"features": 1, "score": 2, "anomaly": 3, "snapshot": 4, "label": 5}
 _KINDS = {rank: kind for kind, rank in _RANKS.items()}
 # Statements are fixed: where SQLite finds an error in one, a table or column is not as it was.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}

@@ -1,6 +1,7 @@
 """What goes into the outbox, and what comes out of it."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,10 +14,11 @@ from edge_agent.pipeline.state import FlowMark
 
 ROWS_MAX = 2000  # only a disk that hangs lets so many wait: then the oldest are forgotten
 
-# What is queued, the least important first; all else is state, of which only the newest counts.
+# What is queued, the least important first; all else is state, of which only the newest counts,
+# or an answer, for which nobody waits any more once the connection is lost.
 QUEUED: tuple[Kind, ...] = tuple(
     sorted(
-        (kind for kind, carriage in CARRIAGE.items() if not carriage.retained),
+        (kind for kind, carriage in CARRIAGE.items() if carriage.stored),
         key=lambda kind: CARRIAGE[kind].priority,
     )
 )
@@ -48,6 +50,7 @@ class Entry:
         messages: kind, topic and message of each.
         mark: how far the asset has come, None where that did not change.
         row: what is remembered of the window.
+        stored: called on the store's thread once all of it is committed; must not wait.
     """
 
     asset: str
@@ -55,6 +58,7 @@ class Entry:
     messages: list[tuple[Kind, str, Message]] = field(default_factory=list)
     mark: Mark | None = None
     row: RecordedRow | None = None
+    stored: Callable[[], None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -65,10 +69,11 @@ class Outgoing:
         kind: of the message.
         topic: where it goes.
         body: JSON.
-        place: the database that holds it; None: it is state, which is not stored.
+        place: the database that holds it; None: it is state or an answer, which are not stored.
         number: in that database.
         backlog: it could not be sent when it happened.
         refused: the broker did not accept it.
+        correlation: what tells the receiver of an answer which question it belongs to.
     """
 
     kind: Kind
@@ -78,6 +83,7 @@ class Outgoing:
     number: int = 0
     backlog: bool = False
     refused: bool = False
+    correlation: bytes | None = None
 
     @property
     def carriage(self) -> Carriage:
@@ -101,6 +107,7 @@ class Batch:
         messages: to be queued.
         states: retained messages that belong to the same windows.
         acknowledged: messages that the broker has answered.
+        stored: to be called once all of this is committed.
     """
 
     counts: dict[str, AssetLedger] = field(default_factory=dict)
@@ -109,6 +116,7 @@ class Batch:
     messages: list[tuple[Kind, str, Message]] = field(default_factory=list)
     states: list[tuple[Kind, str, Message]] = field(default_factory=list)
     acknowledged: list[Outgoing] = field(default_factory=list)
+    stored: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:

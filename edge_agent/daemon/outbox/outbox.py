@@ -23,6 +23,7 @@ LIVE_MAX = 1000  # messages; what comes faster waits on the disk
 LOADED_MAX = 64  # messages of the backlog at a time
 BACKLOG_IN_FLIGHT_MAX = 16  # so that a slow broker has room for what is live
 ACKNOWLEDGED_TOGETHER_S = 0.05
+ANSWERS_MAX = 64  # whoever asks more does not listen
 
 _BY_FALLING_PRIORITY = tuple(reversed(QUEUED))
 _STEADY = tuple(kind for kind in _BY_FALLING_PRIORITY if kind != "anomaly")
@@ -52,6 +53,7 @@ class Outbox:
         self._loaded: dict[Kind, deque[Outgoing]] = {kind: deque() for kind in QUEUED}
         self._drained = dict.fromkeys(QUEUED, False)  # nothing of it waits on the disk alone
         self._in_flight: set[Outgoing] = set()
+        self._answers: deque[Outgoing] = deque()
         self._acknowledged: list[Outgoing] = []
         self._retained: dict[str, _State] = {}
         self._unsent_retained: dict[str, None] = {}  # topics in the order of their change
@@ -71,6 +73,8 @@ class Outbox:
                 arrived.marks[entry.asset] = entry.mark
             if entry.row is not None:
                 arrived.rows.append(entry.row)
+            if entry.stored is not None:
+                arrived.stored.append(entry.stored)
             for kind, topic, message in entry.messages:
                 if CARRIAGE[kind].retained:
                     arrived.states.append((kind, topic, message))
@@ -87,6 +91,15 @@ class Outbox:
         with self._work:
             self._state(kind, topic, message)
         self.wake()
+
+    def answer(self, topic: str, body: bytes, correlation: bytes | None) -> bool:
+        """Send an answer while there is a connection; return False where it is not taken."""
+        with self._work:
+            if not self._connected or len(self._answers) >= ANSWERS_MAX:
+                return False
+            self._answers.append(Outgoing("reply", topic, body, correlation=correlation))
+        self.wake()
+        return True
 
     def clear(self, kind: Kind, topic: str) -> None:
         """Have the broker forget the retained message of ``topic``."""
@@ -136,6 +149,7 @@ class Outbox:
         with self._work:
             self._connected = False
             self._in_flight.clear()
+            self._answers.clear()
             for kind in QUEUED:
                 self._live[kind].clear()
                 self._loaded[kind].clear()
@@ -157,6 +171,7 @@ class Outbox:
                 or self._arrived.states
                 or self._unsent_retained
                 or self._in_flight
+                or self._answers
                 or any(self._live.values())
                 or any(self._loaded.values())
                 or not all(self._drained.values())
@@ -203,6 +218,8 @@ class Outbox:
                     self._drained[outgoing.kind] = False
         if batch.states or not batch.is_empty:
             self.wake()
+        for stored in batch.stored:
+            stored()
 
     def wanted(self) -> tuple[Kind, int] | None:
         """Return the kind of which more backlog should be loaded, and for which connection."""
@@ -271,6 +288,7 @@ class Outbox:
         may_be_late = self._may_send_backlog(now_s)
         return (
             self._next_state(wanted="status")
+            or (self._answers.popleft() if self._answers else None)
             or self._next_event(now_s, may_be_late=may_be_late)
             or self._next_state()
             or next((live.popleft() for k in _STEADY if (live := self._live[k])), None)

@@ -4,12 +4,12 @@ _BURST_S = 0.1
 
 
 class Pace:
-    """A token bucket: so many a second, and a tenth of that at once."""
+    """A token bucket: so many a second, and a tenth of that at once unless stated."""
 
-    def __init__(self, per_s: float) -> None:
-        """Allow ``per_s`` messages a second."""
+    def __init__(self, per_s: float, at_once: float | None = None) -> None:
+        """Allow ``per_s`` messages a second, and ``at_once`` after a rest."""
         self._per_s = per_s
-        self._most = max(1.0, per_s * _BURST_S)
+        self._most = max(1.0, per_s * _BURST_S) if at_once is None else at_once
         self._left = self._most
         self._at_s = 0.0
 

@@ -64,7 +64,7 @@ class Place:
         """
         change = _Change(self, batch.counts, withdraw)
         outgoing = [self._outgoing(*message) for message in batch.messages]
-        durable = any(out.kind == "anomaly" for out in outgoing) and not self.in_memory
+        durable = any(out.kind in ("anomaly", "label") for out in outgoing) and not self.in_memory
         with self.database.transaction(durable=durable):
             for answered in batch.acknowledged:
                 change.answered(answered)

@@ -79,6 +79,7 @@ class Store:
             "score": settings.score_ttl_h * _HOUR_S,
             "anomaly": settings.anomaly_ttl_h * _HOUR_S,
             "snapshot": settings.snapshot_ttl_h * _HOUR_S,
+            "label": settings.anomaly_ttl_h * _HOUR_S,
         }
         self._file = folder / FILE_NAME
         self._now_s = now_s

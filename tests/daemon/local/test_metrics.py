@@ -23,6 +23,7 @@ from edge_agent.daemon.ledger import (
 )
 from edge_agent.daemon.local.metrics import registry_of
 from edge_agent.daemon.local.metrics_page import MetricsPage
+from edge_agent.daemon.mqtt.inbox import InboxState
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
@@ -48,7 +49,7 @@ def report(*records: AssetRecord, **more: Any) -> AgentReport:
         "metrics": None,
         "socket": None,
         "process": process_report(),
-        "mqtt": link_report("broker:1883", LinkState(connected=True, connections=3)),
+        "mqtt": link_report("broker:1883", LinkState(connected=True, connections=3), InboxState()),
         "outbox": StoreState(),
         "ledger": LedgerSnapshot(since="", assets=()),
         "assets": asset_reports(records),

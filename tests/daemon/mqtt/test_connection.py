@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from edge_agent.daemon.config.settings import Mqtt
-from edge_agent.daemon.mqtt import connection
-from edge_agent.daemon.mqtt.connection import Connection, ConnectionFailed, LastWill
+from edge_agent.daemon.mqtt import client
+from edge_agent.daemon.mqtt.client import ConnectionFailed, LastWill
+from edge_agent.daemon.mqtt.connection import Connection
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -37,10 +38,10 @@ def resetting_port() -> Iterator[int]:
 def test_a_connection_that_is_reset_at_once_is_one_that_failed(
     resetting_port: int, monkeypatch: pytest.MonkeyPatch, delay_s: float
 ) -> None:
-    monkeypatch.setattr(connection, "_send_at_once", lambda *_: time.sleep(delay_s))
+    monkeypatch.setattr(client, "_send_at_once", lambda *_: time.sleep(delay_s))
     settings = Mqtt(port=resetting_port, client_id="edge-agent-gw-1")
     will = LastWill("edge/v1/gw-1/status", b"{}")
     for _ in range(20):
-        opened = Connection(settings, "5", None, will, lambda _refusal: None)
+        opened = Connection(settings, "5", None, will, lambda _refusal: None, None)
         with pytest.raises(ConnectionFailed, match=f"broker 127.0.0.1:{resetting_port}: "):
             opened.open()

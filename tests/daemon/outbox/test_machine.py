@@ -109,8 +109,9 @@ class OutboxMachine(RuleBasedStateMachine):
         if self.now_s >= self.expire_due_s:
             self.expire_due_s = self.now_s + EXPIRE_EVERY_S
             for kind, waiting in self.pending.items():
+                ttl_h = TTL_H["anomaly" if kind == "label" else kind]
                 for seq, since_s in list(waiting.items()):
-                    if since_s < self.now_s - 3600.0 * TTL_H[kind] and seq not in flying:
+                    if since_s < self.now_s - 3600.0 * ttl_h and seq not in flying:
                         del waiting[seq]
                         self.counts[kind, "expired"] += 1
         for kind, waiting in self.pending.items():

@@ -133,6 +133,7 @@ def test_a_gateway_writes_below_its_own_name_and_nowhere_else(as_: As, by: str) 
         "rollouts/1",
     ):
         assert not gateway.may_write(f"edge/v1/{topic}")
+    assert not gateway.may_write("edge/v1/gw-2/command")
     assert not gateway.may_write("edge/v2/gw-1/status")
     assert not gateway.may_write("homeassistant/sensor/gw-1/config")
 
@@ -144,27 +145,39 @@ def test_a_gateway_hears_what_it_should_run_and_nothing_of_others(as_: As, by: s
     assert gateway.hears("edge/v1/repo/index", operator)
     assert not gateway.hears("edge/v1/desired/gw-2", operator)
     assert not gateway.hears("edge/v1/rollouts/1", operator)
+    assert gateway.hears("edge/v1/gw-1/command", operator)
+    assert not gateway.hears("edge/v1/gw-2/command", operator)
     assert not gateway.hears("edge/v1/gw-2/status", other)
 
 
 def test_a_viewer_hears_everything_and_commands_nothing(as_: As) -> None:
     scada, gateway = as_("scada"), as_("gw-1")
     assert scada.hears("edge/v1/gw-1/pump-1/alarm", gateway)
-    for topic in ("gw-1/pump-1/alarm", "desired/gw-1", "repo/root.json", "rollouts/1"):
+    for topic in (
+        "gw-1/pump-1/alarm",
+        "gw-1/command",
+        "gw-1/reply",
+        "desired/gw-1",
+        "repo/root.json",
+        "rollouts/1",
+    ):
         assert not scada.may_write(f"edge/v1/{topic}")
 
 
 def test_the_operator_commands_and_speaks_for_no_gateway(as_: As) -> None:
     operator, gateway = as_("operator"), as_("gw-1")
-    for topic in ("desired/gw-1", "repo/root.json", "rollouts/1"):
+    for topic in ("desired/gw-1", "repo/root.json", "rollouts/1", "gw-1/command", "gw-2/command"):
         assert operator.may_write(f"edge/v1/{topic}")
-    assert not operator.may_write("edge/v1/gw-1/status")
-    assert operator.hears("edge/v1/gw-1/status", gateway)
+    for topic in ("status", "reply", "group", "pump-1/alarm", "pump-1/label", "pump-1/command"):
+        assert not operator.may_write(f"edge/v1/gw-1/{topic}")
+    for topic in ("status", "reply", "reply/operator"):
+        assert operator.hears(f"edge/v1/gw-1/{topic}", gateway)
 
 
-def test_the_trainer_hears_features_alone(as_: As) -> None:
+def test_the_trainer_hears_features_and_labels_alone(as_: As) -> None:
     trainer, gateway = as_("trainer"), as_("gw-1")
     assert trainer.hears("edge/v1/gw-1/pump-1/features", gateway)
+    assert trainer.hears("edge/v1/gw-1/pump-1/label", gateway)
     assert not trainer.hears("edge/v1/gw-1/pump-1/score", gateway)
     assert not trainer.may_write("edge/v1/gw-1/pump-1/features")
 
