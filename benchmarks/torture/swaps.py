@@ -22,7 +22,8 @@ SEED = 5
 
 _ASSETS, _FEWEST_ASSETS = 50, 8
 _RELOADS, _FEWEST_RELOADS = 100, 6
-_RESTART_EVERY = 5  # reloads; in turn an orderly one, a kill, and a kill right behind a reload
+_RESTART_EVERY, _SHORT_EVERY = 5, 2  # reloads
+_RESTARTS = ("stopped", "killed", "killed while swapping")
 _REFUSED_EVERY = 9
 _MODELS = 3
 _INTERVAL_S = 0.1
@@ -56,6 +57,7 @@ class Swaps:
         plant = _Plant(
             Agent(folder / "agent", broker.port, rate_hz=RATE_HZ),
             scale.of(_ASSETS, _FEWEST_ASSETS),
+            _RESTART_EVERY if scale.share else _SHORT_EVERY,
         )
         try:
             plant.begin()
@@ -77,8 +79,9 @@ class Swaps:
 class _Plant:
     """The agent, its models, and which asset follows which."""
 
-    def __init__(self, agent: Agent, assets: int) -> None:
+    def __init__(self, agent: Agent, assets: int, restart_every: int) -> None:
         self.agent = agent
+        self._restart_every = restart_every
         self.names = asset_names(assets)
         self.restarts: Counter[str] = Counter()
         self.refused = 0
@@ -124,8 +127,8 @@ class _Plant:
             self._offer_what_is_no_bundle()
             return
         self._choose()
-        turn, is_due = divmod(number, _RESTART_EVERY)
-        how = ("stopped", "killed", "killed while swapping")[turn % 3] if is_due == 0 else None
+        turn, later = divmod(number, self._restart_every)
+        how = None if later else _RESTARTS[turn % len(_RESTARTS)]
         if how == "stopped":
             self.agent.stop()
         elif how == "killed":
@@ -146,8 +149,13 @@ class _Plant:
 
     def warmed(self, name: str) -> dict[int, int]:
         """Return with how many windows each model of an asset was warmed up, by its first one."""
-        found = (_WARMED.search(line) for line in self.agent.said())
-        return {int(m["first"]): int(m["count"]) for m in found if m and m["asset"] == name}
+        found: dict[int, int] = {}
+        for match in filter(None, map(_WARMED.search, self.agent.said())):
+            if match["asset"] == name:  # killed before such a window, it begins again before it
+                first = int(match["first"])
+                found = {index: count for index, count in found.items() if index < first}
+                found[first] = int(match["count"])
+        return found
 
     def _choose(self) -> None:
         if self._rng.random() < 1 / 2:

@@ -83,7 +83,8 @@ def compare(
         scores: its score messages, each once.
         features: its feature messages, each once.
         models: by sha256.
-        warmed: by the index of the first window of a model: with how many it was warmed up.
+        warmed: by the index of the first window that a state judges: with how many windows that
+            was warmed up, where it was not saved.
     """
     found = Compared()
     vectors = {message.said["index"]: message.said["values"] for message in features}
@@ -94,9 +95,9 @@ def compare(
             sha256 = said["model_sha256"]
             run = _Run(models, models[sha256].flow())
             run.alone = {name: bundle.flow() for name, bundle in models.items()}
-        elif said["model_sha256"] != sha256:
+        elif said["model_sha256"] != sha256 or said["index"] in warmed:
+            found.swaps += said["model_sha256"] != sha256
             sha256 = said["model_sha256"]
-            found.swaps += 1
             run.swap(sha256, warmed.get(said["index"], 0))
         found.skipped += said["index"] - expected
         expected = said["index"] + 1

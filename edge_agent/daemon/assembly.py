@@ -1,6 +1,6 @@
 """What watches one asset, put together: its flow as it was left, its sensor, what speaks for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from edge_agent.bundle import LoadedBundle
@@ -20,6 +20,7 @@ from edge_agent.daemon.scoring_policy import ScoringPolicy
 from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
+from edge_agent.daemon.swap import Past
 from edge_agent.daemon.witness import Witness, daemon_witness
 
 
@@ -127,6 +128,14 @@ class Assembly:
         asset = judged.asset
         layout = layout_of(asset.name, asset.sensor.plugin, bundle.manifest)
         return Memory(self._recorder, layout)
+
+    def recall(
+        self, judged: Judged, bundle: LoadedBundle, tell: Callable[[Sequence[Past]], None]
+    ) -> None:
+        """Read, elsewhere, the windows that warm up a flow of ``bundle``, and ``tell`` them."""
+        memory = self.memory(judged, bundle)
+        most = bundle.manifest.flow.model.washout_vectors
+        self._keeper.do(lambda: tell(memory.running(most)))
 
     def save(self, watch: Watch) -> None:
         """Take the flow's state here, between two windows; write it elsewhere."""

@@ -95,7 +95,7 @@ class Resumption:
         elif left is not None and mark is None:
             return self._succeeding(left)
         flow = self._make()
-        begun = self._warm_up(flow)
+        begun = self._warm_up(flow, end)
         if mark is None:
             flow.index = end
             return Resumed(flow, begun, "", 0)
@@ -105,7 +105,7 @@ class Resumption:
     def _succeeding(self, last: Left | Mark) -> Resumed:
         """Follow another bundle."""
         flow = self._make()
-        begun = self._warm_up(flow)
+        begun = self._warm_up(flow, last.flow.index)
         flow.succeed(last.flow)
         anomaly = flow.judge.anomalies.open
         _log.info(
@@ -152,8 +152,16 @@ class Resumption:
         flow.resume(mark.flow)
         return Resumed(flow, "restored", mark.clock, mark.last_start_ns)
 
-    def _warm_up(self, flow: Flow) -> Begun:
+    def _warm_up(self, flow: Flow, index: int) -> Begun:
         past = self._memory.running(flow.spec.model.washout_vectors)
+        if past:
+            _log.info(
+                "asset %s: judged by %s from window %d on: warmed up with %d windows",
+                self._asset,
+                self._model_id,
+                index,
+                len(past),
+            )
         try:
             flow.warm_up(past)
         except Exception as error:  # noqa: BLE001 - as above

@@ -1,7 +1,7 @@
 """An asset's bundle becomes another between two windows, while its sensor goes on."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,20 +27,20 @@ class Swap:
         bundle: LoadedBundle,
         flow: Flow,
         former: Flow,
-        past: Iterable[Past],
         done: Done,
         *,
         same: bool,
     ) -> None:
         """Prepare ``flow`` to replace ``former``, which cuts the same windows.
 
+        Where windows are ``missing`` for the warm-up, ``remember`` is to be called before
+        ``advance``.
+
         Args:
             judged: the asset with ``bundle``.
             bundle: what is to judge it.
             flow: a fresh one of that.
             former: what scores until then.
-            past: windows before those that ``former`` remembers, oldest first: when each began
-                (UTC nanoseconds) and its vector, float32 (F,).
             done: is told how it ended: None, or why the former goes on.
             same: the network and its numbers stay, only the budget is another: all state goes on.
         """
@@ -54,13 +54,21 @@ class Swap:
         self._is_alike = not same and computes_alike(flow.spec, former.spec)
         self._waiting: deque[Past] = deque()
         self._last: Past | None = None
+        self.missing = 0
         if self._is_alike:
-            recent = former.recent
-            oldest_ns = recent[0][0] if recent else None
-            earlier = [one for one in past if oldest_ns is None or one[0] < oldest_ns]
-            most = max(0, (flow.recent.maxlen or 0) - len(recent))
-            self._waiting.extend(earlier[len(earlier) - min(most, len(earlier)) :])
             self._catch_up(former)
+            self.missing = max(0, (flow.recent.maxlen or 0) - len(self._waiting))
+
+    def remember(self, past: Sequence[Past]) -> None:
+        """Take what is ``missing`` from before the windows that the former flow remembers.
+
+        Args:
+            past: oldest first, as of ``Flow.warm_up``; those that it remembers may be among them.
+        """
+        oldest_ns = self._waiting[0][0] if self._waiting else None
+        earlier = [one for one in past if oldest_ns is None or one[0] < oldest_ns]
+        self._waiting.extendleft(reversed(earlier[-self.missing :]))
+        self.missing = 0
 
     def __str__(self) -> str:
         """How the flow begins, for the log."""

@@ -2,8 +2,10 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from edge_agent.daemon.alarm_state import AlarmStatement
 from edge_agent.daemon.alarms.desk import Desk
@@ -62,6 +64,7 @@ class Watches:
         self._desk = desk
         self._posts: dict[str, _Post] = {}
         self._swaps: dict[str, Swap] = {}
+        self._remembered: deque[tuple[Swap, Sequence[Past]]] = deque()
         self._positions = 0
         self._unstarted: list[Watch] = []
         self._leaving: list[SensorThread] = []
@@ -106,7 +109,7 @@ class Watches:
         self.running[post.position] = post.watch
         self._unstarted.append(post.watch)
 
-    def swap(self, judged: Judged, past: Sequence[Past] = (), done: Done = lambda _: None) -> None:
+    def swap(self, judged: Judged, done: Done = lambda _: None) -> None:
         """Have a running asset judged by another bundle from a window on; none is lost between.
 
         That is so as soon as the new one is warmed up by ``turn``. A bundle that takes another
@@ -114,7 +117,6 @@ class Watches:
 
         Args:
             judged: the asset with its new bundle.
-            past: as of Swap: windows from before those that the flow remembers itself.
             done: is told how it ended: None, or why the former bundle goes on.
 
         Raises:
@@ -134,13 +136,19 @@ class Watches:
             return
         flow = bundle.flow(watch.range_max, watch.flow.judge.limit_mm_s)
         same = bundle.model_id == watch.bundle.model_id
-        swap = Swap(judged, bundle, flow, watch.flow, past, done, same=same)
+        swap = Swap(judged, bundle, flow, watch.flow, done, same=same)
         self._swaps[name] = swap
-        self._handover.wake()
+        if swap.missing:
+            self._assembly.recall(judged, bundle, partial(self._recalled, swap))
+        else:
+            self._handover.wake()
 
     def turn(self) -> None:
-        """Do one slice of the work on the first swap that is under way."""
-        name = next(iter(self._swaps), None)
+        """Do one slice of the work on a swap that is under way."""
+        while self._remembered:
+            swap, past = self._remembered.popleft()
+            swap.remember(past)
+        name = next((name for name, swap in self._swaps.items() if not swap.missing), None)
         if name is None:
             return
         swap, watch = self._swaps[name], self._posts[name].watch
@@ -246,6 +254,11 @@ class Watches:
         """Wait for the sensors' threads until ``deadline_s``, monotonic."""
         for sensor in [watch.sensor for watch in self.running.values()] + self._leaving:
             sensor.join(max(0.0, deadline_s - time.monotonic()))
+
+    def _recalled(self, swap: Swap, past: Sequence[Past]) -> None:
+        """Take from the keeper's thread what the recorder remembers."""
+        self._remembered.append((swap, past))
+        self._handover.wake()
 
     def _go_over(self, post: _Post, watch: Watch, swap: Swap) -> None:
         """Let what is warmed up judge the next window."""

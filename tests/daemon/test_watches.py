@@ -1,5 +1,4 @@
 import itertools
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -52,6 +51,7 @@ class Rig:
         self.store = Store(self.outbox, OutboxSettings(), self.folder)
         self.state = StateDirectory(self.folder)
         self.keeper = Keeper()
+        self.keeper.start()
         desk = desk_in(self.folder, self.session, self.outbox)
         assembly = Assembly(
             self.state,
@@ -128,9 +128,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     made.watches.ask_to_stop()
     made.watches.join(time.monotonic() + 5.0)
     made.store.stop(1.0)
-    made.keeper.start()
     made.keeper.stop(5.0)
-    assert threading.active_count()
 
 
 @pytest.fixture
