@@ -196,6 +196,28 @@ def record(
     return record_command(config, asset, out, seconds, max_mb, as_json=as_json)
 
 
+@agent.command(
+    epilog="\b\nExamples:\n"
+    "  edge-agent explain last\n"
+    "  edge-agent explain pump-1 --out pump-1.html\n"
+    "  edge-agent explain 1cd4631d\n"
+    "  edge-agent explain message.json --out page.html"
+)
+@_CONFIG
+@click.argument("event")
+@click.option("--out", type=_PATH, help="Where to write the page with the pictures (HTML).")
+@_JSON
+def explain(config: Path, event: str, out: Path | None, *, as_json: bool) -> int:
+    """Say what an anomaly is about: what is unusual, how far from healthy, what to look at.
+
+    EVENT is an anomaly's id or its first digits, the name of an asset for its last anomaly, the
+    word last, or a file with a snapshot message. The agent need not run.
+    """
+    from edge_agent.cli.explain import explain_command
+
+    return explain_command(event, config, out, as_json=as_json)
+
+
 @agent.command(epilog="\b\nExample:\n  edge-agent diag --out gw-1.tar.gz")
 @_CONFIG
 @click.option("--out", type=_PATH, required=True, help="The .tar.gz file to write.")

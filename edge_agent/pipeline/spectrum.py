@@ -1,9 +1,9 @@
-"""The compact spectrum: how much of the vibration lies in each of some two hundred bands."""
+"""The compact spectrum: how much of the vibration lies in each of some hundred bands."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-BANDS = 240
+BANDS = 144
 _LOWEST_DB = -200.0  # far below any sensor's noise, in any unit
 
 

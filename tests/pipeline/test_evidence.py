@@ -26,7 +26,7 @@ def test_a_feature_is_set_beside_its_healthy_range_with_its_unit_and_channel(
 
     assert (rms.value, rms.unit, rms.channel, rms.share) == (0.0, "g", "x", 0.6)
     assert (rms.healthy_low, rms.healthy_median, rms.healthy_high) == (-2.0, -1.0, 1.0)
-    assert energy.unit == "(g)²"
+    assert energy.unit == "g²"
     assert (velocity.value, velocity.unit, velocity.channel) == (4.5, "mm/s", "x")
 
 

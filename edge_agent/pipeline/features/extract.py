@@ -167,7 +167,8 @@ def _unit(feature: Feature, unit: str | None) -> str | None:
     form = getattr(feature, "output_unit", None)
     if not isinstance(form, str) or ("{unit}" in form and unit is None):
         return None
-    return form.replace("{unit}", unit or "")
+    text = form.replace("{unit}", unit or "")
+    return text.replace(f"({unit})", unit) if unit is not None and unit.isalpha() else text
 
 
 def _unlike(plugin: str, expected: tuple[int, int], computed: object) -> str:
