@@ -8,6 +8,7 @@ from benchmarks.plant.episodes import Episode, episodes
 from benchmarks.plant.life import PER_DAY
 from benchmarks.plant.trouble import REPAIR_DAYS, Troubles
 from benchmarks.plant.watch import Watched
+from edge_agent.pipeline.budget import BudgetPoint
 
 _AFTERWARDS_H = 4 * PER_DAY  # smoothed scores take that long to come down
 _PER_YEAR = 365.25 * PER_DAY
@@ -59,7 +60,8 @@ class FalseRow(msgspec.Struct, frozen=True, kw_only=True):
         alarms: of those that would get somebody up.
         alerts_per_year: of a machine.
         alarms_per_year: likewise.
-        foreseen_per_year: alerts, as commissioning foresaw them, mean over the machines.
+        foreseen_per_year: alerts, as commissioning foresaw them, mean over the machines; beside
+            the lowest and the highest that it thought likely, means too.
         worst: alerts of the machine with most.
         quiet: machines without any alert.
     """
@@ -69,7 +71,7 @@ class FalseRow(msgspec.Struct, frozen=True, kw_only=True):
     alarms: int
     alerts_per_year: float
     alarms_per_year: float
-    foreseen_per_year: float | None
+    foreseen_per_year: tuple[float, float, float] | None
     worst: int
     quiet: int
 
@@ -137,16 +139,17 @@ def excused(machine: int, troubles: Troubles) -> list[tuple[int, int]]:
 def _faults(every: dict[int, list[Episode]], troubles: Troubles) -> Iterable[FaultRow]:
     for fault in troubles.faults:
         onset, failure = round(fault.onset_day * PER_DAY), round(fault.failure_day * PER_DAY)
-        seen = [
-            e for e in every.get(fault.machine, ()) if onset <= e.opened_h < failure < e.closed_h
+        # What closed again before the failure was no warning of it: nobody would have acted. What
+        # was open already warns from the onset on.
+        seen = [e for e in every.get(fault.machine, ()) if e.opened_h < failure < e.closed_h]
+        alarms = [
+            max(e.alarm_h, onset) for e in seen if e.alarm_h is not None and e.alarm_h < failure
         ]
-        # What closed again before the failure was no warning of it: nobody would have acted.
-        alarms = [e.alarm_h for e in seen if e.alarm_h is not None and e.alarm_h < failure]
         yield FaultRow(
             machine=fault.machine,
             kind=fault.kind,
             grew_days=fault.failure_day - fault.onset_day,
-            alert_lead_days=_lead(failure, [e.opened_h for e in seen]),
+            alert_lead_days=_lead(failure, [max(e.opened_h, onset) for e in seen]),
             alarm_lead_days=_lead(failure, alarms),
             detector=seen[0].detector if seen else None,
         )
@@ -193,17 +196,25 @@ def _false(
         covered = sum(max(0, min(b, span[1]) - max(a, span[0])) for a, b in reasons)
         clean_h += span[1] - span[0] - covered
     years = clean_h / _PER_YEAR
-    foreseen = [w.expected_per_month for w in watched if w.expected_per_month is not None]
+    points = [w.foreseen for w in watched if w.foreseen is not None]
     return FalseRow(
         machine_years=years,
         alerts=sum(alerts.values()),
         alarms=alarms,
         alerts_per_year=sum(alerts.values()) / years,
         alarms_per_year=alarms / years,
-        foreseen_per_year=12.0 * sum(foreseen) / len(foreseen) if foreseen else None,
+        foreseen_per_year=_yearly(points),
         worst=max(alerts.values()),
         quiet=sum(count == 0 for count in alerts.values()),
     )
+
+
+def _yearly(points: list[BudgetPoint]) -> tuple[float, float, float] | None:
+    if not points:
+        return None
+    rates = [(p.expected, p.low, p.high) for p in points]
+    expected, low, high = (12.0 * sum(column) / len(points) for column in zip(*rates, strict=True))
+    return expected, low, high
 
 
 def _meets(episode: Episode, first: int, last: int) -> bool:

@@ -58,7 +58,7 @@ def _last(outcome: Outcome) -> Iterator[str]:
     yield (
         f"false alerts: {false.alerts} in {false.machine_years:.1f} machine-years,"
         f" {false.alerts_per_year:.2f} a year"
-        + ("" if foreseen is None else f", foreseen {foreseen:.2f}")
+        + ("" if foreseen is None else ", foreseen {:.1f} ({:.1f} to {:.1f})".format(*foreseen))
         + f"; most of one machine {false.worst}, none of {false.quiet} machines"
     )
     yield f"false alarms: {false.alarms}, {false.alarms_per_year:.2f} a year"

@@ -14,6 +14,7 @@ from edge_agent.bundle.overlay import apply_overlay, general_part, make_overlay
 from edge_agent.calibration.commission import commission
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.alarm import Event
+from edge_agent.pipeline.budget import BudgetPoint
 from edge_agent.pipeline.features import FeatureSpec, window_extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import Gate
@@ -49,7 +50,7 @@ class Watched:
         machine: number.
         told: everything it told, in order.
         reasons: how many windows were scored (``scored``) or not, by reason.
-        expected_per_month: false alarms that the commissioning foresaw.
+        foreseen: alerts a month, as the commissioning foresaw them; None where it could not.
         commissioned: hours at which an overlay came into force.
         running_h: hours that the machine ran while it was watched.
     """
@@ -57,7 +58,7 @@ class Watched:
     machine: int
     told: tuple[Told, ...]
     reasons: dict[str, int]
-    expected_per_month: float | None
+    foreseen: BudgetPoint | None
     commissioned: tuple[int, ...]
     running_h: int
 
@@ -94,8 +95,8 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
         if now != fault and (now == "" or fault == ""):
             told.append(Told(machine.number, hour, None, now or None))
             fault = now
-    expected = None if budget is None else budget.point.expected
-    return Watched(machine.number, tuple(told), dict(reasons), expected, tuple(came), running_h)
+    foreseen = None if budget is None else budget.point
+    return Watched(machine.number, tuple(told), dict(reasons), foreseen, tuple(came), running_h)
 
 
 def commissioned(machine: PlantMachine, bundle: Bundle, first: int, last: int) -> LoadedBundle:
