@@ -77,7 +77,9 @@ def doubled(heard: Sequence[Heard]) -> int:
 
 def _subject(message: Heard) -> tuple[Any, ...]:
     said = message.said
-    return (message.asset, message.kind, said["start"], said["end"], said.get("event"))
+    event = said.get("event")  # of an anomaly its kind; of a snapshot the whole message
+    what = event["id"] if isinstance(event, dict) else event
+    return (message.asset, message.kind, said["start"], said["end"], what)
 
 
 def counts(ledger: LedgerSnapshot, kind: str) -> MessageCounts:

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +12,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.broker import HOST
 from benchmarks.torture.agent import GATEWAY, ROOT
 from benchmarks.torture.scenario import TortureError
+from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY
 
 # For the broker: a session's messages wait for it without limit, over an orderly restart too.
 BROKER_LINES = ("persistence true", "max_queued_messages 0", "max_inflight_messages 100")
-QUEUED = ("score", "features", "anomaly")  # all others are state
+QUEUED = tuple(kind for kind, carriage in CARRIAGE.items() if carriage.stored)
 
 _PATIENCE_S = 20.0
-# Of an asset; and of the gateway, whose one message is where an asset's name would be.
-_STATES: Mapping[str | None, tuple[str, ...]] = {None: ("alarm", "model"), "status": ("",)}
+_OF_ASSET = tuple(kind for kind in CARRIAGE if kind not in (*QUEUED, *OF_GATEWAY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Ears:
         if kind in QUEUED and said.get("asset") == asset:
             late = said.pop("historical")
             self.heard.append(Heard(asset, kind, said, late, time.monotonic()))
-        elif kind not in _STATES.get(asset, _STATES[None]):
+        elif kind not in _OF_ASSET and not (kind == "" and asset in OF_GATEWAY):
             self.garbled += 1
 
     def close(self) -> None:

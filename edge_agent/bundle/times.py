@@ -12,5 +12,5 @@ def rfc3339(time_ns: int) -> str:
     '1970-01-01T00:00:01.000001Z'
     """
     seconds, ns = divmod(time_ns, _NS)
-    moment = datetime.fromtimestamp(seconds, tz=UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns // 1000:06d}Z"
+    moment = datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="seconds")
+    return f"{moment.removesuffix('+00:00')}.{ns // 1000:06d}Z"

@@ -9,6 +9,7 @@ exact whatever ends the agent:
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Self
 
 import msgspec
@@ -47,8 +48,16 @@ class WindowCounts(msgspec.Struct, kw_only=True):
             self.models[model] = self.models.pop(model, 0) + windows
         self._forget_models()
 
+    def copy(self) -> "WindowCounts":
+        """Return counts that may be changed without changing these."""
+        new = copy(self)
+        new.not_scored, new.models = self.not_scored.copy(), self.models.copy()
+        return new
+
     def _forget_models(self) -> None:
         """Keep what is written with every window small, however often models change."""
+        if len(self.models) <= MODELS_NAMED:
+            return
         named = [model for model in self.models if model != EARLIER]
         for model in named[:-MODELS_NAMED]:
             self.models[EARLIER] = self.models.get(EARLIER, 0) + self.models.pop(model)
@@ -77,8 +86,13 @@ class MessageCounts(msgspec.Struct, kw_only=True):
 
     def add(self, other: Self) -> None:
         """Add ``other`` to this."""
-        for field in self.__struct_fields__:
-            setattr(self, field, getattr(self, field) + getattr(other, field))
+        self.queued += other.queued
+        self.acknowledged += other.acknowledged
+        self.refused += other.refused
+        self.evicted += other.evicted
+        self.expired += other.expired
+        self.lost += other.lost
+        self.pending += other.pending
 
 
 class AssetLedger(msgspec.Struct, kw_only=True):
@@ -100,9 +114,8 @@ class AssetLedger(msgspec.Struct, kw_only=True):
 
     def copy(self) -> "AssetLedger":
         """Return counts that may be changed without changing these."""
-        new = AssetLedger(asset=self.asset)
-        new.add(self)
-        return new
+        messages = {kind: copy(counts) for kind, counts in self.messages.items()}
+        return AssetLedger(asset=self.asset, windows=self.windows.copy(), messages=messages)
 
 
 class LedgerSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,3 +55,17 @@ def test_counts_from_before_models_were_told_apart_stay_exact(tmp_path: Path) ->
     assert ledger.windows.models == {EARLIER: 7, "new": 1}
     assert problems(ledger.windows) == []
     assert msgspec.json.encode(ledger)
+
+
+def test_a_copy_changes_on_its_own() -> None:
+    ledger = AssetLedger(asset="pump-1", windows=scored("a"))
+    ledger.windows.not_scored["gap"] = 1
+    ledger.of("score").queued = 1
+    before = msgspec.json.encode(ledger)
+    copy = ledger.copy()
+    assert msgspec.json.encode(copy) == before
+    copy.add(ledger)
+    assert msgspec.json.encode(ledger) == before
+    assert copy.of("score").queued == 2
+    assert copy.windows.not_scored == {"gap": 2}
+    assert copy.windows.models == {"a": 2}

@@ -10,6 +10,7 @@ from edge_agent.daemon.config.lines import line_of
 from edge_agent.daemon.config.problems import Problem
 
 LIMIT_BYTES = 4 << 20
+LIMIT_DEPTH = 50  # tables and lists; plugin options may nest, but whoever reads them has a stack
 _ASSET = re.compile(r"^asset\[(\d+)\]")
 
 
@@ -79,18 +80,22 @@ class Sources:
             return
         try:
             text = content.decode()
-            table = tomllib.loads(text)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             self._refuse(file, f"line {line}", "bytes that are not UTF-8", "UTF-8 text")
             return
+        table: dict[str, Any] | None = None
+        try:
+            table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             message, _, place = str(error).partition(" (at ")
             where = place.rstrip(")").replace(", column", " column") or "file"
             self._refuse(file, where, message[:1].lower() + message[1:], "TOML 1.0")
             return
         except RecursionError:
-            self._refuse(file, "file", "tables nested too deeply", "TOML 1.0")
+            pass
+        if table is None or _is_deep(table):
+            self._refuse(file, "file", f"more than {LIMIT_DEPTH} tables in each other", "fewer")
             return
         self._texts[file] = text
         self._merge(self.table, table, "", file)
@@ -124,3 +129,14 @@ class Sources:
 
     def _refuse(self, file: Path, where: str, found: str, allowed: str) -> None:
         self.problems.append(Problem(str(file), where, found, allowed))
+
+
+def _is_deep(table: dict[str, Any]) -> bool:
+    """Say whether tables and lists stand in each other beyond the limit."""
+    level: list[Any] = [table]
+    for _ in range(LIMIT_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            inner += value.values() if isinstance(value, dict) else value
+        level = [value for value in inner if isinstance(value, dict | list)]
+    return bool(level)

@@ -106,13 +106,8 @@ def publish_properties(
     """Return what goes with a message."""
     if protocol != "5":
         return None
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
+    from edge_agent.daemon.mqtt.properties import PublishProperties, common_properties
 
-    properties = Properties(PacketTypes.PUBLISH)
-    properties.ContentType = "application/json"
-    if expiry_s is not None:
-        properties.MessageExpiryInterval = expiry_s
     if correlation is not None:
-        properties.CorrelationData = correlation
-    return properties
+        return PublishProperties(expiry_s, correlation)
+    return common_properties(expiry_s)

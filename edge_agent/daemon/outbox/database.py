@@ -31,7 +31,7 @@ PAGE = 1024  # about one message; whole pages are what a small change writes to 
 _PAGE_USED_BY_SQLITE = 4
 _ROW_OVERHEAD = 40
 _BUSY_S = 1.0  # somebody else may look at the file for a moment
-_CHECKPOINT_PAGES = 8192  # at the latest; see ``checkpoint``
+_CHECKPOINT_PAGES = 8192  # by the writer, which waits for it; see ``checkpoint``
 _LOG_MAX_BYTES = 1 << 20  # of the write-ahead log, after a checkpoint
 _CACHE_KB = 256
 _CRC_BYTES = 4
@@ -277,6 +277,14 @@ def checkpoint(file: Path) -> None:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     except sqlite3.Error as error:  # the log grows on; the writer sees what is the matter
         _log.info("outbox: %s: no checkpoint: %s", file, error)
+
+
+def log_bytes(file: Path) -> int:
+    """Return how long the log of ``file`` is."""
+    try:
+        return _log_of(file).stat().st_size
+    except OSError:
+        return 0
 
 
 def _log_of(file: Path) -> Path:

@@ -133,8 +133,6 @@ class Outbox:
                 return
             outgoing.refused = refused
             self._acknowledged.append(outgoing)
-            if len(self._acknowledged) == 1:
-                self._work.notify()
 
     def connection_began(self) -> None:
         """Send every retained message again; what is committed from now on is live."""
@@ -170,22 +168,23 @@ class Outbox:
                 or self._arrived.messages
                 or self._arrived.states
                 or self._unsent_retained
-                or self._in_flight
                 or self._answers
-                or any(self._live.values())
-                or any(self._loaded.values())
+                or self._is_sending()
                 or not all(self._drained.values())
             )
 
     # The store.
 
     def wait_for_work(self, timeout_s: float) -> bool:
-        """Wait for something to store or to load; return False when the agent ends."""
+        """Wait for something to store or to load; return False when the agent ends.
+
+        An acknowledgement wakes nobody: while any may come, or has, this returns soon enough.
+        """
         with self._work:
-            if not (self._is_urgent() or self._acknowledged):
+            if self._acknowledged or self._is_sending():
+                timeout_s = min(timeout_s, ACKNOWLEDGED_TOGETHER_S)
+            if not self._is_urgent():
                 self._work.wait(timeout_s)
-            if self._acknowledged and not self._is_urgent():
-                self._work.wait(min(timeout_s, ACKNOWLEDGED_TOGETHER_S))
             return not self._stopping
 
     def stop_waiting(self) -> None:
@@ -269,6 +268,9 @@ class Outbox:
         flying = [outgoing for outgoing in self._in_flight if outgoing.place is not None]
         return [*waiting, *flying, *self._acknowledged]
 
+    def _is_sending(self) -> bool:
+        return bool(self._in_flight or any(self._live.values()) or any(self._loaded.values()))
+
     def _is_urgent(self) -> bool:
         if self._stopping or self._arrived.messages or self._arrived.states or self._arrived.counts:
             return True
@@ -285,7 +287,7 @@ class Outbox:
         self._unsent_retained[topic] = None
 
     def _next(self, now_s: float) -> Outgoing | None:
-        may_be_late = self._may_send_backlog(now_s)
+        may_be_late = any(self._loaded.values()) and self._may_send_backlog(now_s)
         return (
             self._next_state(wanted="status")
             or (self._answers.popleft() if self._answers else None)

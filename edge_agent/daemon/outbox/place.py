@@ -1,6 +1,5 @@
 """One database in use: commits batches, makes room, lets messages expire, finds the backlog."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -32,7 +31,7 @@ class Place:
         self.in_memory = in_memory
         self.found: Waiting = database.waiting()
         self._max_bytes = max_bytes
-        self._size = self.found.size
+        self._size = {kind: self.found.size[kind] for kind in QUEUED}
         first = _IN_MEMORY_FROM if in_memory else 0
         self._next = {
             kind: self.found.newest.get(kind, numbers_of(kind)[0] + first) + 1 for kind in QUEUED
@@ -42,7 +41,7 @@ class Place:
     @property
     def size(self) -> int:
         """Bytes that the messages take, as they count for the cap."""
-        return self._size.total()
+        return sum(self._size.values())
 
     def commit(
         self,
@@ -155,7 +154,7 @@ class _Change:
     def __init__(self, place: Place, counts: dict[str, AssetLedger], withdraw: Withdraw) -> None:
         self._database = place.database
         self._withdraw = withdraw
-        self.size: Counter[Kind] = Counter(place._size)  # noqa: SLF001 - part of this module
+        self.size = place._size.copy()  # noqa: SLF001 - part of this module
         self.deltas = {asset: delta.copy() for asset, delta in counts.items()}
         self.evicted: set[int] = set()
 
@@ -193,9 +192,9 @@ class _Change:
 
     def evict(self, max_bytes: int) -> None:
         """Make room: the oldest of the least important kind goes first."""
-        for kind in QUEUED:
+        for kind in QUEUED if sum(self.size.values()) > max_bytes else ():
             after = 0
-            while (excess := self.size.total() - max_bytes) > 0:
+            while (excess := sum(self.size.values()) - max_bytes) > 0:
                 rows = self._database.rows(kind, after, _AT_A_TIME)
                 if not rows:
                     break

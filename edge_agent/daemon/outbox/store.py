@@ -21,6 +21,7 @@ from edge_agent.daemon.outbox.database import (
     Database,
     Row,
     checkpoint,
+    log_bytes,
     synchronise,
 )
 from edge_agent.daemon.outbox.entry import QUEUED, Batch, Mark, Outgoing
@@ -36,6 +37,8 @@ IN_MEMORY_MAX_BYTES = 2_000_000
 RETRY_S = 5.0
 EXPIRE_EVERY_S = 60.0
 CHECKPOINT_EVERY_S = 60.0
+LOOK_AT_LOG_EVERY_S = 2.0
+LOG_BYTES = 4 << 20
 _HOUR_S = 3600.0
 _ALL = 1 << 30
 
@@ -88,7 +91,8 @@ class Store:
         self._owed: list[Outgoing] = []  # answered by the broker, but not in this place
         self._knows_file = False
         self._sync_due_s: float | None = None
-        self._expire_due_s = self._checkpoint_due_s = self._retry_due_s = 0.0
+        self._expire_due_s = self._retry_due_s = 0.0
+        self._checkpoint_due_s = self._look_at_log_due_s = 0.0
         self._connection = 0
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._place = self._first_place()
@@ -190,8 +194,16 @@ class Store:
             self._outbox.load(kind, connection, backlog, all_of_it=is_all)
 
     def _keep_up(self) -> None:
+        """Have done beside what waits for the disk: a card may take a second for it."""
         now_s = self._now_s()
-        if self._place.in_memory or self._sync_due_s is None or now_s < self._sync_due_s:
+        if self._place.in_memory:
+            return
+        if now_s >= self._look_at_log_due_s:
+            self._look_at_log_due_s = now_s + LOOK_AT_LOG_EVERY_S
+            if log_bytes(self._file) > LOG_BYTES:
+                self._checkpoint_due_s = now_s + CHECKPOINT_EVERY_S
+                self._in_background(partial(checkpoint, self._file))
+        if self._sync_due_s is None or now_s < self._sync_due_s:
             return
         self._sync_due_s = None
         try:
@@ -199,7 +211,6 @@ class Store:
         except _FAILURES as failure:
             self._change_place(failure, Batch())
             return
-        # A card may take a second for it, and what is live must not wait so long.
         self._in_background(partial(synchronise, self._file))
         if now_s >= self._checkpoint_due_s:
             self._checkpoint_due_s = now_s + CHECKPOINT_EVERY_S

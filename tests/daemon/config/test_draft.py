@@ -222,6 +222,21 @@ def test_a_path_that_none_can_be_is_a_problem_and_no_failure(
     assert word in only(path).found
 
 
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "x = " + 60 * "[" + 60 * "]",
+        "[" + ".".join(60 * ["x"]) + "]",
+        "x = " + 200 * "{y = " + "1" + 200 * "}",
+        "[" + ".".join(5000 * ["x"]) + "]",
+    ],
+)
+def test_tables_in_each_other_have_an_end(write_config: WriteConfig, deep: str) -> None:
+    path = write_config()
+    path.write_text(f"{deep}\n")
+    assert only(path).found == "more than 50 tables in each other"
+
+
 _LEAVES = st.one_of(
     st.booleans(), st.integers(-10, 10), st.floats(), st.text(max_size=5), st.dates(), st.none()
 )

@@ -11,6 +11,7 @@ from edge_agent.daemon.messages import ModelState
 from edge_agent.daemon.outbox import Entry, Mark, Outgoing
 from edge_agent.daemon.outbox.database import FILE_NAME
 from edge_agent.daemon.outbox.outbox import BACKLOG_IN_FLIGHT_MAX
+from edge_agent.daemon.outbox.store import LOOK_AT_LOG_EVERY_S
 from edge_agent.daemon.topics import Kind
 from edge_agent.pipeline.alarm import AnomaliesState
 from edge_agent.pipeline.state import FlowMark
@@ -283,6 +284,29 @@ def test_an_event_is_synchronised_with_the_disk_before_it_is_sent(make_rig: Make
     rig.put("anomaly", 1)
     rig.store.step()
     assert said.index("PRAGMA synchronous = FULL") < len(said) - 1 - said[::-1].index("COMMIT")
+
+
+def test_a_long_log_is_brought_into_the_file_beside_the_store(
+    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig()
+    later: list[Callable[[], None]] = []
+    rig.store._in_background = later.append  # noqa: SLF001 - as the service sets it
+    monkeypatch.setattr("edge_agent.daemon.outbox.store.LOG_BYTES", 100_000)
+    log = rig.folder / f"{FILE_NAME}-wal"
+    for seq in range(200):
+        rig.put("score", seq)
+        rig.store.step()
+    assert log.stat().st_size > 100_000
+    assert later == []  # it is not looked at with every window
+    rig.clock.now_s += LOOK_AT_LOG_EVERY_S
+    rig.put("score", 200)
+    rig.store.step()
+    (job,) = later
+    before = (rig.folder / FILE_NAME).stat().st_size
+    job()
+    assert (rig.folder / FILE_NAME).stat().st_size > before
+    assert rig.counts("score").pending == 201
 
 
 def test_what_was_handed_on_is_synchronised_beside_the_store_after_a_while(
