@@ -15,6 +15,7 @@ from edge_agent.bundle.rows import encode_rows
 from edge_agent.bundle.times import rfc3339
 from edge_agent.pipeline.block import InputError, InputSpec
 from edge_agent.pipeline.result import WindowResult
+from edge_agent.pipeline.window import Window
 from edge_agent.recordings import Recording, RecordingOptions, open_recording
 
 
@@ -52,12 +53,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def replay(bundle: LoadedBundle, recording: Recording) -> Iterator[WindowResult]:
+Seen = Callable[[Window, WindowResult], None]
+
+
+def replay(
+    bundle: LoadedBundle, recording: Recording, seen: Seen = lambda _window, _result: None
+) -> Iterator[WindowResult]:
     """Yield what becomes of every window of ``recording``.
 
     Args:
         bundle: what judges; begins without history.
         recording: must have the bundle's channels; others are left aside.
+        seen: is shown every window with its result.
 
     Raises:
         ReplayError: another kind, rate, unit, period, or channels missing.
@@ -76,7 +83,10 @@ def replay(bundle: LoadedBundle, recording: Recording) -> Iterator[WindowResult]
     flow = bundle.flow()
     for block in recording.blocks():
         try:
-            yield from flow.push_block(block)
+            for window in flow.windows(block):
+                result = flow.push_window(window)
+                seen(window, result)
+                yield result
         except InputError as error:
             raise ReplayError(f"{recording.path}: {error}") from error
 
@@ -93,7 +103,7 @@ def expected_windows(needed: InputSpec, recording: Recording) -> int | None:
     return bursts * max(0, (length - needed.length) // needed.hop + 1)
 
 
-def replay_file(
+def replay_file(  # noqa: PLR0913 - one for each option of the command
     bundle_path: Path,
     recording_path: Path,
     options: RecordingOptions,
@@ -103,6 +113,7 @@ def replay_file(
     window: int | None = None,
     hop: int | None = None,
     progress: Callable[[int, int | None], None] = lambda _done, _all: None,
+    watch: Callable[[LoadedBundle], Seen] | None = None,
 ) -> Summary:
     """Verify the bundle's golden scores, replay the recording, write lines of JSON.
 
@@ -115,6 +126,7 @@ def replay_file(
         window: samples per window; must be the bundle's where given.
         hop: likewise.
         progress: called after each window with how many are done, and of how many.
+        watch: given what judges, returns what is shown every window with its result.
 
     Raises:
         BundleError, RecordingError, ReplayError: see ``replay``; BundleUnavailableError and
@@ -141,7 +153,8 @@ def replay_file(
     first: WindowResult | None = None
     windows = alarms = 0
     highest: float | None = None
-    for result in replay(loaded, recording):
+    seen = (lambda _window, _result: None) if watch is None else watch(loaded)
+    for result in replay(loaded, recording, seen):
         write(encode_rows(result))
         windows += 1
         if result.score is None:

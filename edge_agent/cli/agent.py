@@ -111,6 +111,9 @@ def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: 
 @click.option("--recording", type=_PATH, required=True, help="File or folder.")
 @click.option("--overlay", type=_PATH, help="What makes a general bundle this asset's own.")
 @click.option("--jsonl", type=_PATH, help="Where the rows go; - is standard output.")
+@click.option(
+    "--snapshots", type=_PATH, help="Folder for the pictures of its anomalies; see explain."
+)
 @click.option("--channels", multiple=True, help="Channel by name or number; repeatable.")
 @click.option(
     "--rate-hz",
@@ -134,6 +137,7 @@ def replay(  # noqa: PLR0913 - click passes one for each option
     recording: Path,
     overlay: Path | None,
     jsonl: Path | None,
+    snapshots: Path | None,
     channels: Sequence[str],
     rate_hz: float | None,
     window: int | None,
@@ -149,7 +153,9 @@ def replay(  # noqa: PLR0913 - click passes one for each option
     options = RecordingOptions(
         channels=tuple(channels), rate_hz=rate_hz, unit=unit, decimate=decimate
     )
-    return replay_command(bundle, recording, overlay, jsonl, options, window, hop, as_json=as_json)
+    return replay_command(
+        bundle, recording, overlay, jsonl, snapshots, options, window, hop, as_json=as_json
+    )
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent status --config /etc/edge-agent/config.toml")

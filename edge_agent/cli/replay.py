@@ -1,16 +1,18 @@
 """``edge-agent replay``."""
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from edge_agent.bundle import BundleError, BundleUnavailableError
-from edge_agent.bundle.replay import ReplayError, Summary, replay_file
+from edge_agent.bundle import BundleError, BundleUnavailableError, LoadedBundle
+from edge_agent.bundle.replay import ReplayError, Seen, Summary, replay_file
 from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json
 from edge_agent.pipeline.runtime import RuntimeMissingError
@@ -20,11 +22,12 @@ _SHOW_AFTER_S = 2.0
 _SHOW_EVERY_S = 0.2
 
 
-def replay_command(
+def replay_command(  # noqa: PLR0913 - one for each option
     bundle: Path,
     recording: Path,
     overlay: Path | None,
     jsonl: Path | None,
+    snapshots: Path | None,
     options: RecordingOptions,
     window: int | None,
     hop: int | None,
@@ -36,6 +39,7 @@ def replay_command(
     if jsonl is not None and any(_is_same(jsonl, path) for path in read):
         print_error(f"--jsonl is {jsonl}, which is to be read, allowed: another file")
         return exit_codes.USAGE
+    watch = None if snapshots is None else partial(_watch, _asset_of(recording), snapshots)
     try:
         with _rows_to(jsonl) as write, _progress() as progress:
             summary = replay_file(
@@ -47,6 +51,7 @@ def replay_command(
                 window=window,
                 hop=hop,
                 progress=progress,
+                watch=watch,
             )
     except (RuntimeMissingError, BundleUnavailableError, ExtraMissingError) as error:
         print_error(str(error))
@@ -57,7 +62,7 @@ def replay_command(
     except BrokenPipeError:
         raise
     except OSError as error:
-        print_error(f"{jsonl}: cannot be written: {error.strerror}")
+        print_error(f"{error.filename or jsonl}: cannot be written: {error.strerror}")
         return exit_codes.UNAVAILABLE
     rows_are_printed = str(jsonl) == "-"  # then they have standard output to themselves
     if as_json:
@@ -65,6 +70,18 @@ def replay_command(
     else:
         click.echo(_sentence(summary), err=rows_are_printed)
     return exit_codes.OK
+
+
+def _watch(asset: str, folder: Path, bundle: LoadedBundle) -> Seen:
+    """Have the anomalies of a recording pictured in ``folder``."""
+    from edge_agent.daemon.replayed import Replayed
+
+    return Replayed(bundle, asset, folder).see
+
+
+def _asset_of(recording: Path) -> str:
+    """Return the recording's name as one of an asset."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", recording.resolve().stem)[:64] or "recording"
 
 
 def _is_same(one: Path, other: Path) -> bool:

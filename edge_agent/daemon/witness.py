@@ -18,7 +18,7 @@ from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.messages import AnomalyEvent, HealthyPeriod, Snapshot
 from edge_agent.daemon.outbox import Entry, Outbox
-from edge_agent.daemon.recorder.reference import Reference
+from edge_agent.daemon.recorder.reference import Reference, Unkept
 from edge_agent.daemon.recorder.snapshots import FOLDER, keep_snapshot
 from edge_agent.daemon.session import Session
 from edge_agent.pipeline.evidence import Describer, FeatureEvidence
@@ -45,7 +45,7 @@ class Witness:
     def __init__(
         self,
         bundle: LoadedBundle,
-        reference: Reference,
+        reference: Reference | Unkept,
         describer: Describer,
         session: Session,
         do: Callable[[Job], None],
@@ -196,6 +196,12 @@ class Witness:
         return self._camera
 
 
+def describer_of(bundle: LoadedBundle, *, velocity: bool) -> Describer:
+    """Return what describes the features of ``bundle``, and ``velocity`` where that is watched."""
+    units = () if bundle.features is None else bundle.features.units
+    return Describer(bundle.manifest.flow, units, velocity=velocity)
+
+
 def daemon_witness(
     asset: Asset,
     bundle: LoadedBundle,
@@ -214,9 +220,7 @@ def daemon_witness(
         outbox: takes them.
         do: as of Witness.
     """
-    flow = bundle.manifest.flow
-    units = () if bundle.features is None else bundle.features.units
-    describer = Describer(flow, units, velocity=asset.limit_mm_s is not None)
+    describer = describer_of(bundle, velocity=asset.limit_mm_s is not None)
     reference = Reference(state_path / "recorder", asset.name, bundle.manifest, describer.names)
 
     def deliver(snapshot: Snapshot) -> None:

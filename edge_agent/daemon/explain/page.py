@@ -47,8 +47,10 @@ def page(snapshot: Snapshot) -> bytes:
 
 def _top(body: Element, snapshot: Snapshot) -> None:
     event = snapshot.event
-    node(body, "h1", f"{event.asset}: anomaly {event.number}")
-    node(body, "p", f"Gateway {event.gateway}, opened {when(event.opened)}", class_="soft")
+    head = node(body, "h1", f"{event.asset} ")
+    node(head, "span", event.level.upper(), class_=f"level {event.level}")
+    opened = f"Anomaly {event.number}, opened {when(event.opened)}, gateway {event.gateway}"
+    node(body, "p", opened, class_="soft")
     verdict = node(body, "div", class_="verdict")
     node(verdict, "p", headline(snapshot), class_="headline")
     node(verdict, "p", f"Found by {detector(snapshot)}.")

@@ -9,6 +9,8 @@ body {{ margin: 0 auto; max-width: 76rem; padding: 1.6rem 1.5rem 3rem; color: va
   background: #fff; font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif;
   overflow-wrap: anywhere; }}
 h1 {{ font-size: 1.6rem; line-height: 1.2; margin: 0 0 .2rem; }}
+.level {{ font-size: .9rem; border-radius: 4px; padding: .15rem .5rem; vertical-align: .2rem;
+  color: #fff; background: #8a4b00; }} .level.alarm {{ background: #b3261e; }}
 h2 {{ font-size: 1.15rem; margin: 1.8rem 0 .4rem; }}
 p {{ margin: .4rem 0; }} ol {{ margin: .3rem 0; padding-left: 1.4rem; }} li {{ margin: .3rem 0; }}
 .soft, figcaption, small {{ color: var(--soft); font-size: .88rem; }} .small {{ font-size: .8rem; }}

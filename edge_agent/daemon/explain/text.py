@@ -26,7 +26,8 @@ def explanation(snapshot: Snapshot) -> str:
 
 def _lines(snapshot: Snapshot) -> Iterator[str]:
     event = snapshot.event
-    yield f"{event.asset} on {event.gateway}: anomaly {event.number} ({event.anomaly_id[:12]})"
+    anomaly = f"anomaly {event.number} ({event.anomaly_id[:12]})"
+    yield f"{event.level.upper()}  {event.asset} on {event.gateway}, {anomaly}"
     yield f"  opened    {when(event.opened)}, window {event.index}"
     yield f"  detector  {detector(snapshot)}"
     for score in scores(snapshot):

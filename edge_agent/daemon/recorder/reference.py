@@ -24,6 +24,31 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     healthy: Healthy
 
 
+class Unkept:
+    """In place of a file: what is learned is for this run alone.
+
+    Attributes:
+        asset: its name.
+    """
+
+    def __init__(self, asset: str) -> None:
+        """Begin knowing nothing of ``asset``."""
+        self.asset = asset
+        self._healthy: Healthy | None = None
+
+    def load(self) -> Healthy | None:
+        """Return what was learned."""
+        return self._healthy
+
+    def save(self, healthy: Healthy) -> None:
+        """Remember what was learned."""
+        self._healthy = healthy
+
+    def forget(self) -> None:
+        """Know nothing again."""
+        self._healthy = None
+
+
 class Reference:
     """The file of one asset. It outlives a change of the model: the machine is the same.
 
