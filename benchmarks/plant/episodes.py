@@ -1,12 +1,12 @@
-"""What the agent told of a machine, as episodes: one anomaly each, from open to close."""
+"""What the agent told of a machine: anomalies from open to close, and the loss of its signal."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmarks.plant.watch import Told
+from edge_agent.daemon.alarms.level import level_of
 from edge_agent.pipeline.alarm import Detector
-
-_ALARM = 2.0  # the severity from which an alert is an alarm
+from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.result import WindowResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,36 +18,68 @@ class Episode:
         detector: that opened it.
         opened_h: hour of the year.
         alarm_h: hour in which the alert became an alarm; None: it never did.
-        closed_h: hour in which it closed; the year's end where it was open still.
-        severity: the largest.
+        closed_h: hour in which it closed; None: it was open at the end.
     """
 
     machine: int
     detector: Detector
     opened_h: int
-    alarm_h: int | None
-    closed_h: int
-    severity: float
-
-
-def episodes(told: Iterable[Told], hours: int) -> list[Episode]:
-    """Return what was ``told`` of one machine in a year of ``hours``, in order."""
-    found: list[Episode] = []
-    begun: tuple[int, Detector] | None = None
     alarm_h: int | None = None
-    severity, machine = 0.0, 0
-    for item in told:
-        event = item.event
-        if event is None:
-            continue
-        machine, severity = item.machine, event.severity
-        if event.kind == "open":
-            begun, alarm_h = (item.hour, event.detector), None
-        if alarm_h is None and severity >= _ALARM:
-            alarm_h = item.hour
-        if event.kind == "close" and begun is not None:
-            found.append(Episode(machine, begun[1], begun[0], alarm_h, item.hour, severity))
-            begun = None
-    if begun is not None:
-        found.append(Episode(machine, begun[1], begun[0], alarm_h, hours, severity))
-    return found
+    closed_h: int | None = None
+
+    def lasts(self, hour: int) -> bool:
+        """Say whether it is open in that hour."""
+        return self.opened_h <= hour and (self.closed_h is None or hour < self.closed_h)
+
+    def meets(self, first: int, last: int) -> bool:
+        """Say whether it is open at any time in [first, last)."""
+        return self.opened_h < last and (self.closed_h is None or self.closed_h > first)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A time without a signal to judge.
+
+    Attributes:
+        machine: number.
+        reason: as the agent said it.
+        from_h: hour of the year.
+        to_h: hour in which the signal was back; None: it never was.
+    """
+
+    machine: int
+    reason: str
+    from_h: int
+    to_h: int | None = None
+
+
+class Ear:
+    """Hears what a flow has to say of one machine, hour by hour."""
+
+    def __init__(self, machine: int) -> None:
+        """Begin without having heard anything."""
+        self._machine = machine
+        self.episodes: list[Episode] = []
+        self.losses: list[Loss] = []
+
+    def hear(self, hour: int, result: WindowResult, flow: Flow) -> None:
+        """Take note of what the window of ``hour`` has changed."""
+        if result.event is not None and result.event.kind == "open":
+            self.episodes.append(Episode(self._machine, result.event.detector, hour))
+        anomaly = flow.judge.anomalies.open
+        if anomaly is not None and self.episodes[-1].alarm_h is None:
+            ringing = [name for name, rule in flow.judge.rules.items() if rule.is_open]
+            if level_of(anomaly.severity, ringing) == "alarm":
+                self.episodes[-1] = replace(self.episodes[-1], alarm_h=hour)
+        if result.event is not None and result.event.kind == "close":
+            self.episodes[-1] = replace(self.episodes[-1], closed_h=hour)
+        is_lost = bool(self.losses) and self.losses[-1].to_h is None
+        if result.reason == "sensor_fault" and not is_lost:
+            self.losses.append(Loss(self._machine, result.detail or "", hour))
+        elif result.reason != "sensor_fault" and is_lost:
+            self.losses[-1] = replace(self.losses[-1], to_h=hour)
+
+
+def in_order(episodes: Iterable[Episode]) -> list[Episode]:
+    """Return episodes of several machines as they opened."""
+    return sorted(episodes, key=lambda e: (e.opened_h, e.machine))

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from benchmarks.plant.episodes import Episode, episodes
+from benchmarks.plant.episodes import Episode, in_order
 from benchmarks.plant.life import PER_DAY
+from benchmarks.plant.together import grouped
 from benchmarks.plant.trouble import REPAIR_DAYS, Troubles
 from benchmarks.plant.watch import Watched
 from edge_agent.pipeline.budget import BudgetPoint
@@ -44,11 +45,21 @@ class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DisturbanceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the disturbance: machines that felt it, and that told of it."""
+    """What came of the disturbance.
+
+    Attributes:
+        hours: that it lasted.
+        felt: machines that felt it.
+        told: machines that told of it.
+        groups: events with one cause that the gateway made of that, by the number of machines.
+        other_groups: that it made in the rest of the year.
+    """
 
     hours: int
     felt: int
     told: int
+    groups: tuple[int, ...]
+    other_groups: tuple[int, ...]
 
 
 class FalseRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,17 +104,19 @@ def summarise(
     watched: Sequence[Watched], troubles: Troubles, hours: int, healthy_h: int
 ) -> Outcome:
     """Return what the agent told of all machines, held against what happened."""
-    every = {w.machine: episodes(w.told, hours) for w in watched}
+    every = {w.machine: list(w.episodes) for w in watched}
     windows: dict[str, int] = {}
     for one in watched:
         for reason, count in one.reasons.items():
             windows[reason] = windows.get(reason, 0) + count
     disturbance = troubles.disturbance
     told = [
-        any(_meets(e, disturbance.from_hour, disturbance.to_hour + PER_DAY) for e in found)
+        any(e.meets(disturbance.from_hour, disturbance.to_hour + PER_DAY) for e in found)
         for machine, found in every.items()
         if disturbance.reaches(machine, disturbance.from_hour)
     ]
+    groups = grouped(in_order(e for found in every.values() for e in found), len(watched))
+    at_that_time = range(disturbance.from_hour, disturbance.to_hour + PER_DAY)
     return Outcome(
         machines=len(watched),
         days=hours / PER_DAY,
@@ -112,7 +125,11 @@ def summarise(
         faults=tuple(_faults(every, troubles)),
         sensors=tuple(_sensors(watched, every, troubles)),
         disturbance=DisturbanceRow(
-            hours=disturbance.to_hour - disturbance.from_hour, felt=len(told), told=sum(told)
+            hours=disturbance.to_hour - disturbance.from_hour,
+            felt=len(told),
+            told=sum(told),
+            groups=tuple(n for hour, n in groups if hour in at_that_time),
+            other_groups=tuple(n for hour, n in groups if hour not in at_that_time),
         ),
         false=_false(watched, every, troubles, (healthy_h, hours)),
     )
@@ -141,7 +158,7 @@ def _faults(every: dict[int, list[Episode]], troubles: Troubles) -> Iterable[Fau
         onset, failure = round(fault.onset_day * PER_DAY), round(fault.failure_day * PER_DAY)
         # What closed again before the failure was no warning of it: nobody would have acted. What
         # was open already warns from the onset on.
-        seen = [e for e in every.get(fault.machine, ()) if e.opened_h < failure < e.closed_h]
+        seen = [e for e in every.get(fault.machine, ()) if e.lasts(failure)]
         alarms = [
             max(e.alarm_h, onset) for e in seen if e.alarm_h is not None and e.alarm_h < failure
         ]
@@ -162,18 +179,16 @@ def _lead(failure: int, told: list[int]) -> float | None:
 def _sensors(
     watched: Sequence[Watched], every: dict[int, list[Episode]], troubles: Troubles
 ) -> Iterable[SensorRow]:
-    told = {w.machine: w.told for w in watched}
+    losses = {w.machine: w.losses for w in watched}
     for sensor in troubles.sensors:
         begin, end = round(sensor.from_day * PER_DAY), round(sensor.to_day * PER_DAY)
-        signals = [t for t in told.get(sensor.machine, ()) if t.event is None and t.hour >= begin]
-        lost = next((t for t in signals if t.signal is not None), None)
-        back = next((t for t in signals if t.signal is None), None)
+        lost = next((one for one in losses.get(sensor.machine, ()) if one.from_h >= begin), None)
         yield SensorRow(
             machine=sensor.machine,
             kind=sensor.kind,
-            reported_after_h=None if lost is None else lost.hour - begin,
-            reason=None if lost is None else lost.signal,
-            gone_after_h=None if back is None else back.hour - end,
+            reported_after_h=None if lost is None else lost.from_h - begin,
+            reason=None if lost is None else lost.reason,
+            gone_after_h=None if lost is None or lost.to_h is None else lost.to_h - end,
             alerts=sum(begin <= e.opened_h < end for e in every.get(sensor.machine, ())),
         )
 
@@ -215,7 +230,3 @@ def _yearly(points: list[BudgetPoint]) -> tuple[float, float, float] | None:
     rates = [(p.expected, p.low, p.high) for p in points]
     expected, low, high = (12.0 * sum(column) / len(points) for column in zip(*rates, strict=True))
     return expected, low, high
-
-
-def _meets(episode: Episode, first: int, last: int) -> bool:
-    return episode.opened_h < last and episode.closed_h > first

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.plant.episodes import episodes
 from benchmarks.plant.life import PER_DAY
 from benchmarks.plant.trouble import Troubles
 from benchmarks.plant.watch import Watched
@@ -39,8 +38,9 @@ def draw(
     axes.axvspan(0, healthy_h / PER_DAY, color="#eef2f5", lw=0, label="commissioning")
     for one in watched:
         row = rows[one.machine]
-        for episode in episodes(one.told, hours):
-            begin, end = episode.opened_h / PER_DAY, episode.closed_h / PER_DAY
+        for episode in one.episodes:
+            begin = episode.opened_h / PER_DAY
+            end = (hours if episode.closed_h is None else episode.closed_h) / PER_DAY
             axes.hlines(row, begin, max(end, begin + 0.5), color=_ALERT, lw=3)
             if episode.alarm_h is not None:
                 axes.hlines(row, episode.alarm_h / PER_DAY, end, color=_ALARM, lw=3)

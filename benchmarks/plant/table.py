@@ -52,7 +52,9 @@ def _sensor(row: SensorRow) -> tuple[str, ...]:
 def _last(outcome: Outcome) -> Iterator[str]:
     outside, false = outcome.disturbance, outcome.false
     yield (
-        f"disturbance of {outside.hours} h: felt by {outside.felt} machines, told by {outside.told}"
+        f"disturbance of {outside.hours} h: felt by {outside.felt} machines, told by"
+        f" {outside.told}, in {_groups(outside.groups)}; else in the year"
+        f" {_groups(outside.other_groups)}"
     )
     foreseen = false.foreseen_per_year
     yield (
@@ -62,6 +64,13 @@ def _last(outcome: Outcome) -> Iterator[str]:
         + f"; most of one machine {false.worst}, none of {false.quiet} machines"
     )
     yield f"false alarms: {false.alarms}, {false.alarms_per_year:.2f} a year"
+
+
+def _groups(sizes: tuple[int, ...]) -> str:
+    if not sizes:
+        return "no group"
+    plural = "s" if len(sizes) > 1 else ""
+    return f"{len(sizes)} group{plural} of {', '.join(map(str, sizes))}"
 
 
 def _before(days: float | None) -> str:

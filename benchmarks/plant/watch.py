@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.plant.episodes import Ear, Episode, Loss
 from benchmarks.plant.life import HOUR_S, PER_DAY
 from benchmarks.plant.machine import RANGE_G, PlantMachine, build
 from benchmarks.plant.trouble import of_the_year
@@ -13,7 +14,6 @@ from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.overlay import apply_overlay, general_part, make_overlay
 from edge_agent.calibration.commission import commission
 from edge_agent.calibration.series import Series
-from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.budget import BudgetPoint
 from edge_agent.pipeline.features import FeatureSpec, window_extractor
 from edge_agent.pipeline.flow import Flow
@@ -26,29 +26,13 @@ _SETTLING_H = 2 * PER_DAY  # after planned work the machine runs that long befor
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one window changed, as the agent tells it.
-
-    Attributes:
-        machine: number.
-        hour: of the year.
-        event: of an anomaly; None where the state of the signal changed.
-        signal: why there is no signal to judge, from now on; None: it is one again.
-    """
-
-    machine: int
-    hour: int
-    event: Event | None
-    signal: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Watched:
     """A machine's year as the agent saw it.
 
     Attributes:
         machine: number.
-        told: everything it told, in order.
+        episodes: the anomalies that it told of, in order.
+        losses: the times without a signal that it told of, in order.
         reasons: how many windows were scored (``scored``) or not, by reason.
         foreseen: alerts a month, as the commissioning foresaw them; None where it could not.
         commissioned: hours at which an overlay came into force.
@@ -56,7 +40,8 @@ class Watched:
     """
 
     machine: int
-    told: tuple[Told, ...]
+    episodes: tuple[Episode, ...]
+    losses: tuple[Loss, ...]
     reasons: dict[str, int]
     foreseen: BudgetPoint | None
     commissioned: tuple[int, ...]
@@ -80,7 +65,7 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
     flow = _warm(loaded.flow(RANGE_G), machine, healthy_h)
     work = machine.maintenance()
     anew = None if work is None else round(work.day * PER_DAY) + PER_DAY + _SETTLING_H
-    came, told, reasons, fault = [healthy_h], list[Told](), Counter[str](), ""
+    came, ear, reasons = [healthy_h], Ear(machine.number), Counter[str]()
     running_h = 0
     for hour in range(healthy_h, hours):
         if anew is not None and hour == anew + healthy_h:
@@ -89,14 +74,17 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
         result = flow.push_window(window_of(machine, hour))
         reasons[result.reason or "scored"] += 1
         running_h += result.reason != "idle"
-        if result.event is not None:
-            told.append(Told(machine.number, hour, result.event))
-        now = (result.detail or "") if result.reason == "sensor_fault" else ""
-        if now != fault and (now == "" or fault == ""):
-            told.append(Told(machine.number, hour, None, now or None))
-            fault = now
+        ear.hear(hour, result, flow)
     foreseen = None if budget is None else budget.point
-    return Watched(machine.number, tuple(told), dict(reasons), foreseen, tuple(came), running_h)
+    return Watched(
+        machine.number,
+        tuple(ear.episodes),
+        tuple(ear.losses),
+        dict(reasons),
+        foreseen,
+        tuple(came),
+        running_h,
+    )
 
 
 def commissioned(machine: PlantMachine, bundle: Bundle, first: int, last: int) -> LoadedBundle:

@@ -2,34 +2,18 @@
 
 import pytest
 
+from benchmarks.plant.episodes import Episode, Loss
 from benchmarks.plant.life import PER_DAY
 from benchmarks.plant.outcome import summarise
 from benchmarks.plant.table import table
 from benchmarks.plant.trouble import Fault, Troubles, of_the_year
-from benchmarks.plant.watch import Told, Watched
-from edge_agent.pipeline.alarm import Event
+from benchmarks.plant.watch import Watched
 
 HOURS, HEALTHY_H = 365 * PER_DAY, 28 * PER_DAY
 
 
-def told(machine: int, hour: int, kind: str, severity: float) -> Told:
-    event = Event(
-        kind=kind,  # type: ignore[arg-type]
-        number=1,
-        detector="level",
-        start_ns=0,
-        opened_ns=0,
-        end_ns=None,
-        opened_index=0,
-        index=hour,
-        severity=severity,
-        features=(),
-    )
-    return Told(machine, hour, event)
-
-
-def watched(machine: int, *told: Told) -> Watched:
-    return Watched(machine, told, {"scored": 10}, None, (HEALTHY_H,), 10)
+def watched(machine: int, *episodes: Episode, losses: tuple[Loss, ...] = ()) -> Watched:
+    return Watched(machine, episodes, losses, {"scored": 10}, None, (HEALTHY_H,), 10)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +34,13 @@ def test_an_alarm_that_stands_until_the_failure_has_a_lead(
         [
             watched(
                 fault.machine,
-                told(fault.machine, failure - 20 * PER_DAY, "open", 1.2),
-                told(fault.machine, failure - 10 * PER_DAY, "update", 2.5),
-                told(fault.machine, failure + PER_DAY, "close", 9.0),
+                Episode(
+                    fault.machine,
+                    "level",
+                    failure - 20 * PER_DAY,
+                    failure - 10 * PER_DAY,
+                    failure + PER_DAY,
+                ),
             )
         ],
         troubles,
@@ -73,8 +61,7 @@ def test_an_alert_that_closes_before_the_failure_is_no_warning(
         [
             watched(
                 fault.machine,
-                told(fault.machine, onset + 10, "open", 3.0),
-                told(fault.machine, onset + 20, "close", 3.0),
+                Episode(fault.machine, "level", onset + 10, onset + 10, onset + 20),
             )
         ],
         troubles,
@@ -87,10 +74,28 @@ def test_an_alert_that_closes_before_the_failure_is_no_warning(
 
 def test_what_has_no_reason_is_false_and_counted_by_machine_years(troubles: Troubles) -> None:
     found = summarise(
-        [watched(0, told(0, 1000, "open", 1.1), told(0, 1010, "close", 2.1)), watched(1)],
+        [watched(0, Episode(0, "level", 1000, 1010, 1020)), watched(1)],
         troubles,
         HOURS,
         HEALTHY_H,
     )
     assert (found.false.alerts, found.false.alarms, found.false.quiet) == (1, 1, 1)
     assert found.false.machine_years == pytest.approx(2 * (365 - 28) / 365.25, rel=0.01)
+
+
+def test_a_lost_signal_is_held_against_the_broken_sensor(troubles: Troubles) -> None:
+    sensor = troubles.sensors[0]
+    begin, end = round(sensor.from_day * PER_DAY), round(sensor.to_day * PER_DAY)
+    loss = Loss(sensor.machine, "flat line", begin + 1, end + 2)
+    found = summarise([watched(sensor.machine, losses=(loss,))], troubles, HOURS, HEALTHY_H)
+    row = next(row for row in found.sensors if row.machine == sensor.machine)
+    assert (row.reported_after_h, row.gone_after_h, row.reason) == (1, 2, "flat line")
+
+
+def test_what_strikes_many_at_once_is_one_group(troubles: Troubles) -> None:
+    hour = troubles.disturbance.from_hour
+    struck = [watched(n, Episode(n, "level", hour + n % 2, None, hour + 20)) for n in range(1, 5)]
+    quiet = [watched(n) for n in range(5, 15)]
+    lonely = watched(20, Episode(20, "level", 2000, None, 2010))
+    found = summarise([*struck, *quiet, lonely], troubles, HOURS, HEALTHY_H)
+    assert (found.disturbance.groups, found.disturbance.other_groups) == ((4,), ())
