@@ -1,4 +1,7 @@
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,3 +85,21 @@ def test_a_page_that_cannot_be_written_is_said(
     ran = edge_agent("explain", file, "--out", tmp_path / "nowhere" / "page.html")
     assert ran.code == 69
     assert "cannot be written" in ran.err
+
+
+def test_the_guides_program_finds_where_the_spectrum_is_louder(
+    edge_agent: EdgeAgent, snapshots: Path, tmp_path: Path
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "subscribe.md").read_text()
+    found = re.search(r"^```python title=snapshot\.py\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    (tmp_path / "snapshot.py").write_text(found[1])
+    (file,) = snapshots.iterdir()
+
+    ran = subprocess.run(
+        [sys.executable, tmp_path / "snapshot.py", file], capture_output=True, text=True, check=True
+    )
+
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 3
+    assert all(re.fullmatch(r"x: \d+ to \d+ Hz \+\d+\.\d dB", line) for line in lines)

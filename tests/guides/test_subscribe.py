@@ -36,6 +36,7 @@ ENVELOPE: dict[str, Any] = {
 
 def alarm(**more: Any) -> Any:
     facts: dict[str, Any] = {"alarm": False, "data": "running", "reason": None}
+    facts |= {"state": "quiet", "level": None}
     return msgspec.to_builtins(AlarmState(**ENVELOPE | facts | more))
 
 
@@ -70,8 +71,9 @@ def entities() -> Any:
     return yaml.safe_load(EXAMPLES["home-assistant.yaml"])["mqtt"]
 
 
-def test_the_guide_holds_its_four_examples() -> None:
-    assert set(EXAMPLES) == {"listen.sh", "listen.py", "flow.json", "home-assistant.yaml"}
+def test_the_guide_holds_its_five_examples() -> None:
+    names = {"listen.sh", "listen.py", "flow.json", "snapshot.py", "home-assistant.yaml"}
+    assert set(EXAMPLES) == names
 
 
 def test_home_assistant_asks_where_the_agent_says(entities: Any) -> None:
