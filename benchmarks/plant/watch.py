@@ -18,6 +18,7 @@ from edge_agent.pipeline.budget import BudgetPoint
 from edge_agent.pipeline.features import FeatureSpec, window_extractor
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.gate import Gate
+from edge_agent.pipeline.succession import take_over
 from edge_agent.pipeline.window import Window
 
 _NS = 10**9
@@ -69,7 +70,9 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
     running_h = 0
     for hour in range(healthy_h, hours):
         if anew is not None and hour == anew + healthy_h:
-            flow = _warm(commissioned(machine, bundle, anew, hour).flow(RANGE_G), machine, hour)
+            former, again = flow, commissioned(machine, bundle, anew, hour)
+            flow = _warm(again.flow(RANGE_G), machine, hour)
+            take_over(flow, former)
             came.append(hour)
         result = flow.push_window(window_of(machine, hour))
         reasons[result.reason or "scored"] += 1
