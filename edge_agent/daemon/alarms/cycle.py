@@ -107,11 +107,10 @@ class Cycle:
     def tick(self, now: Now) -> bool:
         """End what is over; return whether something was."""
         ended = False
-        for name, what in _SILENCES.items():
+        for name in _SILENCES:
             silence: Silence | None = getattr(self.kept, name)
             if silence is not None and silence.term and silence.term.left_ns(now) <= 0:
-                self._end(name)
-                self._happened(f"{what} ended", self.kept.anomaly, _count(silence))
+                self._end(name, silence)
                 ended = True
         return ended
 
@@ -136,7 +135,7 @@ class Cycle:
         """End the shelving. Raises CannotError."""
         if self.kept.shelved is None:
             raise CannotError("it is not shelved")
-        self._end("shelved")
+        self._end("shelved", self.kept.shelved)
 
     def maintain(self, span_ns: int | None, by: str, note: str | None, now: Now) -> None:
         """Raise no alarm, for ``span_ns`` from now or until ``resume``."""
@@ -151,7 +150,7 @@ class Cycle:
         """End the maintenance. Raises CannotError."""
         if self.kept.maintenance is None:
             raise CannotError("it is not in maintenance")
-        self._end("maintenance")
+        self._end("maintenance", self.kept.maintenance)
 
     def label(
         self, verdict: Verdict, anomaly_id: str | None, by: str, note: str | None, now: Now
@@ -219,9 +218,11 @@ class Cycle:
         past = (*self.kept.past, anomaly)[-PAST_MAX:]
         self._keep(anomaly=None, acknowledged=None, due=False, past=past)
 
-    def _end(self, silence: str) -> None:
-        self._keep(**{silence: None})
+    def _end(self, name: str, silence: Silence) -> None:
+        self._keep(**{name: None})
         self._keep(due=self.state == "open")
+        times = f"{silence.silenced} time{'' if silence.silenced == 1 else 's'} nobody was called"
+        self._happened(f"{_SILENCES[name]} ended", self.kept.anomaly, times)
 
     def _count_silence(self) -> None:
         """Nobody is called for what just happened: say so in the silence that is the reason."""
@@ -249,7 +250,3 @@ def _going_on(silence: Silence | None, now: Now) -> Silence | None:
     if silence is None or silence.term is None:
         return silence
     return replace(silence, term=begun_again(silence.term, now))
-
-
-def _count(silence: Silence) -> str:
-    return f"{silence.silenced} times nobody was called"
