@@ -9,22 +9,13 @@ from pathlib import Path
 import click
 
 from edge_agent.cli import exit_codes
+from edge_agent.cli.alarm import alarm
 from edge_agent.cli.duration import DURATION
+from edge_agent.cli.options import CONFIG, COUNT, JSON, PATH
 
 # One window is too small to be worth a thread, and each thread of the matrix library takes memory
 # of its own. Read when numpy is imported, which no command does before it is called.
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-_PATH = click.Path(path_type=Path)
-_CONFIG = click.option(
-    "--config",
-    type=_PATH,
-    default=Path("/etc/edge-agent/config.toml"),
-    show_default=True,
-    help="Main file; config.d/*.toml beside it is read too.",
-)
-_COUNT = click.IntRange(min=1)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 def _print_version(context: click.Context, _option: click.Parameter, value: object) -> None:
@@ -47,7 +38,7 @@ def agent() -> None:
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent run --config /etc/edge-agent/config.toml")
-@_CONFIG
+@CONFIG
 @click.option("--end-with-data", is_flag=True, help="End when no sensor will deliver any more.")
 @click.option("--verbose", "-v", is_flag=True, help="Say more in the log.")
 def run(config: Path, *, end_with_data: bool, verbose: bool) -> int:
@@ -58,9 +49,9 @@ def run(config: Path, *, end_with_data: bool, verbose: bool) -> int:
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent check --config config.toml")
-@_CONFIG
+@CONFIG
 @click.option("--offline", is_flag=True, help="Do not open the sensors, as while the agent runs.")
-@_JSON
+@JSON
 def check(config: Path, *, offline: bool, as_json: bool) -> int:
     """Check the configuration, its bundles, plugins and sensors; say all that is wrong at once.
 
@@ -72,7 +63,7 @@ def check(config: Path, *, offline: bool, as_json: bool) -> int:
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent plugins")
-@_JSON
+@JSON
 def plugins(*, as_json: bool) -> int:
     """List the installed sensor and feature plugins, also those that do not work."""
     from edge_agent.cli.plugins import plugins_command
@@ -83,9 +74,9 @@ def plugins(*, as_json: bool) -> int:
 @agent.command(
     epilog="\b\nExample:\n  edge-agent sample --config config.toml --asset pump-1 --blocks 5"
 )
-@_CONFIG
+@CONFIG
 @click.option("--asset", required=True, help="Name of the asset whose sensor to read.")
-@click.option("--blocks", type=_COUNT, default=10, show_default=True, help="How many to read.")
+@click.option("--blocks", type=COUNT, default=10, show_default=True, help="How many to read.")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -94,7 +85,7 @@ def plugins(*, as_json: bool) -> int:
     show_default=True,
     help="Seconds to wait for all blocks together.",
 )
-@_JSON
+@JSON
 def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: bool) -> int:
     """Read some blocks from an asset's sensor and show what is in them."""
     from edge_agent.cli.sample import sample_command
@@ -107,12 +98,12 @@ def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: 
     "  edge-agent replay --bundle pump.edgemodel --recording run.npz\n"
     "  edge-agent replay --bundle pump.edgemodel --recording run.csv --rate-hz 25600 --jsonl -"
 )
-@click.option("--bundle", type=_PATH, required=True, help="The .edgemodel file.")
-@click.option("--recording", type=_PATH, required=True, help="File or folder.")
-@click.option("--overlay", type=_PATH, help="What makes a general bundle this asset's own.")
-@click.option("--jsonl", type=_PATH, help="Where the rows go; - is standard output.")
+@click.option("--bundle", type=PATH, required=True, help="The .edgemodel file.")
+@click.option("--recording", type=PATH, required=True, help="File or folder.")
+@click.option("--overlay", type=PATH, help="What makes a general bundle this asset's own.")
+@click.option("--jsonl", type=PATH, help="Where the rows go; - is standard output.")
 @click.option(
-    "--snapshots", type=_PATH, help="Folder for the pictures of its anomalies; see explain."
+    "--snapshots", type=PATH, help="Folder for the pictures of its anomalies; see explain."
 )
 @click.option("--channels", multiple=True, help="Channel by name or number; repeatable.")
 @click.option(
@@ -120,8 +111,8 @@ def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: 
     type=click.FloatRange(min=0, min_open=True),
     help="Samples per second, where the format does not say.",
 )
-@click.option("--window", type=_COUNT, help="Samples per window; must be the bundle's.")
-@click.option("--hop", type=_COUNT, help="Samples from window to window; must be the bundle's.")
+@click.option("--window", type=COUNT, help="Samples per window; must be the bundle's.")
+@click.option("--hop", type=COUNT, help="Samples from window to window; must be the bundle's.")
 @click.option("--unit", help="Unit of the samples, where the format does not say.")
 @click.option(
     "--decimate",
@@ -130,7 +121,7 @@ def sample(config: Path, asset: str, blocks: int, timeout_s: float, *, as_json: 
     show_default=True,
     help="Keep every n-th sample, filtered.",
 )
-@_JSON
+@JSON
 def replay(  # noqa: PLR0913 - click passes one for each option
     *,
     bundle: Path,
@@ -159,8 +150,8 @@ def replay(  # noqa: PLR0913 - click passes one for each option
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent status --config /etc/edge-agent/config.toml")
-@_CONFIG
-@_JSON
+@CONFIG
+@JSON
 def status(config: Path, *, as_json: bool) -> int:
     """Ask the running agent how it is."""
     from edge_agent.cli.status import status_command
@@ -169,7 +160,7 @@ def status(config: Path, *, as_json: bool) -> int:
 
 
 @agent.command(epilog="\b\nExamples:\n  edge-agent tap\n  edge-agent tap pump-1 --json --for 60s")
-@_CONFIG
+@CONFIG
 @click.argument("asset", required=False)
 @click.option("--for", "seconds", type=DURATION, help="How long; until Ctrl-C where not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
@@ -181,9 +172,9 @@ def tap(config: Path, asset: str | None, seconds: float | None, *, as_json: bool
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent record pump-1 --out pump-1.npz --for 60s")
-@_CONFIG
+@CONFIG
 @click.argument("asset")
-@click.option("--out", type=_PATH, required=True, help="The .npz file to write.")
+@click.option("--out", type=PATH, required=True, help="The .npz file to write.")
 @click.option("--for", "seconds", type=DURATION, required=True, help="How long: 90s, 5m, 1h.")
 @click.option(
     "--max-mb",
@@ -192,7 +183,7 @@ def tap(config: Path, asset: str | None, seconds: float | None, *, as_json: bool
     show_default=True,
     help="End when there are so many megabytes of samples.",
 )
-@_JSON
+@JSON
 def record(
     *, config: Path, asset: str, out: Path, seconds: float, max_mb: int, as_json: bool
 ) -> int:
@@ -209,10 +200,10 @@ def record(
     "  edge-agent explain 1cd4631d\n"
     "  edge-agent explain message.json --out page.html"
 )
-@_CONFIG
+@CONFIG
 @click.argument("event")
-@click.option("--out", type=_PATH, help="Where to write the page with the pictures (HTML).")
-@_JSON
+@click.option("--out", type=PATH, help="Where to write the page with the pictures (HTML).")
+@JSON
 def explain(config: Path, event: str, out: Path | None, *, as_json: bool) -> int:
     """Say what an anomaly is about: what is unusual, how far from healthy, what to look at.
 
@@ -225,9 +216,9 @@ def explain(config: Path, event: str, out: Path | None, *, as_json: bool) -> int
 
 
 @agent.command(epilog="\b\nExample:\n  edge-agent diag --out gw-1.tar.gz")
-@_CONFIG
-@click.option("--out", type=_PATH, required=True, help="The .tar.gz file to write.")
-@_JSON
+@CONFIG
+@click.option("--out", type=PATH, required=True, help="The .tar.gz file to write.")
+@JSON
 def diag(config: Path, out: Path, *, as_json: bool) -> int:
     """Collect what support needs into one archive, without secrets; the agent need not run."""
     from edge_agent.cli.diag import diag_command
@@ -241,8 +232,8 @@ def outbox() -> None:
 
 
 @outbox.command("stats", epilog="\b\nExample:\n  edge-agent outbox stats")
-@_CONFIG
-@_JSON
+@CONFIG
+@JSON
 def outbox_stats(config: Path, *, as_json: bool) -> int:
     """Show what waits, and what became of every window and message."""
     from edge_agent.cli.outbox import stats_command
@@ -251,13 +242,16 @@ def outbox_stats(config: Path, *, as_json: bool) -> int:
 
 
 @outbox.command("fsck", epilog="\b\nExample:\n  edge-agent outbox fsck")
-@_CONFIG
-@_JSON
+@CONFIG
+@JSON
 def outbox_fsck(config: Path, *, as_json: bool) -> int:
     """Check the database, every message in it, and the ledger against them."""
     from edge_agent.cli.outbox import fsck_command
 
     return fsck_command(config, as_json=as_json)
+
+
+agent.add_command(alarm)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -63,13 +63,13 @@ class AlarmStatement:
             return None
         if event is not None:
             self._responsible = event.features
-        before, state = self._cycle.kept.anomaly, self._cycle.state
+        state = self._cycle.state
         noted = self._noted(found, found.severity, flow)
         told = self._cycle.window(
             Seen(None if event is None else event.kind, noted), self._desk.now()
         )
         after = self._cycle.kept.anomaly
-        if event is not None or told is not None or _level(before) != _level(after):
+        if event is not None or told is not None:
             self._shown = after
         if told is None:
             return None
@@ -100,7 +100,10 @@ class AlarmStatement:
             start_ns: of the last window, where one is the occasion.
             end_ns: likewise.
         """
-        record, anomaly = self.record, self._shown
+        record, known = self.record, self._cycle.kept.anomaly
+        if _identity(known) != _identity(self._shown):
+            self._shown = known
+        anomaly = self._shown  # as of its last event: else every window would be news
         reason = record.reason or reason
         severity = None if anomaly is None else anomaly.severity
         standing = self._desk.standing(record.name)
@@ -158,5 +161,5 @@ class AlarmStatement:
         )
 
 
-def _level(noted: Noted | None) -> str | None:
-    return None if noted is None else noted.level
+def _identity(noted: Noted | None) -> tuple[str, str] | None:
+    return None if noted is None else (noted.id, noted.level)

@@ -156,6 +156,8 @@ class Subscriber:
         assert self._subscribed.wait(10.0)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        if message.topic.endswith("/command"):
+            return  # said to agents, not by them, and maybe nonsense
         properties = message.properties
         self.heard.append(
             Heard(
