@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge_agent.cli import exit_codes
-from edge_agent.cli.alarm import alarm
+from edge_agent.cli.alarm_group import alarm
 from edge_agent.cli.duration import DURATION
 from edge_agent.cli.options import CONFIG, COUNT, JSON, PATH
 

@@ -53,10 +53,16 @@ def test_the_commands_are_those_of_the_design() -> None:
             "status",
             "diag",
             "outbox",
+            "explain",
+            "alarm",
         ),
     }
     assert isinstance(agent.commands["outbox"], click.Group)
     assert set(agent.commands["outbox"].commands) == {"stats", "fsck"}
+    assert isinstance(agent.commands["alarm"], click.Group)
+    assert set(agent.commands["alarm"].commands) == {
+        *("list", "log", "ack", "shelve", "unshelve", "maintain", "resume", "confirm", "reject"),
+    }
 
 
 @pytest.mark.parametrize(
