@@ -160,10 +160,10 @@ class HealthyPeriod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Envelope, frozen=True, kw_only=True, tag="edge-agent/snapshot/1"):
-    """What an anomaly looked like in the window in which it opened, healthy beside now.
+    """What an anomaly looked like when it opened, or became an alarm: healthy beside now.
 
     Attributes:
-        event: the message of its opening.
+        event: the message of that.
         others: features that are far from healthy too, the furthest first.
         healthy: null where nothing had been learned before the anomaly.
         model: name and version of the bundle that judged.

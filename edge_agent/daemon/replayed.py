@@ -43,13 +43,15 @@ class Replayed:
 
     def see(self, window: Window, result: WindowResult) -> None:
         """Take the next window. Raises OSError where a snapshot cannot be written."""
-        opened = result.event is not None and result.event.kind == "open"
-        event = self._message(result, result.event) if opened and result.event else None
+        event = None if result.event is None else self._message(result, result.event)
         self._witness.see(window, result, event)
 
     def _message(self, result: WindowResult, event: Event) -> AnomalyEvent:
         topic = self._session.topics.of(self._asset, "anomaly")
-        own_id = message_id(GATEWAY, self._asset, self._bundle.sha256, event.number, event.start_ns)
+        anomaly_id = message_id(
+            GATEWAY, self._asset, self._bundle.sha256, event.number, event.start_ns
+        )
+        own_id = message_id(anomaly_id, event.kind, event.index)
         return AnomalyEvent(
             asset=self._asset,
             event=event.kind,
@@ -57,11 +59,11 @@ class Replayed:
             state="open",
             group=None,
             index=result.index,
-            anomaly_id=own_id,
+            anomaly_id=anomaly_id,
             number=event.number,
             detector=event.detector,
             opened=rfc3339(event.opened_ns),
-            closed=None,
+            closed=None if event.end_ns is None else rfc3339(event.end_ns),
             severity=event.severity,
             score=result.score,
             threshold=result.threshold,

@@ -1,4 +1,4 @@
-"""Learns what an asset looks like while it is healthy, and pictures it when an anomaly opens.
+"""Learns what an asset looks like while it is healthy, and pictures its anomalies.
 
 The scoring thread only copies a window now and then; all computing is done by ``do``.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.alarms.messages import Level
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.messages import AnomalyEvent, HealthyPeriod, Snapshot
@@ -73,6 +74,7 @@ class Witness:
         self._is_known = False  # what was learned before has been read
         self._is_learned = False  # nothing more is to be learned
         self._is_busy = False  # a window is being learned from
+        self._pictured: tuple[str, Level] | None = None
         self._sees = bundle.manifest.flow.input.kind == "samples"
         do(self._load)
 
@@ -84,8 +86,8 @@ class Witness:
         return self._describer.evidence(responsible, values, self._ranges)
 
     def see(self, window: Window, result: WindowResult, event: AnomalyEvent | None) -> None:
-        """Learn from a calm window; picture one in which an anomaly opened."""
-        if event is not None and event.event == "open":
+        """Learn from a calm window; picture one in which an anomaly opened or became an alarm."""
+        if event is not None and self._is_news(event):
             values = self._describer.values(result.vector, result.velocity_mm_s)
             samples = window.samples.copy()
             self._do(partial(self._guard, partial(self._picture, samples, values, event)))
@@ -97,6 +99,10 @@ class Witness:
             samples = window.samples.copy()
             learn = partial(self._learn, samples, values, result.start_ns)
             self._do(partial(self._guard, learn))
+
+    def _is_news(self, event: AnomalyEvent) -> bool:
+        known, self._pictured = self._pictured, (event.anomaly_id, event.level)
+        return event.event != "close" and known != self._pictured
 
     def relearn(self) -> None:
         """Forget what is healthy, as after a repair, and learn it from what comes now."""
@@ -160,7 +166,7 @@ class Witness:
         flow = self._manifest.flow
         topic = self._session.topics.of(event.asset, "snapshot")
         envelope = self._session.envelope(
-            topic, message_id(event.gateway, event.asset, "snapshot", event.anomaly_id), 0, 0
+            topic, message_id(event.gateway, event.asset, "snapshot", event.id), 0, 0
         )
         envelope["start"], envelope["end"] = event.start, event.end
         snapshot = Snapshot(

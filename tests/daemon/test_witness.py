@@ -96,6 +96,22 @@ def test_an_anomaly_is_told_beside_healthy_and_its_picture_follows(
     assert {one.name for one in picture.others}.isdisjoint({one.name for one in opened.features})
 
 
+def test_an_alert_that_becomes_an_alarm_is_pictured_once_more(
+    bench: Bench, vibration: Vibration
+) -> None:
+    bench.push(vibration(WASHOUT + 40, seed=5))
+    bench.push(vibration(4, 0.13))
+    bench.push(vibration(10, 3.0))
+
+    said = bench.said()
+
+    pictured = [m.event.level for m in said if isinstance(m, Snapshot)]
+    told = [m for m in said if isinstance(m, AnomalyEvent)]
+    assert told[0].level == "alert"
+    assert len(told) > 2
+    assert pictured == ["alert", "alarm"]
+
+
 def test_the_picture_is_kept_on_the_disk_and_is_the_message(
     bench: Bench, vibration: Vibration
 ) -> None:
@@ -181,18 +197,18 @@ def test_of_each_asset_the_newest_pictures_are_kept(bench: Bench, vibration: Vib
     bench.push(vibration(10, 1.0))
     (picture,) = (said for said in bench.said() if isinstance(said, Snapshot))
     for second in range(KEPT + 5):
-        event = msgspec.structs.replace(
-            picture.event, opened=f"2026-01-31T10:00:{second:02}.000Z", anomaly_id=f"{second:032x}"
-        )
-        keep_snapshot(bench.folder / "many", msgspec.structs.replace(picture, event=event))
+        event = msgspec.structs.replace(picture.event, anomaly_id=f"{second:032x}")
+        start = f"2026-01-31T10:00:{second:02}.000Z"
+        made = msgspec.structs.replace(picture, event=event, start=start)
+        keep_snapshot(bench.folder / "many", made)
     other = msgspec.structs.replace(picture, asset="other")
     keep_snapshot(bench.folder / "many", other)
 
     kept = list(kept_in(bench.folder / "many"))
 
-    opened = sorted(one.opened for one in kept if one.asset == ASSET.name)
-    assert len(opened) == KEPT
-    assert opened[0] == "20260131T100005Z"
+    times = sorted(one.time for one in kept if one.asset == ASSET.name)
+    assert len(times) == KEPT
+    assert times[0] == "20260131T100005Z"
     assert [one.asset for one in kept].count("other") == 1
 
 

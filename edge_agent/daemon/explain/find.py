@@ -36,7 +36,7 @@ def find_snapshot(event: str, state_dir: Path) -> Snapshot:
         return read_snapshot(file)
     folder = state_dir / FOLDER
     try:
-        kept = sorted(kept_in(folder), key=lambda one: one.opened)
+        kept = sorted(kept_in(folder), key=lambda one: one.time)
     except FileNotFoundError:
         kept = []
     except OSError as error:
@@ -54,11 +54,11 @@ def _meant(event: str, kept: list[Kept], folder: Path) -> Kept:
         return of_asset[-1]
     # The name of a file holds the first digits only; more of them mean the same anomaly.
     by_id = [one for one in kept if one.anomaly.startswith(event) or event.startswith(one.anomaly)]
-    if len(by_id) == 1 and len(event) >= _SHORTEST:
-        return by_id[0]
+    if len({one.anomaly for one in by_id}) == 1 and len(event) >= _SHORTEST:
+        return by_id[-1]
     assets = ", ".join(dict.fromkeys(one.asset for one in kept))
-    newest = ", ".join(one.anomaly for one in kept[:-6:-1])
-    found = f"{len(by_id)} anomalies" if by_id else "no snapshot"
+    newest = ", ".join(dict.fromkeys(one.anomaly for one in kept[:-6:-1]))
+    found = f"{len(by_id)} snapshots" if by_id else "no snapshot"
     raise NoSnapshotError(
         f"{event}: found {found} of it in {folder}; allowed: a snapshot's file, {LAST}, one of the"
         f" assets {assets}, or {_SHORTEST} digits and more of an id, the newest {newest}"

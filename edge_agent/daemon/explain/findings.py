@@ -96,11 +96,13 @@ def headline(snapshot: Snapshot) -> str:
     if not responsible:
         return "No feature stands out."
     first = responsible[0]
-    rate_hz = snapshot.rate_hz
-    text = f"{full_title(first, rate_hz)}: {quantity(first.value, first.unit)}"
+    name = full_title(first, snapshot.rate_hz)
+    name = name[:1].upper() + name[1:]
+    value = quantity(first.value, first.unit)
     if first.healthy_median is None:
-        return f"Mostly {text}; what is healthy was not learned before this anomaly."
-    return f"Mostly {text}, {compared(first)} ({healthy(first)})."
+        return f"{name}: {value}; what is healthy was not learned before this anomaly."
+    low, high = first.healthy_low or 0.0, first.healthy_high or 0.0
+    return f"{name}: {compared(first)} ({value}, usually {number(low)} to {number(high)})."
 
 
 def healthy(feature: FeatureEvidence) -> str:

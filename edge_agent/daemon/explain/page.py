@@ -49,8 +49,9 @@ def _top(body: Element, snapshot: Snapshot) -> None:
     event = snapshot.event
     head = node(body, "h1", f"{event.asset} ")
     node(head, "span", event.level.upper(), class_=f"level {event.level}")
-    opened = f"Anomaly {event.number}, opened {when(event.opened)}, gateway {event.gateway}"
-    node(body, "p", opened, class_="soft")
+    opened = f"Gateway {event.gateway}, anomaly {event.number}, opened {when(event.opened)}"
+    later = "" if event.event == "open" else f", pictured {when(snapshot.start)}"
+    node(body, "p", f"{opened}{later}", class_="soft")
     verdict = node(body, "div", class_="verdict")
     node(verdict, "p", headline(snapshot), class_="headline")
     node(verdict, "p", f"Found by {detector(snapshot)}.")
@@ -78,7 +79,7 @@ def _features(body: Element, snapshot: Snapshot) -> None:
     node(body, "h2", "What is unusual")
     legend = node(body, "p", class_="soft")
     _key(legend, "healthy", "range in which nine of ten healthy windows were, and their median")
-    _key(legend, "now", "in the window of the alarm")
+    _key(legend, "now", "in the window of the picture")
     cards = node(body, "div", class_="features")
     for one in (*snapshot.event.features, *snapshot.others):
         _feature(cards, one, snapshot.rate_hz)

@@ -28,7 +28,8 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     event = snapshot.event
     anomaly = f"anomaly {event.number} ({event.anomaly_id[:12]})"
     yield f"{event.level.upper()}  {event.asset} on {event.gateway}, {anomaly}"
-    yield f"  opened    {when(event.opened)}, window {event.index}"
+    yield f"  opened    {when(event.opened)}"
+    yield f"  pictured  {when(snapshot.start)}, window {event.index}"
     yield f"  detector  {detector(snapshot)}"
     for score in scores(snapshot):
         yield f"            {score.detector} {number(score.score)}, {score.beside}"

@@ -21,13 +21,13 @@ class Kept(NamedTuple):
     Attributes:
         path: of the file.
         asset: of the anomaly.
-        opened: when it opened, as 20250131T235959Z.
+        time: of the window that is pictured, as 20250131T235959Z.
         anomaly: first digits of its id.
     """
 
     path: Path
     asset: str
-    opened: str
+    time: str
     anomaly: str
 
 
@@ -42,11 +42,11 @@ def kept_in(folder: Path) -> Iterator[Kept]:
 def keep_snapshot(folder: Path, snapshot: Snapshot) -> Path:
     """Write ``snapshot`` and remove the oldest of its asset; return its file. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    opened = "".join(c for c in snapshot.event.opened.partition(".")[0] if c not in "-:Z") + "Z"
+    time = "".join(c for c in snapshot.start.partition(".")[0] if c not in "-:Z") + "Z"
     anomaly = snapshot.event.anomaly_id[:_ID_DIGITS]
-    path = folder / f"{snapshot.asset}.{opened}.{anomaly}.json"
+    path = folder / f"{snapshot.asset}.{time}.{anomaly}.json"
     replace_file(path, msgspec.json.encode(snapshot), durable=False)
     of_asset = sorted(kept for kept in kept_in(folder) if kept.asset == snapshot.asset)
-    for kept in sorted(of_asset, key=lambda kept: kept.opened)[:-KEPT]:
+    for kept in sorted(of_asset, key=lambda kept: kept.time)[:-KEPT]:
         kept.path.unlink(missing_ok=True)
     return path

@@ -19,15 +19,15 @@ from edge_agent.pipeline.evidence import FeatureEvidence
 
 def change(snapshot: Snapshot, **of_event: object) -> Snapshot:
     event = msgspec.structs.replace(snapshot.event, **of_event)
-    return msgspec.structs.replace(snapshot, event=event, asset=event.asset)
+    return msgspec.structs.replace(snapshot, event=event, asset=event.asset, start=event.start)
 
 
 class TestWhichIsMeant:
     @pytest.fixture
     def state_dir(self, snapshot: Snapshot, tmp_path: Path) -> Path:
         for asset, day, anomaly in (("pump-1", 1, "a1"), ("pump-1", 2, "a2"), ("fan.x", 3, "b3")):
-            opened = f"2026-02-0{day}T00:00:00.000000Z"
-            made = change(snapshot, asset=asset, opened=opened, anomaly_id=anomaly * 16)
+            start = f"2026-02-0{day}T00:00:00.000000Z"
+            made = change(snapshot, asset=asset, start=start, anomaly_id=anomaly * 16)
             keep_snapshot(tmp_path / FOLDER, made)
         return tmp_path
 
