@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def stats_command(config: Path, *, as_json: bool) -> int:
     """Show what waits and what became of all else; return the exit code."""
-    from edge_agent.daemon.outbox.database import DamagedError
     from edge_agent.daemon.outbox.inspect import UnavailableError, read_stats
+    from edge_agent.daemon.outbox.layout import DamagedError
 
     settings = _settings(config)
     if settings is None:

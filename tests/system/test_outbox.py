@@ -17,8 +17,8 @@ import pytest
 from waiting import wait_until
 
 from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, violations
-from edge_agent.daemon.outbox.database import FILE_NAME
 from edge_agent.daemon.outbox.inspect import UnavailableError, check, read_stats
+from edge_agent.daemon.outbox.layout import FILE_NAME
 
 pytestmark = pytest.mark.system
 

@@ -9,19 +9,17 @@ import msgspec
 
 from edge_agent.daemon.ledger import AssetLedger, LedgerSnapshot, violations
 from edge_agent.daemon.messages import Message
-from edge_agent.daemon.outbox.database import (
+from edge_agent.daemon.outbox.contents import Waiting, assets, waiting
+from edge_agent.daemon.outbox.entry import QUEUED
+from edge_agent.daemon.outbox.layout import (
     FILE_NAME,
     DamagedError,
-    Waiting,
-    assets,
     crc_of,
     damage_named,
     kind_of,
     numbers_of,
     require_format,
-    waiting,
 )
-from edge_agent.daemon.outbox.entry import QUEUED
 from edge_agent.daemon.outbox.set_aside import set_aside_files
 from edge_agent.daemon.topics import Kind
 

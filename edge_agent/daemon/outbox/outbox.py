@@ -9,33 +9,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
-import msgspec
 
 from edge_agent.daemon.messages import Message
 from edge_agent.daemon.outbox.entry import QUEUED, Batch, Entry, Outgoing
 from edge_agent.daemon.outbox.pace import Pace
+from edge_agent.daemon.outbox.retained import Retained
 from edge_agent.daemon.topics import CARRIAGE, Kind
 
 ARRIVED_MAX = 2000  # messages; only a disk that hangs lets so many wait to be stored
 LIVE_MAX = 1000  # messages; what comes faster waits on the disk
-LOADED_MAX = 64  # messages of the backlog at a time
 BACKLOG_IN_FLIGHT_MAX = 16  # so that a slow broker has room for what is live
 ACKNOWLEDGED_TOGETHER_S = 0.05
 ANSWERS_MAX = 64  # whoever asks more does not listen
 
 _BY_FALLING_PRIORITY = tuple(reversed(QUEUED))
 _STEADY = tuple(kind for kind in _BY_FALLING_PRIORITY if kind != "anomaly")
-
-
-@dataclass(slots=True)
-class _State:
-    """A retained message; the newest of its topic and session has the highest ``seq``."""
-
-    outgoing: Outgoing
-    session: str
-    seq: int
 
 
 class Outbox:
@@ -55,8 +43,7 @@ class Outbox:
         self._in_flight: set[Outgoing] = set()
         self._answers: deque[Outgoing] = deque()
         self._acknowledged: list[Outgoing] = []
-        self._retained: dict[str, _State] = {}
-        self._unsent_retained: dict[str, None] = {}  # topics in the order of their change
+        self._retained = Retained()
         self._connected = False
         self._connections = 0
         self._stopping = False
@@ -89,7 +76,7 @@ class Outbox:
     def state(self, kind: Kind, topic: str, message: Message) -> None:
         """State what holds now; of each topic only the newest is sent."""
         with self._work:
-            self._state(kind, topic, message)
+            self._retained.state(kind, topic, message)
         self.wake()
 
     def answer(self, topic: str, body: bytes, correlation: bytes | None) -> bool:
@@ -104,8 +91,7 @@ class Outbox:
     def clear(self, kind: Kind, topic: str) -> None:
         """Have the broker forget the retained message of ``topic``."""
         with self._work:
-            self._retained[topic] = _State(Outgoing(kind, topic, b""), "", 0)
-            self._unsent_retained[topic] = None
+            self._retained.clear(kind, topic)
         self.wake()
 
     # The MQTT thread.
@@ -139,7 +125,7 @@ class Outbox:
         with self._work:
             self._connected = True
             self._connections += 1
-            self._unsent_retained.update(dict.fromkeys(self._retained))
+            self._retained.send_again()
             self._work.notify()
 
     def connection_ended(self) -> None:
@@ -154,12 +140,6 @@ class Outbox:
                 self._drained[kind] = False
 
     @property
-    def in_flight(self) -> int:
-        """Messages that the broker has not answered yet."""
-        with self._work:
-            return len(self._in_flight)
-
-    @property
     def is_settled(self) -> bool:
         """Nothing waits and nothing is in flight."""
         with self._work:
@@ -167,7 +147,7 @@ class Outbox:
                 self._storing
                 or self._arrived.messages
                 or self._arrived.states
-                or self._unsent_retained
+                or self._retained
                 or self._answers
                 or self._is_sending()
                 or not all(self._drained.values())
@@ -207,7 +187,7 @@ class Outbox:
         with self._work:
             self._storing = False
             for kind, topic, message in batch.states:
-                self._state(kind, topic, message)
+                self._retained.state(kind, topic, message)
             room = LIVE_MAX - sum(len(queue) for queue in self._live.values())
             for outgoing in messages:
                 if self._connected and room > 0:
@@ -278,21 +258,13 @@ class Outbox:
             not self._drained[kind] and not self._loaded[kind] for kind in QUEUED
         )
 
-    def _state(self, kind: Kind, topic: str, message: Message) -> None:
-        known = self._retained.get(topic)
-        if known is not None and known.session == message.session and known.seq > message.seq:
-            return  # it went by way of the store, and was overtaken there
-        outgoing = Outgoing(kind, topic, msgspec.json.encode(message))
-        self._retained[topic] = _State(outgoing, message.session, message.seq)
-        self._unsent_retained[topic] = None
-
     def _next(self, now_s: float) -> Outgoing | None:
         may_be_late = any(self._loaded.values()) and self._may_send_backlog(now_s)
         return (
-            self._next_state(wanted="status")
+            self._retained.next("status")
             or (self._answers.popleft() if self._answers else None)
             or self._next_event(now_s, may_be_late=may_be_late)
-            or self._next_state()
+            or self._retained.next()
             or next((live.popleft() for k in _STEADY if (live := self._live[k])), None)
             or next(
                 (self._backlog(k, now_s) for k in _STEADY if may_be_late and self._loaded[k]), None
@@ -305,14 +277,6 @@ class Outbox:
             return self._backlog("anomaly", now_s) if may_be_late else None
         if self._drained["anomaly"] and self._live["anomaly"]:
             return self._live["anomaly"].popleft()
-        return None
-
-    def _next_state(self, wanted: Kind | None = None) -> Outgoing | None:
-        for topic in self._unsent_retained:
-            outgoing = self._retained[topic].outgoing
-            if wanted in (None, outgoing.kind):
-                del self._unsent_retained[topic]
-                return outgoing
         return None
 
     def _may_send_backlog(self, now_s: float) -> bool:

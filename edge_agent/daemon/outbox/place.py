@@ -5,15 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from edge_agent.daemon.ledger import AssetLedger, Ledger
-from edge_agent.daemon.outbox.database import (
-    Database,
-    Row,
-    Waiting,
-    kind_of,
-    numbers_of,
-    size_of,
-)
+from edge_agent.daemon.outbox.contents import Waiting
+from edge_agent.daemon.outbox.database import Database
 from edge_agent.daemon.outbox.entry import QUEUED, Batch, Outgoing, asset_of, late
+from edge_agent.daemon.outbox.layout import Row, kind_of, numbers_of, size_of
 from edge_agent.daemon.topics import Kind
 
 _AT_A_TIME = 64

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from edge_agent.daemon.ledger import violations
-from edge_agent.daemon.outbox import store as store_module
-from edge_agent.daemon.outbox.database import FILE_NAME
+from edge_agent.daemon.outbox import shelter
 from edge_agent.daemon.outbox.inspect import check
+from edge_agent.daemon.outbox.layout import FILE_NAME
 from edge_agent.daemon.outbox.set_aside import KEPT, set_aside, set_aside_files
-from edge_agent.daemon.outbox.store import RETRY_S
+from edge_agent.daemon.outbox.shelter import RETRY_S
 
 MakeRig = Callable[..., Any]
 
@@ -154,7 +154,7 @@ def test_what_the_broker_answers_while_the_disk_is_full_is_not_sent_again(
 def test_memory_is_bounded_while_the_disk_is_out_of_reach(
     make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(store_module, "IN_MEMORY_MAX_BYTES", 10 * 1024)
+    monkeypatch.setattr(shelter, "IN_MEMORY_MAX_BYTES", 10 * 1024)
     (tmp_path / FILE_NAME).mkdir()
     rig = make_rig()
     for seq in range(100):

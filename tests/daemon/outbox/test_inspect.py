@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.daemon.outbox.database import FILE_NAME, DamagedError
 from edge_agent.daemon.outbox.inspect import UnavailableError, check, read_stats
+from edge_agent.daemon.outbox.layout import FILE_NAME, DamagedError
 
 MakeRig = Callable[..., Any]
 

@@ -15,8 +15,8 @@ from edge_agent.daemon.config.settings import OutboxSettings
 from edge_agent.daemon.ledger import MODELS_NAMED, MessageCounts, violations
 from edge_agent.daemon.messages import ModelState
 from edge_agent.daemon.outbox import Entry, Outbox, Outgoing, Store
-from edge_agent.daemon.outbox.database import FILE_NAME, numbers_of
 from edge_agent.daemon.outbox.entry import QUEUED
+from edge_agent.daemon.outbox.layout import FILE_NAME, numbers_of
 from edge_agent.daemon.outbox.store import EXPIRE_EVERY_S
 from edge_agent.daemon.topics import Kind
 

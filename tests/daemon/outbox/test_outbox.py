@@ -9,7 +9,7 @@ import pytest
 from edge_agent.daemon.ledger import violations
 from edge_agent.daemon.messages import ModelState
 from edge_agent.daemon.outbox import Entry, Mark, Outgoing
-from edge_agent.daemon.outbox.database import FILE_NAME
+from edge_agent.daemon.outbox.layout import FILE_NAME
 from edge_agent.daemon.outbox.outbox import BACKLOG_IN_FLIGHT_MAX
 from edge_agent.daemon.outbox.store import LOOK_AT_LOG_EVERY_S
 from edge_agent.daemon.topics import Kind
