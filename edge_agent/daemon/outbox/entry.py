@@ -129,8 +129,14 @@ class Batch:
 
 
 def late(body: bytes) -> bytes:
-    """Mark a message as sent late. Strings escape their quotes: only the key itself is found."""
-    return body.replace(b'"historical":false', b'"historical":true', 1)
+    """Mark a message as sent late. Strings escape their quotes: only the key itself is found.
+
+    A message inside it comes after it, and stays as it was, however often this is done.
+    """
+    before, key, after = body.partition(b'"historical":')
+    if not after.startswith(b"false"):
+        return body
+    return b"".join((before, key, b"true", after.removeprefix(b"false")))
 
 
 def asset_of(topic: str) -> str:

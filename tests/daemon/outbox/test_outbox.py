@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.daemon.ledger import violations
 from edge_agent.daemon.messages import ModelState
-from edge_agent.daemon.outbox import Entry, Mark, Outgoing
+from edge_agent.daemon.outbox import Entry, Mark, Outgoing, late
 from edge_agent.daemon.outbox.layout import FILE_NAME
 from edge_agent.daemon.outbox.outbox import BACKLOG_IN_FLIGHT_MAX
 from edge_agent.daemon.outbox.store import LOOK_AT_LOG_EVERY_S
@@ -284,6 +284,13 @@ def test_an_event_is_synchronised_with_the_disk_before_it_is_sent(make_rig: Make
     rig.put("anomaly", 1)
     rig.store.step()
     assert said.index("PRAGMA synchronous = FULL") < len(said) - 1 - said[::-1].index("COMMIT")
+
+
+def test_a_message_inside_another_is_not_marked_as_late() -> None:
+    body = b'{"historical":false,"event":{"historical":false}}'
+    marked = b'{"historical":true,"event":{"historical":false}}'
+    assert late(body) == late(late(body)) == marked
+    assert late(b"") == b""
 
 
 def test_a_long_log_is_brought_into_the_file_beside_the_store(
