@@ -19,6 +19,7 @@ from edge_agent.daemon.mqtt.inbox import InboxState
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.recorder import Reach, Recorder
 from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.trial.report import TrialReport
 from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.budget import BudgetSpec
 
@@ -145,6 +146,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
         ledger: what became of every window and message since installation.
         assets: all that are configured.
         reload: of the configuration; None where there was none since the start.
+        trials: of other bundles, one for an asset at most.
     """
 
     pid: int
@@ -166,6 +168,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     ledger: LedgerSnapshot
     assets: tuple[AssetReport, ...]
     reload: ReloadReport | None = None
+    trials: tuple[TrialReport, ...] = ()
 
 
 def asset_report(

@@ -45,6 +45,7 @@ class Watch:
         policy: what follows when its scoring fails.
         clock: name of what ``last_start_ns`` counts, see WallClock.name; empty: no window yet.
         last_start_ns: start of the last window; of an earlier run's at first.
+        beside: is given each window once it is announced.
     """
 
     record: AssetRecord
@@ -56,6 +57,7 @@ class Watch:
     policy: ScoringPolicy
     clock: str = ""
     last_start_ns: int = 0
+    beside: Callable[[Window, WindowResult], None] | None = None
 
     def suit(self, block: Block, wall_clock: WallClock) -> Block:
         """Prepare for the first block: only the open sensor knows its range and its clock.
@@ -174,6 +176,8 @@ class ScoringLoop:
             self._note(watch, result)
             watch.announcer.result(result, watch.flow, window)
             self._lookout.window(watch.record.name, result)
+            if watch.beside is not None:
+                watch.beside(window, result)
             self._watchdog.feed(time.monotonic(), handed_over_s)
             if self._stopping:
                 break

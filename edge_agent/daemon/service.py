@@ -44,6 +44,8 @@ from edge_agent.daemon.status import (
 )
 from edge_agent.daemon.systemd import Notifier, Watchdog, has_terminal, watchdog_timeout_s
 from edge_agent.daemon.topics import Topics
+from edge_agent.daemon.trial.handlers import register_trials
+from edge_agent.daemon.trial.trials import Trials
 from edge_agent.daemon.watches import Watches
 
 _log = logging.getLogger(__name__)
@@ -116,6 +118,9 @@ class Service:
             self._herald.leaving,
             self._inbox,
         )
+        do, wake = self._keeper.do, self._handover.wake
+        self._trials = Trials(self._watches, self._recorder, state.path, do, wake)
+        register_trials(self._bus, self._trials, do)
         self._models = Models(state.path / "verified.json")
         self._reloader = Reloader(path, self._notifier)
         self._late = LateBundles()
@@ -206,6 +211,7 @@ class Service:
 
     def _tick(self, now_s: float) -> None:
         self._watches.look(now_s)
+        self._trials.look(now_s)
         self._desk.look()
         self._session.clock.utc_offset_ns()  # a step is seen by asking
         self._herald.look()
@@ -227,6 +233,7 @@ class Service:
     def _serve(self) -> None:
         self._bus.serve()
         self._watches.turn()
+        self._trials.turn()
 
     def _reload(self) -> None:
         if self._watches.is_swapping:  # the last one is not over yet
@@ -301,6 +308,7 @@ class Service:
             ledger=self._store.ledger.snapshot(),
             assets=asset_reports(list(self._watches.records), self._recorder),
             reload=self._reloader.last,
+            trials=self._trials.reports,
         )
 
     def _end(self) -> None:
@@ -308,6 +316,7 @@ class Service:
         deadline_s = time.monotonic() + _STOP_S
         self._watches.ask_to_stop()
         self._watches.save()
+        self._trials.save()
         self._keeper.do(lambda: status_file(Path(self._config.state_dir)).unlink(missing_ok=True))
         self._door.stop(max(0.1, deadline_s - time.monotonic()))
         self._herald.stopped()

@@ -201,6 +201,15 @@ class Watches:
         """Return the assets that are not watched because no bundle works for them."""
         return tuple(post.judged for post in self._posts.values() if post.watch is None)
 
+    def watch_of(self, name: str) -> Watch | None:
+        """Return what watches an asset; None where nothing does."""
+        post = self._posts.get(name)
+        return None if post is None else post.watch
+
+    def asset_of(self, name: str) -> Asset:
+        """Return the settings of a watched asset. Raises KeyError."""
+        return self._posts[name].judged.asset
+
     def bundles(self) -> set[str]:
         """Return the sha256 of every bundle in use."""
         return {watch.bundle.sha256 for watch in self.running.values()}

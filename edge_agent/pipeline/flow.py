@@ -137,18 +137,18 @@ class Flow:
         window = Window(np.empty((0, 0), np.float32), start_ns, end_ns, gap=gap, clipped=False)
         return self._push(vector, window)
 
-    def replay(self, past: PastWindow) -> None:
+    def replay(self, past: PastWindow) -> WindowResult | None:
         """Take a window again that was judged before: the state after it is bit-equal to then.
 
         Meant for windows that follow the restored state without one missing. What they told of
-        alarms has been told: ``resume`` knows it.
+        alarms has been told: ``resume`` knows it. Returns None for a window without a vector.
         """
         self.judge.follow_clock(past.utc_offset_ns)
         self.broken |= past.gap
         if past.vector is None:
             self.broken = True
             self.index += 1
-            return
+            return None
         window = Window(
             np.empty((0, 0), np.float32),
             past.start_ns,
@@ -157,7 +157,7 @@ class Flow:
             clipped=False,
             utc_offset_ns=past.utc_offset_ns,
         )
-        self._push(past.vector, window, sensed=past.sensed)
+        return self._push(past.vector, window, sensed=past.sensed)
 
     def warm_up(self, past: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
         """Replay past windows so that the next one is scored at once.

@@ -174,15 +174,22 @@ class Trial(Command, frozen=True, kw_only=True, tag="trial"):
 
     Attributes:
         asset: which.
-        action: ``start``, ``status`` or ``stop``.
-        bundle: file on the gateway, for ``start``.
+        action: ``start`` or ``stop``.
+        bundle: file on the gateway, absolute, for ``start``.
         windows: scored ones, at least, before there is a verdict.
     """
 
     asset: Name
-    action: Literal["start", "status", "stop"]
+    action: Literal["start", "stop"]
     bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)] | None = None
     windows: Count | None = None
+
+
+class TrialStatus(Command, frozen=True, kw_only=True, tag="trial_status"):
+    """Say how an asset's trial goes, or how it ended."""
+
+    changes: ClassVar[bool] = False
+    asset: Name
 
 
 AnyCommand = (
@@ -197,6 +204,7 @@ AnyCommand = (
     | Reject
     | Commission
     | Trial
+    | TrialStatus
 )
 
 

@@ -60,7 +60,7 @@ class Memory:
             if rows.clock[i] != number:
                 flow.change_clock()
                 number = int(rows.clock[i])
-            flow.replay(_past(rows, i))
+            flow.replay(past_window(rows, i))
         return names.get(number, ""), int(rows.start_ns[-1] - rows.utc_offset_ns[-1])
 
     def _is_alike(self, rows: Rows) -> bool:
@@ -71,7 +71,8 @@ class Memory:
         )
 
 
-def _past(rows: Rows, i: int) -> PastWindow:
+def past_window(rows: Rows, i: int) -> PastWindow:
+    """Return window ``i`` of ``rows`` as a flow takes it again."""
     is_sensed = not np.isnan(rows.bias[i])
     return PastWindow(
         start_ns=int(rows.start_ns[i]),

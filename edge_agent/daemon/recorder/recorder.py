@@ -81,7 +81,7 @@ class Recorder:
 
     def __init__(self, folder: Path, settings: RecorderSettings) -> None:
         """Keep the files in ``folder``, which is created with the first of them."""
-        self._folder = folder
+        self.folder = folder
         self._settings = settings
         self._assets: dict[str, _Asset] = {}
         self._lock = threading.Lock()
@@ -193,7 +193,7 @@ class Recorder:
 
     def _file(self, name: str) -> Path:
         # "." and ".." are valid names of assets, but not of files.
-        return self._folder / f"{name}.ring"
+        return self.folder / f"{name}.ring"
 
     def _open(self, name: str, asset: _Asset) -> None:
         """Open what is there; leave ``ring`` None where that cannot be."""
@@ -235,7 +235,7 @@ class Recorder:
         elif ring is not None:
             _log.info("asset %s: its vectors are others now, the flight recorder begins anew", name)
         _close(asset)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         ring = Ring.create(self._file(name), row.layout, capacity)
         asset.ring, asset.first = ring, int(kept["index"][0]) if len(kept) else row.index
         for old in kept:

@@ -94,7 +94,7 @@ class SensorProcess:
 def main() -> None:
     """Obey until told to close, or until the agent is gone."""
     channel_fd, memory_fd, parent = (int(argument) for argument in sys.argv[1:4])
-    _end_with(parent)
+    end_with(parent)
     # Whoever stops the service signals all its processes; the agent then closes its sensors.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -128,7 +128,7 @@ def _encode(answer: Answer) -> bytes:
     return message
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Be killed when the agent ends in whatever way, even where a plugin holds the interpreter."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended before it could be agreed

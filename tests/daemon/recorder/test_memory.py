@@ -77,7 +77,7 @@ class Life:
 
     def killed(self, identity: str = IDENTITY) -> Any:
         """Begin again with what is on the disk."""
-        again = Recorder(self.recorder._folder, RecorderSettings(max_mb=0.1))  # noqa: SLF001
+        again = Recorder(self.recorder.folder, RecorderSettings(max_mb=0.1))
         resumption = Resumption("pump-1", identity, self.make, Memory(again, self.layout))
         return resumption.after_restart(self.saved, self.mark)
 
@@ -142,7 +142,7 @@ def test_a_row_that_a_kill_left_beyond_the_mark_is_left_aside(
 
 def test_a_torn_row_is_a_gap_and_nothing_more(life: Life, signal: NDArray[np.float32]) -> None:
     life.run(begun(life), signal, 0, 80, save_at=20)
-    (file,) = life.recorder._folder.iterdir()  # noqa: SLF001
+    (file,) = life.recorder.folder.iterdir()
     row_bytes = life.layout.dtype.itemsize
     offset = file.stat().st_size - life.recorder.capacity(life.layout) * row_bytes
     with file.open("r+b") as opened:
@@ -167,7 +167,7 @@ def test_without_a_recorder_it_goes_on_from_the_state_and_the_mark(
     life: Life, signal: NDArray[np.float32]
 ) -> None:
     life.run(begun(life), signal, 0, 80, save_at=20)
-    (file,) = life.recorder._folder.iterdir()  # noqa: SLF001
+    (file,) = life.recorder.folder.iterdir()
     file.write_bytes(b"gone")
     resumed = life.killed()
     assert (resumed.begun, resumed.flow.index, resumed.flow.broken) == ("restored", 80, True)
