@@ -12,6 +12,7 @@ from edge_agent.cli import exit_codes
 from edge_agent.cli.alarm_group import alarm
 from edge_agent.cli.duration import DURATION
 from edge_agent.cli.options import CONFIG, COUNT, JSON, PATH
+from edge_agent.cli.trial_group import trial
 
 # One window is too small to be worth a thread, and each thread of the matrix library takes memory
 # of its own. Read when numpy is imported, which no command does before it is called.
@@ -252,6 +253,7 @@ def outbox_fsck(config: Path, *, as_json: bool) -> int:
 
 
 agent.add_command(alarm)
+agent.add_command(trial)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

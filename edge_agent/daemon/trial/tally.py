@@ -64,6 +64,7 @@ class Tally(msgspec.Struct, kw_only=True):
         seconds: that these stand for.
         unscored: that only the incumbent has scored, its washout apart.
         lost: that the candidate never saw.
+        alone: of ``windows`` those with an anomaly open by the candidate only.
         incumbent: the model that judges.
         candidate: the model on trial.
         pairs: ln of score / threshold, the candidate's last, of calm windows; the newest ones.
@@ -75,6 +76,7 @@ class Tally(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     unscored: int = 0
     lost: int = 0
+    alone: int = 0
     incumbent: Side = msgspec.field(default_factory=Side)
     candidate: Side = msgspec.field(default_factory=Side)
     pairs: list[tuple[float, float]] = msgspec.field(default_factory=list)
@@ -109,6 +111,7 @@ class Tally(msgspec.Struct, kw_only=True):
             return
         self.windows += 1
         self.seconds += seconds
+        self.alone += candidate[1] and not incumbent[1]
         if not (incumbent[1] or candidate[1]):
             self.pairs.append((_ln(incumbent[0]), _ln(candidate[0])))
             if len(self.pairs) > PAIRS_MAX:
@@ -127,6 +130,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         candidate_anomalies: likewise.
         extra: anomalies of the candidate with none of the incumbent's near.
         missed: anomalies of the incumbent with none of the candidate's near.
+        alone: share of the windows in which only the candidate has an anomaly open.
         incumbent_over: share of windows with a score above its threshold.
         candidate_over: likewise.
         shift: how many times nearer to its threshold the candidate's scores are; None: too few
@@ -145,6 +149,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     candidate_anomalies: int
     extra: int
     missed: int
+    alone: float
     incumbent_over: float
     candidate_over: float
     shift: float | None
@@ -169,6 +174,7 @@ def figures(tally: Tally) -> Figures:
         candidate_anomalies=len(tally.candidate.spans),
         extra=tally.candidate.without(tally.incumbent),
         missed=tally.incumbent.without(tally.candidate),
+        alone=_share(tally.alone, tally.windows),
         incumbent_over=_share(tally.incumbent.over, tally.windows),
         candidate_over=_share(tally.candidate.over, tally.windows),
         shift=float(np.exp(np.median(after - before))) if known else None,

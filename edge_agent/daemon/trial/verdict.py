@@ -13,6 +13,7 @@ WINDOWS = 100
 _MONTH_DAYS = 30.0
 _UNKNOWN_BUDGET = 1.0  # false alarms a month of a bundle that does not say
 _SURPRISE = 0.01  # probability
+_FEWEST = 20  # windows of which a share says something
 _TOO_MANY = 2  # one alarm more may be a fault that the incumbent does not see
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -26,6 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             incumbent's: below that it would sleep through what the incumbent sees.
         shift_max: at most so many times, in the middle and at the tail.
         unscored_max: share of the incumbent's scored windows that it may leave unscored.
+        alone_max: share of the windows in which it alone may have an anomaly open.
         latency_factor: its time for a window is at most so many times the incumbent's,
         latency_ms: or so many milliseconds, whichever is more (99th percentile).
         memory_mb: that it may take more than the incumbent.
@@ -34,6 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     shift_min: Positive = 0.2
     shift_max: Positive = 2.5
     unscored_max: Positive = 0.05
+    alone_max: Positive = 0.1
     latency_factor: Positive = 2.0
     latency_ms: Positive = 5.0
     memory_mb: Positive = 16.0
@@ -99,6 +102,11 @@ def _of_figures(found: Figures, where: str, limits: Limits) -> list[str]:
         problems.append(
             f"{where}: leaves {found.unscored} of {seen} windows unscored that the incumbent"
             f" scores, allowed: {limits.unscored_max:.0%}"
+        )
+    if found.windows >= _FEWEST and found.alone > limits.alone_max:
+        problems.append(
+            f"{where}: alone in alarm in {found.alone:.0%} of the windows,"
+            f" allowed: {limits.alone_max:.0%}"
         )
     if not found.moves:
         problems.append(f"{where}: its score is the same in every window")
