@@ -115,9 +115,10 @@ def draw_lines(parent: Element, picture: LinePicture, name: str) -> None:
     )
     chart.grid("Hz", "amplitude / median")
     for row, fault in enumerate(picture.faults):
-        for line in fault.lines:
+        # All harmonics of all faults would hide the curves.
+        for line in fault.lines if fault.candidate else fault.lines[:1]:
             colour = INK if fault.candidate else SOFT
-            word = fault.name if line.harmonic == 1 else f"{line.harmonic}x"
+            word = fault.name if line.harmonic == 1 else f"{line.harmonic}x {fault.name}"
             chart.mark(line.expected_hz, colour, word, row=row)
     if healthy is not None:
         chart.line(frequency_hz[1:], healthy[1:], HEALTHY, 1.2, "5 3")

@@ -24,6 +24,7 @@ from edge_agent.pipeline.picture import ChannelPicture
 
 _LOUDER_DB = 6.0  # a band that is so much above health, and above its usual spread, is shown
 _SPREADS = 3.0
+_HEARD_DB = 50.0  # below the highest level: what is lower is noise of the sensor
 _DETECTORS = {
     "network": "the network: the vibration has another pattern than in health",
     "level": "the level detector: the machine has become louder than in health",
@@ -32,7 +33,9 @@ _DETECTORS = {
 _IMPACTS = ("kurtosis", "crest_factor", "impulse_factor", "clearance_factor", "peak")
 _LEVELS = ("rms", "mean_abs", "peak_to_peak", "velocity_rms")
 _LOW_HZ = 1000.0  # unbalance, misalignment and looseness show below, bearings and gears above
+_LOW_BAND_HZ = 2000.0  # a band that ends above says nothing of low frequencies
 _MOST = 5
+_KNOCK_PEAK, _KNOCK_SHARE = 8.0, 0.5  # times the rms; of the peak, reached once only
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,9 @@ def scores(snapshot: Snapshot) -> Iterator[Score]:
 
 def headline(snapshot: Snapshot) -> str:
     """Say in one sentence what has happened."""
-    responsible = snapshot.event.features
-    if not responsible:
+    first = _telling(snapshot)
+    if first is None:
         return "No feature stands out."
-    first = responsible[0]
     name = full_title(first, snapshot.rate_hz)
     name = name[:1].upper() + name[1:]
     value = quantity(first.value, first.unit)
@@ -103,6 +105,17 @@ def headline(snapshot: Snapshot) -> str:
         return f"{name}: {value}; what is healthy was not learned before this anomaly."
     low, high = first.healthy_low or 0.0, first.healthy_high or 0.0
     return f"{name}: {compared(first)} ({value}, usually {number(low)} to {number(high)})."
+
+
+def _telling(snapshot: Snapshot) -> FeatureEvidence | None:
+    """Return the feature that says most to people.
+
+    A network goes by how features stand to each other: the most responsible one may be inside its
+    own healthy range while others are far out of theirs.
+    """
+    responsible, others = snapshot.event.features, snapshot.others
+    outside = [one for one in (*responsible, *others) if is_outside(one)]
+    return next(iter((*outside, *responsible)), None)
 
 
 def healthy(feature: FeatureEvidence) -> str:
@@ -120,7 +133,8 @@ def rises(channel: ChannelPicture, edges_hz: tuple[float, ...]) -> list[Rise]:
         return []
     over = channel.now_db.values() - channel.healthy_db.values()
     usual = _SPREADS * channel.healthy_spread_db.values()
-    above = over > np.maximum(_LOUDER_DB, usual)
+    now_db = channel.now_db.values()
+    above = (over > np.maximum(_LOUDER_DB, usual)) & (now_db > now_db.max() - _HEARD_DB)
     found = []
     edges = np.flatnonzero(np.diff(np.concatenate(([0], above.astype(np.int8), [0]))))
     for low, high in edges.reshape(-1, 2).tolist():
@@ -128,6 +142,20 @@ def rises(channel: ChannelPicture, edges_hz: tuple[float, ...]) -> list[Rise]:
         middle_hz = float(np.sqrt(edges_hz[peak] * edges_hz[peak + 1]))
         found.append(Rise(edges_hz[low], edges_hz[high], middle_hz, float(over[peak])))
     return sorted(found, key=lambda rise: -rise.db)
+
+
+def is_single_knock(channel: ChannelPicture) -> bool:
+    """Say whether one peak stands alone in a channel's waveform, as no worn bearing's does."""
+    size = np.abs(channel.waveform.values.values())
+    peak = float(size.max(initial=0.0))
+    if peak < _KNOCK_PEAK * channel.rms or peak == 0.0:
+        return False
+    at = np.flatnonzero(size > _KNOCK_SHARE * peak)
+    return bool(at[-1] - at[0] <= len(size) // 50)
+
+
+def _tells_level(feature: FeatureEvidence, rate_hz: float | None) -> bool:
+    return output_of(feature) in (*_LEVELS, "peak") or band_of(feature, rate_hz) is not None
 
 
 def candidates(snapshot: Snapshot) -> list[tuple[ChannelPicture, FaultEvidence]]:
@@ -165,7 +193,7 @@ def _advice(snapshot: Snapshot) -> Iterator[str]:
     unusual.sort(key=lambda one: -one.distance)
     high = [one for one in unusual if is_high(one)]
     yield from _louder(snapshot, high)
-    low = [one for one in unusual if not is_high(one)]
+    low = [one for one in unusual if not is_high(one) and _tells_level(one, snapshot.rate_hz)]
     if low:
         yield (
             f"Quieter than in health: {full_title(low[0], snapshot.rate_hz)}. Has load or speed"
@@ -183,30 +211,40 @@ def _advice(snapshot: Snapshot) -> Iterator[str]:
 def _louder(snapshot: Snapshot, high: list[FeatureEvidence]) -> Iterator[str]:
     """Say what the features that are above health point to; ``high``: the furthest first."""
     rate_hz = snapshot.rate_hz
-    impacts = next((one for one in high if output_of(one) in _IMPACTS), None)
+    knocked = {channel.name for channel in snapshot.channels if is_single_knock(channel)}
+    for name in knocked:
+        yield (
+            f"A single knock stands out in the waveform of channel {name}: something struck the"
+            " machine, or it is the sensor, its cable or its connector."
+        )
+    often = (one for one in high if output_of(one) in _IMPACTS and one.channel not in knocked)
+    impacts = next(often, None)
     if impacts is not None:
         yield (
             f"More impacts than in health, by {full_title(impacts, rate_hz)}: a bearing or gear"
             " that begins to fail, a loose part, something that knocks."
         )
     rises_of = [
-        (f"{frequency(found[0].peak_hz)}, channel {channel.name}", found[0].peak_hz)
+        (f"{frequency(rise.peak_hz)}, channel {channel.name}", rise.peak_hz, rise.peak_hz)
         for channel in snapshot.channels
-        if (found := rises(channel, snapshot.edges_hz))
+        for rise in rises(channel, snapshot.edges_hz)[:1]
     ]
     bands = [
-        (full_title(one, rate_hz), band[0])
+        (full_title(one, rate_hz), *band)
         for one in high
         if (band := band_of(one, rate_hz)) is not None
     ]
     louder = [*rises_of, *bands]
-    fast = next((name for name, low_hz in louder if low_hz >= _LOW_HZ), None)
+    fast = next((name for name, low_hz, _ in louder if low_hz >= _LOW_HZ), None)
     if fast is not None:
         yield (
             f"More vibration at high frequencies ({fast}): lubrication, surfaces of bearings and"
             " gears, friction, cavitation."
         )
-    slow = next((name for name, low_hz in louder if low_hz < _LOW_HZ), None)
+    slow = next(
+        (name for name, low_hz, high_hz in louder if low_hz < _LOW_HZ and high_hz < _LOW_BAND_HZ),
+        None,
+    )
     if slow is not None:
         yield (
             f"More vibration at low frequencies ({slow}): unbalance, misalignment, loose feet,"

@@ -31,7 +31,8 @@ p {{ margin: .4rem 0; }} ol {{ margin: .3rem 0; padding-left: 1.4rem; }} li {{ m
 .range {{ width: 100%; max-width: 12rem; display: block; }}
 .pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }}
 figure {{ margin: .3rem 0; min-width: 0; }} figure svg {{ width: 100%; display: block; }}
-svg text {{ font: 12.5px system-ui, "Segoe UI", Roboto, sans-serif; }}
+svg text {{ font: 12.5px system-ui, "Segoe UI", Roboto, sans-serif;
+  paint-order: stroke; stroke: #fff; stroke-width: 3px; stroke-linejoin: round; }}
 .key {{ display: inline-block; width: 1.6rem; height: .7rem; margin-right: .4rem; }}
 .key.healthy {{ background: {SPREAD}; border: 1.5px dashed {HEALTHY}; }}
 .key.now {{ background: {NOW}; height: .3rem; vertical-align: .2rem; }}

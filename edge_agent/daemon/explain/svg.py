@@ -123,7 +123,7 @@ class Chart:
         """Draw an upright line at ``x`` with a word on top, in one of several rows."""
         at = self.x.at(x)
         self._line((at, TOP + 2 + 13 * row), (at, self._height - BOTTOM), colour, dash="3 3")
-        anchor = "end" if at > WIDTH - 70 else "start"
+        anchor = "end" if at > WIDTH - 125 else "start"
         self.label(at + (-3 if anchor == "end" else 3), TOP + 11 + 13 * row, text, anchor, colour)
 
     def level(self, y: float, colour: str) -> None:

@@ -97,12 +97,12 @@ def compared(feature: FeatureEvidence) -> str:
         return "not computed in this window"
     if median is None:
         return "nothing to compare with yet"
-    where = "inside its healthy range"
+    where = "inside its healthy range by itself"
     if is_outside(feature):
         where = f"{'above' if is_high(feature) else 'below'} its healthy range"
-    if median > 0 and value > 0:
-        ratio = value / median
-        return f"{_times(ratio)} its healthy median, {where}"
+    # Where health is about nothing, as an impacts' kurtosis is, times nothing says nothing.
+    if (feature.healthy_low or 0.0) > 0 and value > 0:
+        return f"{_times(value / median)} its healthy median, {where}"
     return where
 
 

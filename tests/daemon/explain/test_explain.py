@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from edge_agent.daemon.explain.find import NoSnapshotError, UnreadableError, find_snapshot
-from edge_agent.daemon.explain.findings import advice, rises
+from edge_agent.daemon.explain.findings import advice, headline, is_single_knock, rises
 from edge_agent.daemon.explain.page import page
 from edge_agent.daemon.explain.text import explanation
 from edge_agent.daemon.explain.words import compared, number, title
 from edge_agent.daemon.messages import Snapshot
 from edge_agent.daemon.recorder.snapshots import FOLDER, keep_snapshot
+from edge_agent.pipeline.compact import waveform
 from edge_agent.pipeline.evidence import FeatureEvidence
 
 
@@ -80,6 +81,22 @@ class TestFindings:
         assert "Only channel" not in first
         assert "outer race" in second or "impacts" in second
         assert rest
+
+    def test_one_knock_is_told_from_many(self, snapshot: Snapshot) -> None:
+        quiet = np.random.default_rng(1).standard_normal(1000).astype(np.float32)
+        once, often = quiet.copy(), quiet.copy()
+        once[500], often[::50] = 40.0, 40.0
+        channel = snapshot.channels[0]
+        for samples, expected in ((once, True), (often, False), (quiet, False)):
+            rms = float(np.sqrt(np.mean(samples**2)))
+            wave = waveform(samples, 1000.0, 1024)
+            seen = msgspec.structs.replace(channel, waveform=wave, rms=rms)
+            assert is_single_knock(seen) is expected
+
+    def test_the_sentence_names_what_is_outside_its_range(self, snapshot: Snapshot) -> None:
+        inside = msgspec.structs.replace(snapshot.event.features[0], value=1.05)
+        text = headline(change(snapshot, features=(inside,)))
+        assert text.startswith("Vibration level (rms), channel x: 2.3 times")
 
     def test_over_the_limit_comes_first(self, snapshot: Snapshot) -> None:
         shaking = change(
