@@ -45,6 +45,8 @@ class AssetRecord:
         threshold: likewise.
         level_score: likewise.
         level_threshold: likewise.
+        velocity_mm_s: largest of the channels in the last window; None where there is no limit.
+        velocity_limit_mm_s: the limit.
         open: the anomaly that is open.
         responsible: the features most responsible for it, with their shares.
         standing: whether somebody is to be called for it.
@@ -75,6 +77,8 @@ class AssetRecord:
     threshold: float | None = None
     level_score: float | None = None
     level_threshold: float | None = None
+    velocity_mm_s: float | None = None
+    velocity_limit_mm_s: float | None = None
     open: OpenAnomaly | None = None
     responsible: tuple[tuple[str, float], ...] = ()
     standing: Standing = field(default_factory=Standing)
@@ -105,6 +109,9 @@ class AssetRecord:
         self.last_reason = result.reason
         self.score, self.threshold = result.score, result.threshold
         self.level_score, self.level_threshold = result.level_score, result.level_threshold
+        velocity = result.velocity_mm_s
+        self.velocity_mm_s = None if velocity is None else float(velocity.max())
+        self.velocity_limit_mm_s = result.velocity_limit_mm_s
         self.last_end_ns = result.end_ns
         self.open = anomaly
         if result.event is not None:

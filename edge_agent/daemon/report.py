@@ -66,6 +66,8 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     threshold: float | None
     level_score: float | None
     level_threshold: float | None
+    velocity_mm_s: float | None
+    velocity_limit_mm_s: float | None
     anomaly: bool
     open: OpenReport | None
     standing: Standing
@@ -189,6 +191,8 @@ def asset_report(
         threshold=record.threshold,
         level_score=record.level_score,
         level_threshold=record.level_threshold,
+        velocity_mm_s=record.velocity_mm_s,
+        velocity_limit_mm_s=record.velocity_limit_mm_s,
         anomaly=record.open is not None,
         open=_open_report(record),
         standing=record.standing,

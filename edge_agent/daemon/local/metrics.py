@@ -222,12 +222,16 @@ def _scores(assets: Sequence[AssetReport]) -> Iterator[Metric]:
     yield _family(
         GaugeMetricFamily,
         "edge_agent_score",
-        "Of the last window; none while it was not scored.",
+        "Of the last window, the limit's in mm/s; none while it was not scored.",
         ("asset", "detector"),
         (
             ((a.name, detector), score)
             for a in assets
-            for detector, score in (("network", a.score), ("level", a.level_score))
+            for detector, score in (
+                ("network", a.score),
+                ("level", a.level_score),
+                ("limit", a.velocity_mm_s),
+            )
         ),
     )
     yield _family(
@@ -238,7 +242,11 @@ def _scores(assets: Sequence[AssetReport]) -> Iterator[Metric]:
         (
             ((a.name, detector), threshold)
             for a in assets
-            for detector, threshold in (("network", a.threshold), ("level", a.level_threshold))
+            for detector, threshold in (
+                ("network", a.threshold),
+                ("level", a.level_threshold),
+                ("limit", a.velocity_limit_mm_s),
+            )
         ),
     )
     yield _family(
