@@ -5,6 +5,8 @@ Formats of the file, told by what is in it:
 * text or CSV with one 0 or 1 per row (the Server Machine Dataset's ``test_label``), or a CSV with a
   column named ``label``, ``is_anomaly`` or ``anomaly``;
 * CSV with two columns, first and last row of each range, or first and last time;
+* JSON lines of labels as `edge-trainer collect` stores them (``labels.jsonl``): the spans of the
+  anomalies that somebody confirmed;
 * JSON: a list of such pairs; a mapping from series to pairs of times (the Numenta Anomaly
   Benchmark's ``combined_windows.json``); a mapping from series to ``{"anomaly_rows": pairs}``.
 
@@ -21,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.calibration.series import Series
-from edge_agent.recordings import Recording
+from edge_agent.recordings import Recording, RecordingError
 from edge_agent.recordings.row_times import ALLOWED, time_ns
+from edge_agent.recordings.stored_labels import stored_labels
 
 _COLUMNS = ("label", "is_anomaly", "anomaly")
 _OF_RANGES = 2  # columns
@@ -51,6 +54,8 @@ def read_labels(path: Path, recording: Recording, series: Series, key: str | Non
     Raises:
         LabelError: unreadable, of another length, out of range, or no such series.
     """
+    if path.suffix == ".jsonl":
+        return _from_stored(path, series)
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -62,6 +67,17 @@ def read_labels(path: Path, recording: Recording, series: Series, key: str | Non
         return _from_table(text, recording, series)
     except (ValueError, msgspec.MsgspecError) as error:
         raise LabelError(f"{path}: {error}") from error
+
+
+def _from_stored(path: Path, series: Series) -> Flags:
+    try:
+        confirmed = [one for one in stored_labels(path) if one.label == "confirmed"]
+    except RecordingError as error:
+        raise LabelError(str(error)) from error
+    flags = np.zeros(len(series.vectors), dtype=np.bool_)
+    for label in confirmed:
+        flags |= (series.start_ns < label.end_ns) & (series.end_ns > label.start_ns)
+    return flags
 
 
 def _from_json(text: str, recording: Recording, series: Series, key: str | None) -> Flags:

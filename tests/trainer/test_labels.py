@@ -169,3 +169,31 @@ def test_ecg_ranges_are_rows_of_the_record(shared_data: Path, tmp_path: Path) ->
     flags = read_labels(shared_data / "ecg/labels.json", *read)
     # rows 2801 to 2959, windows of 100 every 50: from the one that begins at 2750 on
     assert np.flatnonzero(flags).tolist() == list(range(55, 60))
+
+
+def test_confirmed_labels_of_a_store_mark_the_windows_of_their_span(
+    table: Read, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.jsonl"
+    same = {
+        "schema": "edge-agent/label/1",
+        "gateway": "gw-1",
+        "asset": "taxi",
+        "by": "kim",
+        "at": "2014-07-02T00:00:00Z",
+        "number": 1,
+        "severity": 2.0,
+        "closed": True,
+        "end": "2014-07-01T02:10:00Z",
+    }
+    spans = {"confirmed": "2014-07-01T01:00:00Z", "rejected": "2014-07-01T00:00:00Z"}
+    lines = [
+        json.dumps(same | {"id": label, "anomaly_id": label, "label": label, "start": start})
+        for label, start in spans.items()
+    ]
+    path.write_text("\n".join(lines))
+    flags = read_labels(path, *table)
+    assert np.flatnonzero(flags).tolist()[-1] == 4
+    assert np.flatnonzero(flags).tolist()[0] >= 1
+    assert 2 in np.flatnonzero(flags)
+    assert not flags[0]

@@ -116,7 +116,7 @@ def collect(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Collect gateways' feature messages as training data.
+    """Collect gateways' feature messages as training data, and what people said of anomalies.
 
     Each message once, in Parquet files by gateway, asset and day. A message is acknowledged when
     it is safe on the disk; whoever starts the command again, after whatever end, goes on where it
@@ -150,7 +150,7 @@ def collect(
 
 def _said(counts: "Counts") -> str:
     return (
-        f"{counts.stored} new messages, {counts.duplicates} known already,"
+        f"{counts.stored} new messages, {counts.labels} labels, {counts.duplicates} known already,"
         f" {counts.rejected} rejected"
     )
 

@@ -11,6 +11,7 @@ from trainer.cli.compare import compare
 from trainer.cli.evaluate import evaluate
 from trainer.cli.features import features
 from trainer.cli.inspect import inspect
+from trainer.cli.labels import labels
 from trainer.cli.recipes import recipes
 from trainer.cli.train import train
 from trainer.failures import Failure
@@ -22,7 +23,7 @@ def cli() -> None:
     """Make bundles from recordings of healthy machines."""
 
 
-for command in (collect, compare, evaluate, features, inspect, recipes, train):
+for command in (collect, compare, evaluate, features, inspect, labels, recipes, train):
     cli.add_command(command)
 
 

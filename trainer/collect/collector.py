@@ -11,6 +11,7 @@ from itertools import product
 
 import msgspec
 
+from edge_agent.recordings.stored_labels import StoredLabel
 from trainer.collect.connection import (
     Broker,
     Connection,
@@ -19,6 +20,7 @@ from trainer.collect.connection import (
     Received,
 )
 from trainer.collect.journal import Arrival
+from trainer.collect.labels import checked_label
 from trainer.collect.message import MessageError, checked
 from trainer.collect.store import Store
 
@@ -51,7 +53,11 @@ class Wanted(msgspec.Struct, frozen=True):
     def filters(self) -> list[str]:
         """Topic filters that match these messages."""
         pairs = product(self.gateways or ("+",), self.assets or ("+",))
-        return [f"{self.root}/{gateway}/{asset}/features" for gateway, asset in pairs]
+        return [
+            f"{self.root}/{gateway}/{asset}/{kind}"
+            for gateway, asset in pairs
+            for kind in ("features", "label")
+        ]
 
 
 class Counts(msgspec.Struct):
@@ -59,13 +65,15 @@ class Counts(msgspec.Struct):
 
     Attributes:
         stored: new messages.
+        labels: new labels of anomalies.
         duplicates: messages that were there already.
-        rejected: what was no feature message.
+        rejected: what was no feature message and no label.
         connections: to the broker.
         protocol: of the last one.
     """
 
     stored: int = 0
+    labels: int = 0
     duplicates: int = 0
     rejected: int = 0
     connections: int = 0
@@ -149,8 +157,13 @@ class Collector:
         arrivals: list[Arrival] = []
         positions: list[int] = []
         rejected: list[tuple[int, str]] = []
+        labels: list[tuple[int, StoredLabel]] = []
         for position, message in enumerate(received):
             try:
+                if message.topic.endswith("/label"):
+                    root, payload = self._wanted.root, message.payload
+                    labels.append((position, checked_label(root, message.topic, payload)))
+                    continue
                 found = checked(self._wanted.root, message.topic, message.payload)
             except MessageError as error:
                 rejected.append((position, str(error)))
@@ -166,11 +179,16 @@ class Collector:
         for position, reason in rejected:
             if position < end:
                 self._reject(received[position], reason)
+        for position, label in labels:
+            if position < end:
+                new = self._store.labels.add(label, received[position].payload)
+                self.counts.labels += new
+                self.counts.duplicates += not new
         return received[:end]
 
     def _reject(self, message: Received, reason: str) -> None:
         self.counts.rejected += 1
-        _log.warning("%s: no feature message: %s", message.topic, reason)
+        _log.warning("%s: no feature message and no label: %s", message.topic, reason)
         self._store.rejects.add(message.topic, message.payload, reason)
 
     def _tidy(self) -> bool:

@@ -14,6 +14,7 @@ from edge_agent.recordings import RecordingError
 from edge_agent.recordings.feature_store import StoredSet
 from trainer.collect import parts
 from trainer.collect.journal import Arrival, Backlog, Journal, Plan, new_client_id
+from trainer.collect.labels import Labels
 from trainer.collect.message import Place, decode
 from trainer.collect.rejects import Rejects
 
@@ -66,6 +67,7 @@ class Store:
             os.close(self._lock)
             raise
         self.rejects = Rejects(state / "rejects.jsonl")
+        self.labels = Labels(folder)
         self.client_id = self._journal.fact("client_id", new_client_id())
 
     def _open(self, state: Path) -> Journal:

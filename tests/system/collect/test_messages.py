@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 pytest.importorskip("pyarrow", reason="needs the extra 'formats'")
 pytestmark = pytest.mark.system
+
+PROGRAM = "from trainer.cli import main; main()"
 
 
 def test_each_message_is_stored_once_in_the_day_of_its_window(
@@ -55,6 +58,52 @@ def test_what_is_no_feature_message_is_set_aside_and_everything_else_goes_on(
     assert running.said().count("edge/v1/gw-1/pump-1/features: no feature message") == 4
     again = collect(mosquitto.port, "--for", "1s")
     assert again.ended()["rejected"] == 0  # they were acknowledged
+
+
+def test_labels_are_kept_beside_the_features_of_their_asset(
+    mosquitto: Any, collect: Any, store: Path, message: Any, gateway: Any, noon_s: int
+) -> None:
+    label = {
+        "schema": "edge-agent/label/1",
+        "id": "a",
+        "gateway": "gw-1",
+        "asset": "pump-1",
+        "anomaly_id": "b",
+        "by": "kim",
+        "start": "2026-01-01T00:00:00Z",
+        "end": "2026-01-01T00:01:00Z",
+        "at": "2026-01-02T00:00:00Z",
+        "label": "rejected",
+        "note": "a forklift",
+        "number": 1,
+        "severity": 2.0,
+        "closed": True,
+    }
+    running = collect(mosquitto.port, "--messages", "2")
+    with gateway(mosquitto.port) as speaker:
+        speaker.say(message(noon_s))
+        for _ in range(2):
+            speaker.say(json.dumps(label).encode(), topic="edge/v1/gw-1/pump-1/label")
+        speaker.say(b"nonsense", topic="edge/v1/gw-1/pump-1/label")
+        speaker.say(message(noon_s + 1))
+    counted = running.ended()
+    assert (counted["stored"], counted["labels"], counted["rejected"]) == (2, 1, 1)
+    listed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from trainer.cli import main; main()",
+            "labels",
+            str(store),
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (found,) = json.loads(listed.stdout)
+    assert (found["asset"], found["label"], found["note"]) == ("pump-1", "rejected", "a forklift")
 
 
 def test_only_what_is_asked_for_is_collected(
