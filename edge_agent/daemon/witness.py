@@ -143,7 +143,9 @@ class Witness:
             if camera is None:
                 measured = Measured(values=values, levels_db=None, lines=(), waveforms=())
             else:
-                measured = camera.take(samples, values, self._points)[0]
+                known = 0 if self._healthy is None else self._healthy.windows
+                points = 0 if known % _SAVE_EVERY else self._points
+                measured = camera.take(samples, values, points)[0]
             healthy = learned(self._healthy, self._describer.names, measured, start_ns)
             self._take(healthy)
             if healthy.is_complete or healthy.windows % _SAVE_EVERY == 0:

@@ -12,6 +12,7 @@ from edge_agent.plugin import Fault, LineSpectrum
 _STANDS_OUT = 5.0  # times the median amplitude, from where a fault line is one
 _MORE_THAN_HEALTHY = 1.5
 _DIGITS = 5
+_POINTS = 600  # of a picture; faults are looked for in all lines
 
 
 class LineEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,13 +77,21 @@ def line_picture(
     """Return the spectrum of one channel by its number, beside ``healthy``, float (n,)."""
     now = _over_median(spectrum.amplitudes[channel])
     then = None if healthy is None else _over_median(healthy)
+    per_point = -(-len(now) // _POINTS)
     return LinePicture(
         title=spectrum.title,
-        step_hz=spectrum.step_hz,
-        now=curve(now),
-        healthy=None if then is None else curve(then),
+        step_hz=spectrum.step_hz * per_point,
+        now=curve(_highest(now, per_point)),
+        healthy=None if then is None else curve(_highest(then, per_point)),
         faults=tuple(_fault(fault, spectrum.step_hz, now, then) for fault in spectrum.faults),
     )
+
+
+def _highest(values: NDArray[np.float64], per_point: int) -> NDArray[np.float64]:
+    """Return the highest of each ``per_point`` values: a picture has room for so many only."""
+    padded = np.pad(values, (0, -len(values) % per_point), mode="edge")
+    highest: NDArray[np.float64] = padded.reshape(-1, per_point).max(axis=1)
+    return highest
 
 
 def _over_median(amplitudes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -13,8 +13,12 @@ from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.state import Array, pack, unpack
 
 WINDOWS = 256  # that are learned from
-EAGER = 64  # the first of them as they come, so that there is soon something to compare with
-SPACING_NS = 60_000_000_000  # from one of the others to the next: hours tell more than seconds
+# There is soon something to compare with, hours tell more than seconds, and fifty assets that begin
+# together must not keep the processor from scoring.
+AT_ONCE = 8
+EAGER, EAGER_NS = 64, 2_000_000_000  # up to so many, from one to the next
+SPACING_NS = 60_000_000_000  # after those
+_RANGES_EVERY = 8  # windows: percentiles cost more than all else
 _LOW, _HIGH = 5.0, 95.0  # percentiles that bound the usual range
 
 
@@ -25,7 +29,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         values: float32 (names,); NaN where a number is missing.
         levels_db: of the bands, float64 (channels, bands); None where the rate is unknown.
         lines: of each spectrum with fault lines, float32 (channels, n).
-        waveforms: of each channel.
+        waveforms: of each channel; empty: that of an earlier window will do.
     """
 
     values: NDArray[np.float32]
@@ -43,11 +47,11 @@ class Healthy(msgspec.Struct, frozen=True, kw_only=True):
         first_ns: start of the first of them, UTC nanoseconds since the Unix epoch.
         last_ns: start of the last.
         values: float32 (windows, names) while there are fewer than WINDOWS, else (0, names).
-        ranges: 5th percentile, median and 95th, float32 (3, names).
+        ranges: 5th percentile, median and 95th, float32 (3, names), of all but the last few.
         levels_db: mean level of each band, float64 (channels, bands).
         spread_db: standard deviation of each, likewise.
         lines: mean amplitudes of each spectrum with fault lines.
-        waveforms: of the last window, one per channel.
+        waveforms: of one of the last windows, one per channel.
     """
 
     names: tuple[str, ...]
@@ -70,7 +74,10 @@ class Healthy(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether a calm window that begins at ``start_ns`` is to be learned from."""
         if self.is_complete:
             return False
-        return self.windows < EAGER or abs(start_ns - self.last_ns) >= SPACING_NS
+        if self.windows < AT_ONCE:
+            return True
+        # Also where the clock was set back.
+        return abs(start_ns - self.last_ns) >= (EAGER_NS if self.windows < EAGER else SPACING_NS)
 
 
 def is_calm(result: WindowResult) -> bool:
@@ -113,12 +120,16 @@ def learned(
         first_ns=start_ns if before is None else before.first_ns,
         last_ns=start_ns,
         values=pack(values if n < WINDOWS else values[:0]),
-        ranges=pack(_ranges(values)),
+        ranges=pack(_ranges(values)) if before is None or _is_due(n) else before.ranges,
         levels_db=None if levels is None else pack(levels),
         spread_db=None if spread is None else pack(spread),
         lines=tuple(pack(part.astype(np.float32)) for part in lines),
-        waveforms=measured.waveforms,
+        waveforms=measured.waveforms or (() if before is None else before.waveforms),
     )
+
+
+def _is_due(n: int) -> bool:
+    return n <= AT_ONCE or n % _RANGES_EVERY == 0
 
 
 def _ranges(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -69,7 +69,7 @@ class Camera:
         Args:
             samples: float32 (n, channels).
             values: its features.
-            points: most numbers of a waveform.
+            points: most numbers of a waveform; 0: none is wanted.
         """
         window = CentredWindow(np.ascontiguousarray(samples[:, self._columns]))
         spectra = self._lines.spectra(window)
@@ -77,7 +77,9 @@ class Camera:
             values=values,
             levels_db=None if self._bands is None else self._bands.levels_db(window.samples),
             lines=tuple(spectrum.amplitudes for spectrum in spectra),
-            waveforms=tuple(waveform(row, self._rate_hz, points) for row in window.samples),
+            waveforms=tuple(
+                waveform(row, self._rate_hz, points) for row in window.samples if points
+            ),
         )
         return measured, window, spectra
 

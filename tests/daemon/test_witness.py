@@ -23,7 +23,7 @@ from edge_agent.pipeline.window import Window
 
 Vibration = Callable[..., NDArray[np.float32]]
 ASSET = Asset(name="pump.1", bundle="pump.edgemodel", sensor=SensorSettings(plugin="bench"))
-WASHOUT, LENGTH, SECOND_NS = 10, 256, 10**9
+WASHOUT, LENGTH, STEP_NS = 10, 256, 2 * 10**9
 
 
 class Bench:
@@ -48,8 +48,8 @@ class Bench:
 
     def push(self, samples: NDArray[np.float32]) -> None:
         for part in samples.reshape(-1, LENGTH, 1):
-            at_ns = self.flow.index * SECOND_NS
-            window = Window(part, at_ns, at_ns + SECOND_NS, gap=False, clipped=False)
+            at_ns = self.flow.index * STEP_NS
+            window = Window(part, at_ns, at_ns + STEP_NS, gap=False, clipped=False)
             self.announcer.result(self.flow.push_window(window), self.flow, window)
 
     def said(self) -> list[AnomalyEvent | Snapshot]:

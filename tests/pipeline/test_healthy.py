@@ -6,7 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.healthy import (
+    AT_ONCE,
     EAGER,
+    EAGER_NS,
     SPACING_NS,
     WINDOWS,
     Healthy,
@@ -81,12 +83,15 @@ def test_what_is_kept_does_not_grow_and_survives_being_written() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(healthy), type=Healthy) == healthy
 
 
-def test_the_first_windows_are_taken_as_they_come_and_then_one_a_minute() -> None:
-    young = after(np.ones((EAGER - 1, 2), np.float32))
+def test_a_few_windows_are_taken_as_they_come_then_fewer_and_fewer() -> None:
+    young = after(np.ones((AT_ONCE - 1, 2), np.float32))
+    growing = after(np.ones((EAGER - 1, 2), np.float32))
     grown = after(np.ones((EAGER, 2), np.float32))
     complete = after(np.ones((WINDOWS, 2), np.float32))
 
     assert young.is_due(young.last_ns + 1)
+    assert not growing.is_due(growing.last_ns + 1)
+    assert growing.is_due(growing.last_ns + EAGER_NS)
     assert not grown.is_due(grown.last_ns + 1)
     assert grown.is_due(grown.last_ns + SPACING_NS)
     assert not complete.is_due(complete.last_ns + SPACING_NS)

@@ -43,6 +43,15 @@ class TestFaultLines:
         (fault,) = line_picture(spectrum((150.0, 50.0)), 0, None).faults
         assert (fault.candidate, fault.healthy) == (False, None)
 
+    def test_a_long_spectrum_is_shown_by_its_peaks_and_measured_line_by_line(self) -> None:
+        amplitudes = np.ones((1, 6000), np.float32)
+        amplitudes[0, 51] = 30.0
+        picture = line_picture(LineSpectrum("envelope", STEP_HZ, amplitudes, (FAULT,)), 0, None)
+        assert len(picture.now.values()) == 600
+        assert picture.step_hz == 10 * STEP_HZ
+        assert picture.now.values()[5] == pytest.approx(30.0, rel=1e-3)
+        assert picture.faults[0].lines[0].found_hz == 102.0
+
 
 def learn(camera: Camera, samples: NDArray[np.float32], names: tuple[str, ...]) -> Healthy:
     values = np.ones(len(names), np.float32)
