@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from waiting import wait_until
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(1500)]
 
 STATE = "/var/lib/edge-agent"
 CONFIG = "/etc/edge-agent/config.toml"
