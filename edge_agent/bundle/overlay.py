@@ -32,7 +32,8 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         model_sha256: of the network whose residuals the threshold was chosen from.
         feature_hash: the bundle's; the scaler is bound to it.
         healthy: the asset's windows [first, last) that were taken as healthy.
-        windows: how many of them were used (idle and invalid ones are not).
+        windows: how many of them were used (idle, invalid and odd ones are not).
+        sensor: plugin that the asset's samples came from; None: from a recording.
         flow: all parameters from block to alarm.
         digest: sha256 of all this as JSON with sorted keys and an empty digest.
     """
@@ -42,6 +43,7 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     feature_hash: Annotated[str, msgspec.Meta(pattern=_HEX)]
     healthy: tuple[int, int]
     windows: int
+    sensor: str | None = None
     flow: FlowSpec
     digest: str = ""
 
@@ -51,13 +53,26 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return hashlib.sha256(msgspec.json.encode(blank, order="sorted")).hexdigest()
 
 
-def make_overlay(manifest: Manifest, found: Commissioned, healthy: tuple[int, int]) -> Overlay:
-    """Return the overlay of an asset that was commissioned with the bundle of ``manifest``."""
+def make_overlay(
+    manifest: Manifest,
+    found: Commissioned,
+    healthy: tuple[int, int],
+    sensor: str | None = None,
+) -> Overlay:
+    """Return the overlay of an asset that was commissioned with the bundle of ``manifest``.
+
+    Args:
+        manifest: of the general bundle.
+        found: what was chosen.
+        healthy: the asset's windows [first, last) that it was chosen from.
+        sensor: plugin that they came from.
+    """
     overlay = Overlay(
         model_sha256=manifest.members["model.tflite"].sha256,
         feature_hash=manifest.feature_hash,
         healthy=healthy,
         windows=len(found.ready.rows),
+        sensor=sensor,
         flow=found.flow,
     )
     return msgspec.structs.replace(overlay, digest=overlay.computed_digest())

@@ -51,7 +51,9 @@ class Commissioned:
     ready: Prepared
 
 
-def commission(general: General, series: Series, healthy: tuple[int, int]) -> Commissioned:
+def commission(
+    general: General, series: Series, healthy: tuple[int, int], asked: float | None = None
+) -> Commissioned:
     """Choose idle level, scaler, scorer, threshold and level for one asset.
 
     The network runs over each of the asset's channels with a state of its own; their residuals
@@ -62,10 +64,11 @@ def commission(general: General, series: Series, healthy: tuple[int, int]) -> Co
         general: the bundle's part.
         series: the asset's vectors; of a feature table, columns that are not needed do no harm.
         healthy: the windows [first, last) of ``series`` in which the asset is known to be healthy.
+        asked: false alarms per month; None: the thresholds of the bundle's recipe.
 
     Raises:
         DataError: a channel lacks a feature; the windows are too few or outside the series; a
-            number that the network knows by its logarithm has none.
+            number that the network knows by its logarithm has none; or the budget cannot be met.
     """
     series = asset_series(series, general.features)
     ready = prepare(general.calibration, series, healthy)
@@ -78,7 +81,7 @@ def commission(general: General, series: Series, healthy: tuple[int, int]) -> Co
         targets=tuple(p * width + i for p in range(positions) for i in general.flow.model.targets),
     )
     model = Model(general.model, spec, len(series.watched_names))
-    flow = calibrate_to_budget(general.calibration, series, ready, model)
+    flow = calibrate_to_budget(general.calibration, series, ready, model, asked)
     return Commissioned(flow, model, series, ready)
 
 

@@ -172,6 +172,37 @@ def tap(config: Path, asset: str | None, seconds: float | None, *, as_json: bool
     return tap_command(config, asset, seconds, as_json=as_json)
 
 
+@agent.command(
+    epilog="\b\nExamples:\n"
+    "  edge-agent commission pump-1\n"
+    "  edge-agent commission pump-1 --for 24h\n"
+    "  edge-agent commission pump-1 --windows 500 --no-wait"
+)
+@CONFIG
+@click.argument("asset")
+@click.option("--for", "for_s", type=DURATION, help="Learn from so long: 90m, 24h, 7d.")
+@click.option("--windows", type=COUNT, help="Learn from so many windows of the running machine.")
+@click.option("--wait/--no-wait", default=True, help="Wait for the end, and show how far it is.")
+@JSON
+def commission(
+    *,
+    config: Path,
+    asset: str,
+    for_s: float | None,
+    windows: int | None,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Learn what ASSET, which follows a general bundle, is like while it is healthy.
+
+    From the windows that come from now on; what was learned before holds until then. An asset
+    without an overlay is commissioned by itself. Exit code 77: refused, with the reason.
+    """
+    from edge_agent.cli.commission import commission_command
+
+    return commission_command(config, asset, for_s, windows, wait=wait, as_json=as_json)
+
+
 @agent.command(epilog="\b\nExample:\n  edge-agent record pump-1 --out pump-1.npz --for 60s")
 @CONFIG
 @click.argument("asset")

@@ -27,7 +27,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.window import Window
 
-_QUIET_REASONS = ("idle", "washout", "regime")
+_QUIET_REASONS = ("idle", "washout", "regime", "commissioning")
 
 
 class Announcer:
@@ -69,9 +69,14 @@ class Announcer:
         self.witness = witness
         self._state_model(begun)
 
+    def settle(self, bundle: LoadedBundle, witness: Witness) -> None:
+        """Speak of ``bundle``, which is the one before but for its input."""
+        self._judged_by(bundle)
+        self.witness = witness
+
     def _judged_by(self, bundle: LoadedBundle) -> None:
         self._manifest = bundle.manifest
-        self._sha256 = bundle.sha256
+        self._sha256, self._overlay = bundle.sha256, bundle.overlay
         self._model_id = bundle.model_id
         self._layout = layout_of(self._record.name, self._record.sensor, bundle.manifest)
 
@@ -83,6 +88,7 @@ class Announcer:
             name=self._manifest.name,
             version=self._manifest.version,
             sha256=self._sha256,
+            overlay=self._overlay,
             begun=begun,
             **self._session.envelope(topic, None, now_ns, now_ns),
         )

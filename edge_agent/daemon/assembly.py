@@ -6,6 +6,8 @@ from functools import partial
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.alarms.desk import Desk
 from edge_agent.daemon.announce import Announcer
+from edge_agent.daemon.commissioning.adapt import ListeningAdapter
+from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.keep import StateDirectory
@@ -86,7 +88,9 @@ class Assembly:
             partial(bundle.flow, asset.sensor.range_max, asset.limit_mm_s),
             self.memory(judged, bundle),
         )
-        if left is not None:
+        if isinstance(bundle, ListeningBundle):  # its input is not known yet, so no state fits
+            resumed = resumption.after_restart(None, self._store.mark(asset.name))
+        elif left is not None:
             resumed = resumption.within_run(left)
         else:
             resumed = resumption.after_restart(self._load(asset.name), self._store.mark(asset.name))
@@ -102,7 +106,7 @@ class Assembly:
             sensor=SensorThread(
                 position,
                 asset,
-                Adapter(asset, bundle.manifest.flow.input),
+                _adapter(asset, bundle),
                 record,
                 self._handover,
                 self._session.clock,
@@ -110,11 +114,13 @@ class Assembly:
             ),
             flow=flow,
             range_max=asset.sensor.range_max,
+            limit_mm_s=asset.limit_mm_s,
+            witness=partial(self.witness, asset),
             policy=ScoringPolicy(asset.sensor.on_failure, self._give_up),
             clock=resumed.clock,
             last_start_ns=resumed.last_start_ns,
         )
-        if resumed.begun != "restored":
+        if resumed.begun != "restored" and not record.is_listening:
             self._keep(watch)  # from here on the recorder knows the way after a kill
         return watch
 
@@ -139,7 +145,7 @@ class Assembly:
 
     def save(self, watch: Watch) -> None:
         """Take the flow's state here, between two windows; write it elsewhere."""
-        if watch.record.windows:
+        if watch.record.windows and not watch.record.is_listening:
             self._keep(watch)
 
     def _keep(self, watch: Watch) -> None:
@@ -160,9 +166,16 @@ class Assembly:
         return Left(saved.model_id, saved.flow, saved.clock, saved.last_start_ns)
 
 
+def _adapter(asset: Asset, bundle: LoadedBundle) -> Adapter:
+    if isinstance(bundle, ListeningBundle):
+        return ListeningAdapter(asset, bundle)
+    return Adapter(asset, bundle.manifest.flow.input)
+
+
 def name_model(record: AssetRecord, bundle: LoadedBundle) -> None:
     """Say what judges the asset of ``record`` from now on."""
     manifest = bundle.manifest
     record.budget = manifest.flow.budget
     record.model, record.model_sha256 = f"{manifest.name} {manifest.version}", bundle.sha256
-    record.model_id = bundle.model_id
+    record.model_overlay, record.model_id = bundle.overlay, bundle.model_id
+    record.is_listening = isinstance(bundle, ListeningBundle)

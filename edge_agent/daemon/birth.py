@@ -129,4 +129,5 @@ def asset_status(record: AssetRecord) -> AssetStatus:
         unit=None if info is None else info.unit,
         model=record.model,
         model_sha256=record.model_sha256,
+        model_overlay=record.model_overlay,
     )

@@ -6,6 +6,7 @@ from msgspec import structs
 
 from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
+from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.models import Models
 from edge_agent.pipeline.limit import velocity_meter
@@ -44,8 +45,8 @@ class Judged:
 def judge(asset: Asset, models: Models) -> Judged:
     """Load what judges ``asset``, or say why that cannot be."""
     try:
-        bundle = models.load(asset.bundle).for_budget(asset.false_alarms_per_month)
-        if asset.velocity_limit is not None:
+        bundle = models.load_for(asset).for_budget(asset.false_alarms_per_month)
+        if asset.velocity_limit is not None and not isinstance(bundle, ListeningBundle):
             velocity_meter(bundle.manifest.flow.input)
     except (BundleError, BudgetError) as error:
         return Judged(asset, None, str(error))

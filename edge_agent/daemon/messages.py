@@ -19,7 +19,14 @@ from edge_agent.pipeline.evidence import FeatureEvidence
 from edge_agent.pipeline.picture import ChannelPicture
 
 AssetState = Literal[
-    "starting", "running", "sensor_fault", "no_data", "failed", "ended", "left_out"
+    "starting",
+    "running",
+    "commissioning",
+    "sensor_fault",
+    "no_data",
+    "failed",
+    "ended",
+    "left_out",
 ]
 
 Begun = Literal["restored", "warmed", "empty"]
@@ -235,6 +242,8 @@ class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
         name: of the bundle.
         version: of the bundle.
         sha256: of the bundle's file.
+        overlay: digest of what a general bundle was commissioned to on this asset; null for any
+            other, and while the asset is being commissioned.
         begun: how its state began: ``restored`` where this bundle left it, in this run or an
             earlier one; ``warmed`` with the recorded windows that came before, so that the next
             one is scored; ``empty``.
@@ -245,6 +254,7 @@ class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
     version: str
     sha256: str
     begun: Begun
+    overlay: str | None = None
 
 
 class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,7 +263,8 @@ class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state: ``failed``: the sensor, a feature or the model does not work; ``no_data``: the
             sensor works, but delivers nothing; ``sensor_fault``: what it delivers is no signal;
-            ``left_out``: it was not there at the start.
+            ``left_out``: it was not there at the start; ``commissioning``: nothing is scored
+            until a general bundle has learned from enough windows what this machine is like.
         reason: why it is not ``running``.
     """
 
@@ -266,6 +277,7 @@ class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None
     model: str | None
     model_sha256: str | None
+    model_overlay: str | None = None
 
 
 class PluginVersion(msgspec.Struct, frozen=True, kw_only=True):

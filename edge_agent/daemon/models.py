@@ -12,7 +12,11 @@ import msgspec
 import numpy as np
 
 from edge_agent.bundle import Bundle, BundleError, LoadedBundle
-from edge_agent.bundle.overlay import require_calibrated
+from edge_agent.bundle.overlay import apply_overlay, require_calibrated
+from edge_agent.daemon.commissioning.listening import listen
+from edge_agent.daemon.commissioning.overlays import Overlays
+from edge_agent.daemon.commissioning.renew import renew
+from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.keep import replace_file
 from edge_agent.pipeline.runtime import installed_runtime
 
@@ -36,33 +40,72 @@ class Models:
     """Loads bundles, and remembers on the disk which have shown their golden scores here."""
 
     def __init__(
-        self, remembered: Path | None, loaded: Mapping[str, LoadedBundle] = MappingProxyType({})
+        self,
+        remembered: Path | None,
+        overlays: Overlays | None = None,
+        loaded: Mapping[str, LoadedBundle] = MappingProxyType({}),
     ) -> None:
         """Remember in the file ``remembered``; None: verify every time.
 
-        ``loaded`` holds bundles by sha256 that need not be loaded again.
+        Args:
+            remembered: file.
+            overlays: what assets were commissioned to; None: nothing is known of that.
+            loaded: bundles by their model id that need not be loaded again.
         """
         self._remembered = remembered
-        self._by_path: dict[str, LoadedBundle | str] = {}
-        self._by_sha256 = dict(loaded)
+        self._overlays = overlays
+        self._by_path: dict[str, LoadedBundle | Bundle | str] = {}
+        self._by_id = dict(loaded)
         self._versions = versions()
 
     def renewed(self) -> Self:
         """Return one that reads every file anew, but loads no bundle that is loaded here."""
-        return type(self)(self._remembered, self._by_sha256)
+        return type(self)(self._remembered, self._overlays, self._by_id)
 
     def keep(self, in_use: Collection[str]) -> None:
-        """Let go of every bundle whose sha256 is not ``in_use``."""
+        """Let go of every bundle whose model id is not ``in_use``."""
         self._by_path.clear()
-        for sha256 in self._by_sha256.keys() - set(in_use):
-            del self._by_sha256[sha256]
+        for model_id in self._by_id.keys() - set(in_use):
+            del self._by_id[model_id]
 
     def load(self, path: str) -> LoadedBundle:
-        """Return the bundle at ``path``.
+        """Return the bundle at ``path``, for whatever asset.
 
         Raises:
-            BundleError: damaged, or general and not commissioned, or it cannot run here, or
-                computes other numbers here.
+            BundleError: damaged, or general, or it cannot run here, or computes other numbers here.
+        """
+        known = self.read(path)
+        if isinstance(known, LoadedBundle):
+            return known
+        require_calibrated(known)
+        raise BundleError(f"{path}: form is {known.manifest.form}")
+
+    def load_for(self, asset: Asset) -> LoadedBundle:
+        """Return the bundle of ``asset``: a general one as it was commissioned to the asset.
+
+        Where that is still to be done, what listens to the asset meanwhile. Where it was done
+        with another general bundle, it is done again with this one, from the same windows.
+
+        Raises:
+            BundleError: as ``load``, but for general ones.
+        """
+        known = self.read(asset.bundle)
+        if isinstance(known, LoadedBundle):
+            return known
+        overlay = None
+        if self._overlays is not None:
+            overlay = self._overlays.of(asset.name, asset.sensor.plugin, known)
+            overlay = overlay or renew(self._overlays, asset, known)
+        if overlay is None:
+            return listen(known, asset)
+        loaded = apply_overlay(overlay, known)
+        return self._by_id.setdefault(loaded.model_id, loaded)
+
+    def read(self, path: str) -> LoadedBundle | Bundle:
+        """Return what is at ``path``: a calibrated bundle loaded, a general one as it was read.
+
+        Raises:
+            BundleError: damaged, or it cannot run here, or computes other numbers here.
         """
         known = self._by_path.get(path)
         if known is None:
@@ -75,16 +118,22 @@ class Models:
             raise BundleError(known)
         return known
 
-    def _load(self, path: Path) -> LoadedBundle:
+    def _load(self, path: Path) -> LoadedBundle | Bundle:
         bundle = Bundle.read(path)
-        require_calibrated(bundle)
-        if bundle.sha256 in self._by_sha256:
-            return self._by_sha256[bundle.sha256]
+        is_general = bundle.manifest.form == "general"
+        for known in self._by_id.values():
+            if known.sha256 == bundle.sha256 and not is_general:
+                return known
+        has_shown = self._has_shown(bundle.sha256)
+        if is_general and has_shown:
+            return bundle
         loaded = bundle.load()
-        if not self._has_shown(bundle.sha256):
+        if not has_shown:
             bundle.verify_golden(loaded)
             self._remember(bundle.sha256)
-        self._by_sha256[bundle.sha256] = loaded
+        if is_general:
+            return bundle
+        self._by_id[loaded.model_id] = loaded
         return loaded
 
     def _has_shown(self, sha256: str) -> bool:

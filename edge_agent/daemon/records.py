@@ -6,6 +6,8 @@ Every change of an asset's state is one line in the log, said here and nowhere e
 import logging
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edge_agent.daemon.alarms.messages import Standing
 from edge_agent.daemon.messages import AssetState
 from edge_agent.pipeline.alarm import OpenAnomaly
@@ -17,6 +19,31 @@ _log = logging.getLogger(__name__)
 
 _QUIET_PERIODS = 3.0
 _QUIET_AT_LEAST_S = 5.0
+_DELIVERING = ("running", "commissioning")
+
+
+class Commissioning(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the commissioning of an asset has come.
+
+    Attributes:
+        windows: of the running machine so far.
+        wanted: that are needed.
+        computing: they are being learned from.
+        refused: why the last attempt came to nothing.
+    """
+
+    windows: int
+    wanted: int
+    computing: bool
+    refused: str | None
+
+    def __str__(self) -> str:
+        """In tenths, so that it is news ten times and not with every window."""
+        if self.computing:
+            return f"learning from {self.wanted} windows"
+        tenth = max(1, self.wanted // 10)
+        said = f"{self.windows // tenth * tenth} of {self.wanted} windows"
+        return said if self.refused is None else f"refused: {self.refused}; again after {said}"
 
 
 @dataclass(slots=True)
@@ -47,6 +74,9 @@ class AssetRecord:
         level_threshold: likewise.
         velocity_mm_s: largest of the channels in the last window; None where there is no limit.
         velocity_limit_mm_s: the limit.
+        model_overlay: digest of what a general bundle was commissioned to, None where it was not.
+        commissioning: that is under way, None where none is.
+        is_listening: nothing is scored until the asset is commissioned.
         open: the anomaly that is open.
         responsible: the features most responsible for it, with their shares.
         standing: whether somebody is to be called for it.
@@ -64,6 +94,7 @@ class AssetRecord:
     sensor_version: str | None = None
     model: str | None = None
     model_sha256: str | None = None
+    model_overlay: str | None = None
     model_id: str | None = None
     budget: BudgetSpec | None = None
     block_interval_s: float | None = None
@@ -79,6 +110,8 @@ class AssetRecord:
     level_threshold: float | None = None
     velocity_mm_s: float | None = None
     velocity_limit_mm_s: float | None = None
+    commissioning: Commissioning | None = None
+    is_listening: bool = False
     open: OpenAnomaly | None = None
     responsible: tuple[tuple[str, float], ...] = ()
     standing: Standing = field(default_factory=Standing)
@@ -117,6 +150,18 @@ class AssetRecord:
         if result.event is not None:
             self.responsible = tuple(result.event.features)
 
+    def commission(self, progress: Commissioning, *, listening: bool) -> None:
+        """Note how far it has come; ``listening``: nothing is scored until it is done."""
+        self.commissioning, self.is_listening = progress, listening
+        if listening and self.state in ("running", "commissioning"):
+            self._become("running", None)
+
+    def commissioned(self) -> None:
+        """Note that it is done, and that windows are scored from now on."""
+        self.commissioning, self.is_listening = None, False
+        if self.state == "commissioning":
+            self._become("running", None)
+
     def enter(self, state: AssetState, reason: str | None, now_s: float) -> None:
         """Note a change of state; a sensor that runs has from now on to deliver."""
         self.last_block_s = now_s
@@ -126,17 +171,19 @@ class AssetRecord:
         """A sensor that works but delivers nothing is not failed, and not running either."""
         allowed_s = max(_QUIET_AT_LEAST_S, _QUIET_PERIODS * (self.block_interval_s or 0.0))
         quiet_s = now_s - self.last_block_s
-        if self.state in ("running", "sensor_fault") and quiet_s > allowed_s:
+        if self.state in (*_DELIVERING, "sensor_fault") and quiet_s > allowed_s:
             self._become("no_data", f"no block for more than {allowed_s:.0f} s")
 
     def signal_judged(self, fault: str | None) -> None:
         """Note whether the last window was a signal at all; ``fault`` says why it was none."""
-        if fault is not None and self.state in ("running", "sensor_fault"):
+        if fault is not None and self.state in (*_DELIVERING, "sensor_fault"):
             self._become("sensor_fault", fault)
         elif fault is None and self.state == "sensor_fault":
             self._become("running", None)
 
     def _become(self, state: AssetState, reason: str | None) -> None:
+        if state == "running" and self.is_listening and self.commissioning is not None:
+            state, reason = "commissioning", str(self.commissioning)
         if (state, reason) == (self.state, self.reason):
             return  # a device that is tried again every minute is no news every minute
         self.state, self.reason = state, reason

@@ -18,7 +18,7 @@ from edge_agent.daemon.messages import AssetStatus, Share
 from edge_agent.daemon.mqtt.inbox import InboxState
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.recorder import Reach, Recorder
-from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.records import AssetRecord, Commissioning
 from edge_agent.daemon.trial.report import TrialReport
 from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.budget import BudgetSpec
@@ -77,6 +77,7 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     flow_total_s: float
     budget: BudgetReport | None = None
     recorder: Reach | None = None
+    commissioning: Commissioning | None = None
 
 
 class CommandsReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +202,7 @@ def asset_report(
         flow_max_ms=round(1e3 * record.flow_max_s, 3),
         flow_total_s=round(record.flow_total_s, 6),
         budget=None if record.budget is None else budget_report(record.budget),
+        commissioning=record.commissioning,
         recorder=None if recorder is None else recorder.reach(record.name),
     )
 

@@ -10,17 +10,19 @@ from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.announce import Announcer
 from edge_agent.daemon.clock import WallClock
+from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.local.lookout import Lookout
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.scoring_policy import ScoringPolicy
 from edge_agent.daemon.sensors.thread import Change, Delivery, Handover, SensorThread
 from edge_agent.daemon.systemd import Watchdog
+from edge_agent.daemon.witness import Witness
 from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.block import InputError
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.window import Window
-from edge_agent.plugin import Block
+from edge_agent.plugin import Block, FeatureError
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Watch:
         sensor: what its blocks come from.
         flow: its way from block to alarm.
         range_max: what ``flow`` marks as clipped.
+        limit_mm_s: rms velocity that the machine may not exceed, None where there is no limit.
+        witness: makes what knows the asset beyond its scores, for another bundle.
         policy: what follows when its scoring fails.
         clock: name of what ``last_start_ns`` counts, see WallClock.name; empty: no window yet.
         last_start_ns: start of the last window; of an earlier run's at first.
@@ -54,6 +58,8 @@ class Watch:
     sensor: SensorThread
     flow: Flow
     range_max: float | None
+    limit_mm_s: float | None
+    witness: Callable[[LoadedBundle], Witness]
     policy: ScoringPolicy
     clock: str = ""
     last_start_ns: int = 0
@@ -69,9 +75,10 @@ class Watch:
         range_max = None if info is None else info.range_max
         if range_max != self.range_max:
             state = self.flow.state()
-            limit_mm_s = self.flow.judge.limit_mm_s
-            self.flow, self.range_max = self.bundle.flow(range_max, limit_mm_s), range_max
+            self.flow, self.range_max = self.bundle.flow(range_max, self.limit_mm_s), range_max
             self.flow.restore(state)
+        if isinstance(self.bundle, ListeningBundle) and info is not None:
+            self._settle(self.bundle.settle(info, len(block.samples)))
         before, self.clock = self.clock, wall_clock.name("boot" if info is None else info.clock)
         if not before:
             return block
@@ -82,6 +89,17 @@ class Watch:
         late_ns = block.start_ns - self.last_start_ns
         is_next = period_s is not None and 0 < late_ns < _LATE * period_s * 1e9
         return block if is_next else replace(block, gap_before=True)
+
+    def _settle(self, bundle: ListeningBundle) -> None:
+        """Listen to what the open sensor delivers."""
+        told = self.flow.mark()
+        try:
+            self.flow = bundle.flow(self.range_max, self.limit_mm_s)
+        except FeatureError as error:
+            raise InputError(f"velocity_limit: {error}") from error
+        self.flow.succeed(told)
+        self.bundle = bundle
+        self.announcer.settle(bundle, self.witness(bundle))
 
 
 class ScoringLoop:

@@ -16,6 +16,9 @@ from edge_agent.daemon.assembly import Assembly
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.commands.audit import Audit
 from edge_agent.daemon.commands.bus import Bus
+from edge_agent.daemon.commands.requests import Commission
+from edge_agent.daemon.commissioning.commissioner import Commissioner
+from edge_agent.daemon.commissioning.overlays import overlays_in
 from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.keep import StateDirectory
@@ -121,7 +124,10 @@ class Service:
         do, wake = self._keeper.do, self._handover.wake
         self._trials = Trials(self._watches, self._recorder, state.path, do, wake)
         register_trials(self._bus, self._trials, do)
-        self._models = Models(state.path / "verified.json")
+        overlays = overlays_in(state.path)
+        self._models = Models(state.path / "verified.json", overlays)
+        self._commissioner = Commissioner(self._watches, overlays, self._recorder, self._keeper.do)
+        self._bus.register(Commission, self._commissioner.command)
         self._reloader = Reloader(path, self._notifier)
         self._late = LateBundles()
         self._renewal = CredentialWatch(config.mqtt, credentials, self._link.use)
@@ -216,6 +222,7 @@ class Service:
         self._session.clock.utc_offset_ns()  # a step is seen by asking
         self._herald.look()
         self._reload()
+        self._commissioner.look(self._models)
         self._look_for_bundles(now_s)
         if now_s >= self._report_due_s:
             self._report_due_s = now_s + WRITE_INTERVAL_S
@@ -324,6 +331,7 @@ class Service:
         self._store.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))
         self._watches.join(deadline_s)
+        self._commissioner.join(max(0.0, deadline_s - time.monotonic()))
         self._late.join(max(0.0, deadline_s - time.monotonic()))
         self._reloader.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()

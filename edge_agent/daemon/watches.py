@@ -211,8 +211,8 @@ class Watches:
         return self._posts[name].judged.asset
 
     def bundles(self) -> set[str]:
-        """Return the sha256 of every bundle in use."""
-        return {watch.bundle.sha256 for watch in self.running.values()}
+        """Return the model ids of all bundles in use."""
+        return {watch.bundle.model_id for watch in self.running.values()}
 
     def publish(self, publish: Publish) -> None:
         """Send other per-window messages from now on."""

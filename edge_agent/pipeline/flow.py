@@ -43,6 +43,8 @@ class Flow:
         range_max: float | None = None,
         features: Extractor | None = None,
         limit_mm_s: float | None = None,
+        *,
+        listens: bool = False,
     ) -> None:
         """Prepare every step of ``spec``.
 
@@ -53,6 +55,7 @@ class Flow:
             features: ``feature_extractor(spec)``, which they may share likewise; None: this flow
                 makes its own.
             limit_mm_s: rms velocity that the machine may not exceed; None: no such limit.
+            listens: nothing is scored: the asset is to be commissioned from its vectors.
 
         Raises:
             FeatureError: a feature plugin is missing, of another version, or cannot work here; or
@@ -76,6 +79,7 @@ class Flow:
         self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
         self.predictor = predictor(model, n_features)
         self.judge = Judge(spec, limit_mm_s)
+        self.listens = listens
         self.index = 0
         self.washout_left = spec.model.washout
         self.broken = False  # windows have passed that the network did not see
@@ -260,6 +264,12 @@ class Flow:
             missing = [self.feature_names[i] for i in np.flatnonzero(~np.isfinite(vector))]
             detail = f"not a finite number: {', '.join(missing[:_NAMED])}"
             return self._result(window, measured, Scored(None, "invalid"), detail)
+        if self.listens:
+            if sensed is not None:
+                self.bias.learn(sensed)
+            self.recent.append((window.start_ns, vector))
+            self.broken = False
+            return self._result(window, measured, Scored(None, "commissioning"), None)
         if self.gate.is_idle(vector, window.steady_ns):
             self.broken = True
             return self._result(window, measured, Scored(None, "idle"), None)

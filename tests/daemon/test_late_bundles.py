@@ -6,6 +6,7 @@ import pytest
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.config.draft import load_config
+from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.judged import Judged, judge
 from edge_agent.daemon.late_bundles import LONGEST_WAIT_S, Found, LateBundles
 from edge_agent.daemon.models import Models
@@ -62,13 +63,13 @@ def test_a_file_is_read_again_only_after_it_has_changed(
     looking: Looking, bundle: bytes, bundle_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    load = Models.load
+    load = Models.load_for
 
-    def noted(self: Models, path: str) -> LoadedBundle:
-        read.append(path)
-        return load(self, path)
+    def noted(self: Models, asset: Asset) -> LoadedBundle:
+        read.append(asset.bundle)
+        return load(self, asset)
 
-    monkeypatch.setattr(Models, "load", noted)
+    monkeypatch.setattr(Models, "load_for", noted)
     bundle_file.write_bytes(bundle[:-9])
     found = looking.look()
     assert found is not None
@@ -84,10 +85,10 @@ def test_a_file_is_read_again_only_after_it_has_changed(
 def test_whatever_a_file_leads_to_is_a_reason(
     looking: Looking, bundle: bytes, bundle_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_self: Models, _path: str) -> None:
+    def fail(_self: Models, _asset: Asset) -> None:
         raise MemoryError("too much")
 
-    monkeypatch.setattr(Models, "load", fail)
+    monkeypatch.setattr(Models, "load_for", fail)
     bundle_file.write_bytes(bundle)
     found = looking.look()
     assert found is not None

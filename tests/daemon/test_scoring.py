@@ -81,7 +81,9 @@ class Bench:
         )
         policy = ScoringPolicy(on_failure, self.given_up.append)
         flow = self.loaded.flow(None)
-        watch = Watch(record, self.loaded, announcer, sensor, flow, None, policy)
+        watch = Watch(
+            record, self.loaded, announcer, sensor, flow, None, None, lambda _: witness, policy
+        )
         self.watches[len(self.watches)] = watch
         return watch
 

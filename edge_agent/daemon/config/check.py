@@ -8,6 +8,8 @@ import msgspec
 
 from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
+from edge_agent.daemon.commissioning.adapt import ListeningAdapter
+from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.config.draft import Draft, config_folder, is_file, read_draft, rows_of
 from edge_agent.daemon.config.plugin_problems import plugin_problems
 from edge_agent.daemon.config.problems import Problem
@@ -143,12 +145,16 @@ class _AssetCheck:
             given = self._open()
         if bundle is None:
             return
-        self._check_limit(bundle)
-        adapter = Adapter(self._asset, bundle.manifest.flow.input)
+        adapter: Adapter
+        if isinstance(bundle, ListeningBundle):
+            adapter = ListeningAdapter(self._asset, bundle)
+        else:
+            self._check_limit(bundle)
+            adapter = Adapter(self._asset, bundle.manifest.flow.input)
         if given is not None:
             for key, sentence in adapter.problems(given):
                 self._problem(key, sentence, f"a sensor that fits {Path(bundle.source).name}")
-        else:
+        elif not isinstance(bundle, ListeningBundle):
             self._compare_unit(bundle)
         if len(self._findings.problems) == before:
             self._findings.assets.append(
@@ -166,7 +172,7 @@ class _AssetCheck:
             _note_absent(self._index, self._asset.bundle, self._draft, self._findings)
             return None
         try:
-            loaded = models.load(self._asset.bundle)
+            loaded = models.load_for(self._asset)
         except BundleError as error:
             self._problem("bundle", str(error), _WORKING_BUNDLE)
             return None
@@ -251,7 +257,7 @@ def _check_parts(
         path = config_folder(draft.sources.file_of(where)) / bundle
         try:
             if is_file(path):
-                models.load(str(path))
+                models.read(str(path))
             else:
                 _note_absent(index, str(path), draft, findings)
         except BundleError as error:

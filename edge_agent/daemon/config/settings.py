@@ -196,6 +196,9 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
         bundle: file; relative to the file that names it.
         channels: the sensor's channels in the order of the bundle's, where their names differ.
         sensor: where its samples come from.
+        context: those of the sensor's channels that tell the regime, such as a speed; for a general
+            bundle, as any other says so itself.
+        window: samples per window, where the sensor samples continuously; likewise.
         false_alarms_per_month: thresholds for this budget, from the bundle's own calibration, in
             place of the bundle's; the only thing about thresholds that can be said here.
         velocity_limit: over which there is an alarm whatever the bundle says; None: no limit.
@@ -204,6 +207,8 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
     bundle: Text
     channels: tuple[Text, ...] = ()
+    context: tuple[Text, ...] = ()
+    window: Annotated[int, msgspec.Meta(ge=16, le=1 << 24)] | None = None
     false_alarms_per_month: Positive | None = None
     velocity_limit: VelocityLimit | None = None
     sensor: SensorSettings

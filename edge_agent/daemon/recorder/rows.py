@@ -22,9 +22,10 @@ REASONS: tuple[Reason | None, ...] = (
     "regime",
     "sensor_fault",
     "error",
+    "commissioning",
 )
 GAP, CLIPPED, ANOMALY, COMPUTED = 1, 2, 4, 8
-_LEARNABLE = tuple(REASONS.index(reason) for reason in (None, "gap", "washout"))
+_LEARNABLE = tuple(REASONS.index(reason) for reason in (None, "gap", "washout", "commissioning"))
 _CRC_BYTES = 4
 
 
@@ -207,6 +208,11 @@ class Rows:
     def __len__(self) -> int:
         """Windows."""
         return len(self.index)
+
+    def part(self, chosen: NDArray[np.bool_]) -> "Rows":
+        """Return the windows that are ``chosen``, bool (n,)."""
+        columns = {name: getattr(self, name) for name in self.__slots__ if name != "layout"}
+        return Rows(self.layout, **{name: column[chosen] for name, column in columns.items()})
 
     @property
     def runs(self) -> NDArray[np.bool_]:

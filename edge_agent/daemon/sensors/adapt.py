@@ -38,9 +38,9 @@ class Adapter:
 
     def problems(self, given: SensorInfo) -> list[tuple[str, str]]:
         """Say what of the sensor ``given`` does not fit: pairs of key below the asset, sentence."""
-        stated, own = self._asset.sensor.unit, given.unit
-        if self._asset.sensor.sensitivity is None and stated and own and stated != own:
-            return [("sensor.unit", f"unit: the sensor delivers {own!r}, not {stated!r}")]
+        wrong_unit = self._wrong_unit(given)
+        if wrong_unit is not None:
+            return [("sensor.unit", wrong_unit)]
         wrong_choice = self._wrong_choice(given.channels)
         if wrong_choice is not None:
             return [("channels", wrong_choice)]
@@ -78,6 +78,12 @@ class Adapter:
         names = dict(zip(chosen, needed, strict=True))
         # A channel that is not chosen must not pass for one by its name.
         return tuple(names.get(name, f"{name} (not chosen)") for name in channels)
+
+    def _wrong_unit(self, given: SensorInfo) -> str | None:
+        stated, own = self._asset.sensor.unit, given.unit
+        if self._asset.sensor.sensitivity is None and stated and own and stated != own:
+            return f"unit: the sensor delivers {own!r}, not {stated!r}"
+        return None
 
     def _wrong_choice(self, channels: tuple[str, ...]) -> str | None:
         chosen, needed = self._asset.channels, self._needed.channels

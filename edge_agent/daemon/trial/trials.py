@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
+from edge_agent.daemon.commissioning.listening import ListeningBundle
+from edge_agent.daemon.commissioning.overlays import overlays_in
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.models import Models
@@ -66,7 +68,7 @@ class Trials:
         self._in_background = in_background
         self._wake = wake
         self._trials = {kept.asset: Running(kept) for kept in self._files.load()}
-        self._models = Models(state_dir / "verified.json")
+        self._models = Models(state_dir / "verified.json", overlays_in(state_dir))
         self._thread: threading.Thread | None = None
         self._prepared: deque[Prepared] = deque()
         self._save_due_s = 0.0
@@ -216,6 +218,10 @@ class Trials:
         if isinstance(candidate, str):
             self._end(trial, f"cannot be tried here: {candidate}", bad=True)
             return
+        if isinstance(candidate, ListeningBundle):
+            reason = "cannot be tried here: it is general, and the asset was never commissioned"
+            self._end(trial, reason, bad=True)
+            return
         try:
             trial.begin(candidate, watch, outcome)
         except ValueError as error:
@@ -239,7 +245,7 @@ class Trials:
     def _detach(self, trial: Running) -> None:
         trial.detach(self._watches.watch_of(trial.kept.asset))
         in_use = {
-            other.candidate.bundle.sha256
+            other.candidate.bundle.model_id
             for other in self._trials.values()
             if other.candidate is not None
         }

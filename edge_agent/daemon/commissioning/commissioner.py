@@ -1,0 +1,286 @@
+"""Sees to it that assets are commissioned: counts their windows, has overlays computed, uses them.
+
+All of it runs on the scoring thread, once a second and between two windows, but the computation: a
+process of its own, one at a time, waited for by a thread.
+"""
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from edge_agent.bundle import BundleError
+from edge_agent.bundle.overlay import OverlayError, decode_overlay
+from edge_agent.daemon.commands.bus import Respond
+from edge_agent.daemon.commands.requests import Commission, done, refused
+from edge_agent.daemon.commissioning.compute import Order, Outcome, run_child
+from edge_agent.daemon.commissioning.listening import ListeningBundle
+from edge_agent.daemon.commissioning.overlays import Overlays, Wanted
+from edge_agent.daemon.config.settings import Asset
+from edge_agent.daemon.judged import Judged, judge
+from edge_agent.daemon.models import Models
+from edge_agent.daemon.recorder import Recorder
+from edge_agent.daemon.records import Commissioning
+from edge_agent.daemon.scoring import Watch
+from edge_agent.daemon.watches import Watches
+
+_log = logging.getLogger(__name__)
+
+FEWEST = 200  # windows that an asset is commissioned from unless somebody says otherwise
+_AT_LEAST_S = 3600.0  # likewise: where a window takes a second, 200 of them are no time at all
+_AGAIN = 4  # after a refusal this part of the windows must be new
+
+
+@dataclass(slots=True)
+class _Task:
+    """One asset that is being commissioned.
+
+    Attributes:
+        wanted: what for.
+        counted: windows of the running machine since then.
+        seen: index after the last window that was looked at.
+        refused: why the last attempt came to nothing.
+        is_computing: an overlay is being computed.
+    """
+
+    wanted: Wanted
+    counted: int = 0
+    seen: int = 0
+    refused: str | None = None
+    is_computing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a computation came to."""
+
+    asset: Asset
+    outcome: Outcome
+    judged: Judged | None
+    models: Models | None
+
+
+class Commissioner:
+    """Commissions the assets of ``watches``."""
+
+    def __init__(
+        self,
+        watches: Watches,
+        overlays: Overlays,
+        recorder: Recorder,
+        in_background: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Begin without a task.
+
+        Args:
+            watches: the assets.
+            overlays: where what was commissioned is kept, and what was asked for.
+            recorder: holds the windows.
+            in_background: runs what waits for the disk.
+        """
+        self._watches = watches
+        self._overlays = overlays
+        self._recorder = recorder
+        self._in_background = in_background
+        self._tasks: dict[str, _Task] = {}
+        self._known: set[str] = set()
+        self._going_over: set[str] = set()
+        self._thread: threading.Thread | None = None
+        self._result: _Result | None = None
+
+    def command(self, command: Commission, respond: Respond) -> None:
+        """Begin to commission an asset, or again; answered once that is on the disk."""
+        watch = self._watches.watch_of(command.asset)
+        if watch is None:
+            respond(refused(f"asset {command.asset} is not watched"))
+            return
+        if watch.bundle.overlay is None and not isinstance(watch.bundle, ListeningBundle):
+            respond(refused(f"{watch.bundle.source} is calibrated, allowed: a general bundle"))
+            return
+        if command.for_s is not None and command.windows is not None:
+            respond(refused("found a time and a number of windows, allowed: one of the two"))
+            return
+        windows = command.windows or _windows_for(watch, command.for_s)
+        wanted = Wanted(since=watch.flow.index, windows=windows, by=command.by)
+        self._tasks[command.asset] = _Task(wanted, seen=wanted.since)
+        self._show(watch, self._tasks[command.asset])
+
+        def keep() -> None:
+            try:
+                self._overlays.want(command.asset, wanted)
+            except OSError as error:
+                _log.warning("asset %s: %s", command.asset, error)
+            respond(done(asset=command.asset, windows=windows, since=wanted.since))
+
+        self._in_background(keep)
+
+    def look(self, models: Models) -> None:
+        """Count windows, have what is due computed, and take over what was."""
+        self._take()
+        for watch in list(self._watches.running.values()):
+            name = watch.record.name
+            task = None if name in self._going_over else self._task(watch)
+            if task is None:
+                continue
+            self._count(name, task)
+            self._show(watch, task)
+            if task.counted >= task.wanted.windows and self._thread is None:
+                self._begin(watch, task, models)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for a computation that has begun, for so long at most."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _task(self, watch: Watch) -> _Task | None:
+        name = watch.record.name
+        if name not in self._known:
+            self._known.add(name)
+            wanted = self._overlays.wanted(name)
+            if wanted is not None:
+                self._tasks[name] = _Task(wanted, seen=wanted.since)
+        bundle = watch.bundle
+        listening = isinstance(bundle, ListeningBundle)
+        task = self._tasks.get(name)
+        if task is None and isinstance(bundle, ListeningBundle) and bundle.settled:
+            task = self._tasks[name] = _Task(Wanted(since=0, windows=_windows_for(watch, None)))
+        elif task is not None and task.wanted.by is None and not listening:
+            del self._tasks[name]  # its overlay has come another way
+            return None
+        return task
+
+    def _count(self, name: str, task: _Task) -> None:
+        rows = self._recorder.read(name, since_index=task.seen)
+        if len(rows):
+            task.counted += int(rows.runs.sum())
+            task.seen = int(rows.index[-1]) + 1
+
+    def _show(self, watch: Watch, task: _Task) -> None:
+        watch.record.commission(
+            Commissioning(
+                windows=min(task.counted, task.wanted.windows),
+                wanted=task.wanted.windows,
+                computing=task.is_computing,
+                refused=task.refused,
+            ),
+            listening=isinstance(watch.bundle, ListeningBundle),
+        )
+
+    def _begin(self, watch: Watch, task: _Task, models: Models) -> None:
+        """Have an overlay computed from the latest windows that were wanted."""
+        asset = self._watches.asset_of(watch.record.name)
+        spec = watch.flow.spec
+        task.is_computing = True
+        order = Order(
+            asset=asset.name,
+            sensor=asset.sensor.plugin,
+            bundle=watch.bundle.source,
+            sha256=watch.bundle.sha256,
+            recorder=str(self._recorder.folder),
+            first=self._first(asset.name, task),
+            end=task.seen,
+            input=spec.input,
+            features=spec.features,
+            names=spec.feature_names,
+            limit_mm_s=asset.limit_mm_s,
+            false_alarms_per_month=asset.false_alarms_per_month,
+        )
+        _log.info("asset %s: commissioning from windows %d:%d", asset.name, order.first, order.end)
+        self._thread = threading.Thread(
+            target=partial(self._compute, asset, order, models), name="commission", daemon=True
+        )
+        self._thread.start()
+
+    def _first(self, name: str, task: _Task) -> int:
+        """Return where the latest windows that were wanted begin."""
+        rows = self._recorder.read(name, since_index=task.wanted.since)
+        running = rows.index[rows.runs & (rows.index < task.seen)]
+        return int(running[max(0, len(running) - task.wanted.windows)])
+
+    def _compute(self, asset: Asset, order: Order, models: Models) -> None:
+        """Compute, keep and load an overlay, on a thread of its own."""
+        judged = renewed = None
+        try:
+            outcome = run_child(order)
+            if outcome.overlay is not None:
+                self._overlays.keep(asset.name, decode_overlay(outcome.overlay.encode()))
+                renewed = models.renewed()
+                judged = judge(asset, renewed)
+                if judged.bundle is None:
+                    outcome = Outcome(refused=judged.reason)
+        except (OSError, OverlayError, BundleError) as error:
+            outcome = Outcome(refused=str(error))
+        self._result = _Result(asset, outcome, judged, renewed)
+
+    def _take(self) -> None:
+        if self._thread is None or self._thread.is_alive():
+            return
+        self._thread = None
+        result, self._result = self._result, None
+        if result is None:
+            return
+        name = result.asset.name
+        task, watch = self._tasks.get(name), self._watches.watch_of(name)
+        if task is None or watch is None:
+            return
+        task.is_computing = False
+        if result.judged is None or result.judged.bundle is None:
+            self._refuse(watch, task, result.outcome.refused or "no overlay came of it")
+            return
+        del self._tasks[name]
+        self._forget(name)
+        self._going_over.add(name)
+        _log.info(
+            "asset %s: commissioned, overlay %s, %d odd windows left out",
+            name,
+            (result.judged.bundle.overlay or "")[:16],
+            result.outcome.odd,
+        )
+        self._watches.swap(result.judged, done=partial(self._gone_over, watch))
+
+    def _gone_over(self, watch: Watch, refused: str | None) -> None:
+        self._going_over.discard(watch.record.name)
+        if refused is None:
+            watch.record.commissioned()
+            watch.announcer.alarm.state()
+        else:
+            _log.error("asset %s: its overlay is refused: %s", watch.record.name, refused)
+
+    def _refuse(self, watch: Watch, task: _Task, reason: str) -> None:
+        """Say why an asset is not commissioned; one without an overlay is tried again."""
+        name = watch.record.name
+        _log.warning(
+            "asset %s: not commissioned: %s",
+            name,
+            reason,
+            extra={"asset": name, "event": "commissioning_refused"},
+        )
+        task.refused = reason
+        self._show(watch, task)
+        watch.announcer.alarm.state()
+        if not isinstance(watch.bundle, ListeningBundle):
+            del self._tasks[name]
+            self._forget(name)
+            return
+        wanted = task.wanted.windows
+        rows = self._recorder.read(name, since_index=task.wanted.since)
+        running = rows.index[rows.runs]
+        kept = min(len(running), wanted - wanted // _AGAIN)
+        since = int(running[-kept]) if kept else task.seen
+        self._tasks[name] = _Task(
+            Wanted(since=since, windows=wanted), counted=kept, seen=task.seen, refused=reason
+        )
+        if task.wanted.by is not None:
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._in_background(partial(self._overlays.want, name, None))
+
+
+def _windows_for(watch: Watch, seconds: float | None) -> int:
+    """Return how many windows ``seconds`` hold; None: what an asset is commissioned from."""
+    period_s = watch.flow.spec.input.window_period_s or watch.record.block_interval_s
+    least = math.ceil((seconds or _AT_LEAST_S) / period_s) if period_s else 0
+    return max(1, least) if seconds is not None and period_s else max(FEWEST, least)
