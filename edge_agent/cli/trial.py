@@ -55,11 +55,9 @@ def status_command(config: Path, asset: str, *, as_json: bool) -> int:
         print_json(report)
     else:
         _print(report)
-    if report.verdict == "bad":
-        return exit_codes.BAD_DATA
     if report.phase != "done" or report.verdict == "inconclusive":
         return exit_codes.TRY_AGAIN
-    return exit_codes.OK
+    return exit_codes.OK if report.verdict == "good" else exit_codes.BAD_DATA
 
 
 def stop_command(config: Path, asset: str, *, as_json: bool) -> int:

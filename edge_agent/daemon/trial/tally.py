@@ -21,7 +21,7 @@ SPANS_MAX = 256
 NEAR = 10  # windows by which two models may see the same thing sooner or later
 _TINY = 1e-12
 _TAIL = 0.99
-_FEWEST = 2
+_FEWEST, _FEWEST_TAIL = 20, 100  # calm windows: a percentile of fewer says nothing
 
 
 class Side(msgspec.Struct, kw_only=True):
@@ -164,7 +164,7 @@ def figures(tally: Tally) -> Figures:
     pairs = np.array(tally.pairs, dtype=np.float64).reshape(-1, 2)
     before, after = pairs[:, 0], pairs[:, 1]
     known = len(pairs) >= _FEWEST
-    tails = np.quantile(pairs, _TAIL, axis=0) if known else np.zeros(2)
+    tails = np.quantile(pairs, _TAIL, axis=0) if len(pairs) >= _FEWEST_TAIL else None
     return Figures(
         windows=tally.windows,
         days=tally.seconds / 86_400.0,
@@ -178,7 +178,7 @@ def figures(tally: Tally) -> Figures:
         incumbent_over=_share(tally.incumbent.over, tally.windows),
         candidate_over=_share(tally.candidate.over, tally.windows),
         shift=float(np.exp(np.median(after - before))) if known else None,
-        tail=float(np.exp(tails[1] - tails[0])) if known else None,
+        tail=None if tails is None else float(np.exp(tails[1] - tails[0])),
         rank=_spearman(before, after) if known else None,
         moves=not known or bool(np.ptp(after) > 0.0),
         busy_ms=1e3 * tally.busy_s / max(1, tally.tried),
