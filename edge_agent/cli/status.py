@@ -61,20 +61,31 @@ def alarms_of(report: "AgentReport") -> Iterator[str]:
         named = ", ".join(f"{s.name} {s.share:.0%}" for s in anomaly.features[:_NAMED])
         yield (
             f"{asset.name} since {anomaly.opened[:19]}Z: severity {anomaly.severity:.2f}, detector"
-            f" {anomaly.detector}{f', mostly {named}' if named else ''}"
+            f" {anomaly.detector}{f', mostly {named}' if named else ''}{_handled(asset)}"
         )
+
+
+def _handled(asset: "AssetReport") -> str:
+    """Say who looks after an anomaly, or why nobody is called."""
+    standing = asset.standing
+    deeds = {
+        "acknowledged": standing.acknowledged,
+        "shelved": standing.shelved,
+        "in maintenance": standing.maintenance,
+    }
+    said = [f"; {what} by {deed.by}" for what, deed in deeds.items() if deed is not None]
+    return "".join(said) + (f"; group {standing.group}" if standing.group else "")
 
 
 def troubles_of(report: "AgentReport") -> Iterator[str]:
     """Yield a sentence for everything that keeps the agent from doing all of its work."""
-    for asset in report.assets:
-        if asset.state in {"failed", "no_data", "left_out", "sensor_fault"}:
-            restarts = f"; {asset.restarts} restarts" if asset.restarts else ""
-            yield f"{asset.name}: {asset.state.replace('_', ' ')}: {asset.reason}{restarts}"
+    yield from _troubles_of_assets(report)
     mqtt, outbox = report.mqtt, report.outbox
     if not mqtt.connected:
         since = duration_text(mqtt.for_s)
         yield f"no connection to {mqtt.broker} for {since}: {mqtt.error or 'not tried yet'}"
+    if mqtt.commands.problem is not None:
+        yield f"no commands over MQTT: the broker refused: {mqtt.commands.problem}"
     if mqtt.refusal is not None:
         yield f"the broker refused {mqtt.refused} messages, the last on {mqtt.refusal}"
     if outbox.problem is not None:
@@ -87,6 +98,15 @@ def troubles_of(report: "AgentReport") -> Iterator[str]:
     if report.reload is not None and not report.reload.accepted:
         problems = "; ".join(report.reload.problems)
         yield f"the configuration read at {report.reload.at[:19]}Z was refused: {problems}"
+
+
+def _troubles_of_assets(report: "AgentReport") -> Iterator[str]:
+    for asset in report.assets:
+        if asset.state in {"failed", "no_data", "left_out", "sensor_fault"}:
+            restarts = f"; {asset.restarts} restarts" if asset.restarts else ""
+            yield f"{asset.name}: {asset.state.replace('_', ' ')}: {asset.reason}{restarts}"
+        elif asset.last_reason == "regime":
+            yield f"{asset.name}: not judged, as nothing was learned there: {asset.last_detail}"
 
 
 def _facts(report: "AgentReport") -> Iterator[str]:
@@ -138,7 +158,7 @@ def _row(asset: "AssetReport", counts: "WindowCounts | None") -> tuple[str, ...]
     return (
         asset.name,
         asset.state.replace("_", " ") + quiet,
-        "ALARM" if asset.anomaly else "-",
+        _alarm(asset),
         number(asset.score),
         number(asset.threshold),
         age,
@@ -147,6 +167,14 @@ def _row(asset: "AssetReport", counts: "WindowCounts | None") -> tuple[str, ...]
         _false_alarms(asset.budget),
         _model(asset, counts),
     )
+
+
+def _alarm(asset: "AssetReport") -> str:
+    """Show in capitals what somebody is to be called for."""
+    standing = asset.standing
+    if standing.state == "open":
+        return (standing.level or "alarm").upper()
+    return "-" if standing.state == "quiet" else standing.state
 
 
 def _model(asset: "AssetReport", counts: "WindowCounts | None") -> str:

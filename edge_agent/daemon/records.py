@@ -68,6 +68,7 @@ class AssetRecord:
         windows: that were cut.
         scored: windows that have a score.
         last_reason: why the last window was not scored.
+        last_detail: more on it, for a person.
         score: of the last window.
         threshold: likewise.
         level_score: likewise.
@@ -104,6 +105,7 @@ class AssetRecord:
     windows: int = 0
     scored: int = 0
     last_reason: str | None = None
+    last_detail: str | None = None
     score: float | None = None
     threshold: float | None = None
     level_score: float | None = None
@@ -139,7 +141,8 @@ class AssetRecord:
         """Note a window, and the anomaly that is open after it."""
         self.windows += 1
         self.scored += result.score is not None
-        self.last_reason = result.reason
+        self._note_regime(result)
+        self.last_reason, self.last_detail = result.reason, result.detail
         self.score, self.threshold = result.score, result.threshold
         self.level_score, self.level_threshold = result.level_score, result.level_threshold
         velocity = result.velocity_mm_s
@@ -161,6 +164,18 @@ class AssetRecord:
         self.commissioning, self.is_listening = None, False
         if self.state == "commissioning":
             self._become("running", None)
+
+    def _note_regime(self, result: WindowResult) -> None:
+        """Say once that nothing was ever learned of this speed or load: it is not watched there."""
+        was, is_now = self.last_reason == "regime", result.reason == "regime"
+        if is_now and not was:
+            said = f"a regime never seen, not judged: {result.detail}"
+        elif was and result.score is not None:
+            said = "in a regime that is known again"
+        else:
+            return
+        extra = {"asset": self.name, "event": "asset_regime"}
+        _log.info("asset %s: %s", self.name, said, extra=extra)
 
     def enter(self, state: AssetState, reason: str | None, now_s: float) -> None:
         """Note a change of state; a sensor that runs has from now on to deliver."""

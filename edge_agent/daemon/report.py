@@ -62,6 +62,7 @@ class AssetReport(AssetStatus, frozen=True, kw_only=True):
     windows: int
     scored: int
     last_reason: str | None
+    last_detail: str | None = None
     score: float | None
     threshold: float | None
     level_score: float | None
@@ -188,6 +189,7 @@ def asset_report(
         windows=record.windows,
         scored=record.scored,
         last_reason=record.last_reason,
+        last_detail=record.last_detail,
         score=record.score,
         threshold=record.threshold,
         level_score=record.level_score,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.duration import duration_text
+from edge_agent.daemon.alarms.messages import Deed, Standing
 from edge_agent.daemon.clock import ClockStep
 from edge_agent.daemon.ledger import AssetLedger, LedgerSnapshot, StoreState, WindowCounts
 from edge_agent.daemon.mqtt.link import LinkState
@@ -123,6 +124,38 @@ def test_alarms_come_first_and_the_worst_before_the_others(status: Status) -> No
         " mostly b1_rms 75%, b1_kurtosis 25%"
     )
     assert second.startswith("ALARM    pump-1 since")
+
+
+def test_who_looks_after_an_alarm_is_named_and_capitals_call(status: Status) -> None:
+    standing = Standing(
+        state="acknowledged",
+        level="alarm",
+        acknowledged=Deed(by="kim", at="2026-01-01T00:00:00Z"),
+        group="ab",
+    )
+    anomaly = OpenAnomaly(
+        number=1,
+        detector="network",
+        start_ns=0,
+        opened_ns=0,
+        opened_index=0,
+        severity=2.0,
+        reported=2.0,
+    )
+    said = status(
+        asset("pump-1", open=anomaly, standing=standing),
+        asset("pump-2", open=anomaly, standing=Standing(state="open", level="alert")),
+    )
+    assert "detector network; acknowledged by kim; group ab" in said
+    rows = {line.split()[0]: line.split()[2] for line in said.splitlines() if " running " in line}
+    assert rows == {"pump-1": "acknowledged", "pump-2": "ALERT"}
+
+
+def test_a_regime_that_was_never_seen_is_trouble_and_no_alarm(status: Status) -> None:
+    detail = "speed is 51, seen were 10 to 45"
+    said = status(asset("pump-1", last_reason="regime", last_detail=detail))
+    assert "ALARM" not in said
+    assert f"TROUBLE  pump-1: not judged, as nothing was learned there: {detail}" in said
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,9 @@ def entities() -> Any:
     return yaml.safe_load(EXAMPLES["home-assistant.yaml"])["mqtt"]
 
 
-def test_the_guide_holds_its_five_examples() -> None:
+def test_the_guide_holds_its_six_examples() -> None:
     names = {"listen.sh", "listen.py", "flow.json", "snapshot.py", "home-assistant.yaml"}
-    assert set(EXAMPLES) == names
+    assert set(EXAMPLES) == names | {"command.sh"}
 
 
 def test_home_assistant_asks_where_the_agent_says(entities: Any) -> None:
@@ -87,15 +87,28 @@ def test_home_assistant_shows_alarms_and_is_not_sure_without_data(entities: Any)
     (entity,) = entities["binary_sensor"]
     _, by_data = entity["availability"]
     loud = alarm(
-        alarm=True, severity=2.5, opened="2026-01-01T00:00:00Z", features=(Share("b1_rms", 1.0),)
+        alarm=True,
+        state="open",
+        level="alarm",
+        severity=2.5,
+        opened="2026-01-01T00:00:00Z",
+        features=(Share("b1_rms", 1.0),),
     )
     silent = alarm(data="no_data", reason="no block for more than 5 s")
     assert rendered(entity["value_template"], loud) == "ON"
     assert rendered(entity["value_template"], alarm()) == "OFF"
+    for state in ("acknowledged", "shelved", "maintenance"):
+        assert rendered(entity["value_template"], alarm(alarm=True, state=state)) == "OFF"
     assert rendered(by_data["value_template"], loud) == "online"
     assert rendered(by_data["value_template"], silent) == "offline"
     attributes = json.loads(rendered(entity["json_attributes_template"], loud))
-    assert attributes == {"severity": 2.5, "since": "2026-01-01T00:00:00Z", "mostly": ["b1_rms"]}
+    assert attributes == {
+        "state": "open",
+        "level": "alarm",
+        "severity": 2.5,
+        "since": "2026-01-01T00:00:00Z",
+        "mostly": ["b1_rms"],
+    }
     assert json.loads(rendered(entity["json_attributes_template"], alarm()))["mostly"] == []
 
 

@@ -77,3 +77,16 @@ def test_python_tells_anomalies_once_and_silence_as_such(
     assert "pump-2: no alarm, but no_data: no block for more than 5 s" in printed
     agent.stop()
     assert "gateway gw-1 is offline stopped" in said(out, "offline stopped")
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto_pub"), reason="mosquitto_pub is not installed")
+def test_a_command_is_answered_where_its_sender_listens(
+    mosquitto: Any, start_agent: Any, listen: Listen
+) -> None:
+    heard = listen("listen.sh", "sh", "listen.sh", PORT=str(mosquitto.port))
+    start_agent(mosquitto.port, {"pump-1": "interval_s = 0.02\nloud_from = 20"})
+    assert '"state":"open"' in said(heard, '"state":"open"', timeout_s=60.0)
+    command = ("sh", "command.sh", "gw-1", "pump-1")
+    out = listen("command.sh", *command, PORT=str(mosquitto.port), USER="kim")
+    assert '"result":"ok"' in said(out, '"result":"ok"')
+    assert '"by":"kim"' in said(heard, '"state":"acknowledged"')

@@ -139,7 +139,7 @@ class AlarmCommands:
         return {
             "asset": asset,
             "data": record.state,
-            "reason": record.reason or record.last_reason,
+            "reason": record.reason or record.last_detail or record.last_reason,
             **msgspec.to_builtins(self._desk.standing(asset)),
             "anomaly": None if known is None else _anomaly(known),
         }
