@@ -56,6 +56,7 @@ def test_the_commands_are_those_of_the_design() -> None:
             "outbox",
             "explain",
             "alarm",
+            "commission",
         ),
     }
     assert isinstance(agent.commands["outbox"], click.Group)
