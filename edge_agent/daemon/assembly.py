@@ -126,7 +126,7 @@ class Assembly:
 
     def witness(self, asset: Asset, bundle: LoadedBundle) -> Witness:
         """Return what learns what ``asset`` is like in health, and pictures its anomalies."""
-        path, do = self._state.path, self._keeper.do
+        path, do = self._state.path, self._keeper.later
         return daemon_witness(asset, bundle, path, self._session, self._desk.outbox, do)
 
     def memory(self, judged: Judged, bundle: LoadedBundle) -> Memory:

@@ -3,9 +3,12 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
+
+_MOMENT_S = 0.01
 
 
 class Keeper:
@@ -24,6 +27,14 @@ class Keeper:
         """Run ``job`` soon; what it raises as OSError is logged."""
         self._jobs.put(job)
 
+    def later(self, job: Callable[[], None]) -> None:
+        """Run ``job``, which computes, once what has just been scored is on its way.
+
+        Threads take turns at the interpreter: at once it would hold up that very window's messages.
+        """
+        self._jobs.put(_wait_a_moment)
+        self._jobs.put(job)
+
     def stop(self, timeout_s: float) -> bool:
         """Do what waits, for at most ``timeout_s``; return whether all is done."""
         self._jobs.put(None)
@@ -36,3 +47,7 @@ class Keeper:
                 job()
             except OSError as error:
                 _log.warning("cannot be written: %s", error)
+
+
+def _wait_a_moment() -> None:
+    time.sleep(_MOMENT_S)

@@ -28,7 +28,7 @@ from edge_agent.daemon.outbox.layout import (
 from edge_agent.daemon.topics import Kind
 
 _BUSY_S = 1.0  # somebody else may look at the file for a moment
-_CHECKPOINT_PAGES = 8192  # by the writer, which waits for it; see ``write_ahead_log``
+_CHECKPOINT_PAGES = 8192  # then the writer does it, and waits for the disk: see ``checkpoint``
 _LOG_MAX_BYTES = 1 << 20  # of the write-ahead log, after a checkpoint
 _CACHE_KB = 256
 

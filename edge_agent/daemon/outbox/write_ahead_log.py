@@ -9,6 +9,7 @@ from pathlib import Path
 _log = logging.getLogger(__name__)
 
 _BUSY_S = 1.0  # somebody else may look at the file for a moment
+_TURNS = 5  # where so many do not do, the writer does it itself: see ``Database``
 
 
 def synchronise(file: Path) -> None:
@@ -23,11 +24,18 @@ def synchronise(file: Path) -> None:
 
 
 def checkpoint(file: Path) -> None:
-    """Bring what is in the log into the file, so that the log begins anew; as ``synchronise``."""
+    """Bring what is in the log into the file, so that the log begins anew; as ``synchronise``.
+
+    It begins anew only with a commit that finds all of it in the file: what was committed
+    meanwhile takes another turn, which is shorter.
+    """
     where = f"{file.absolute().as_uri()}?mode=rw"
     try:
         with contextlib.closing(sqlite3.connect(where, timeout=_BUSY_S, uri=True)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            for _ in range(_TURNS):
+                _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if pages == done:
+                    break
     except sqlite3.Error as error:  # the log grows on; the writer sees what is the matter
         _log.info("outbox: %s: no checkpoint: %s", file, error)
 
