@@ -238,12 +238,15 @@ class Commissioner:
             (result.judged.bundle.overlay or "")[:16],
             result.outcome.odd,
         )
-        self._watches.swap(result.judged, done=partial(self._gone_over, watch))
+        again = not isinstance(watch.bundle, ListeningBundle)
+        self._watches.swap(result.judged, done=partial(self._gone_over, watch, again))
 
-    def _gone_over(self, watch: Watch, refused: str | None) -> None:
+    def _gone_over(self, watch: Watch, again: bool, refused: str | None) -> None:  # noqa: FBT001
         self._going_over.discard(watch.record.name)
         if refused is None:
             watch.record.commissioned()
+            if again:  # the machine is another than the one that was learned at first
+                watch.announcer.witness.relearn()
             watch.announcer.alarm.state()
         else:
             _log.error("asset %s: its overlay is refused: %s", watch.record.name, refused)
@@ -264,6 +267,7 @@ class Commissioner:
             del self._tasks[name]
             self._forget(name)
             return
+        watch.announcer.witness.relearn()  # it has taken these windows as healthy
         wanted = task.wanted.windows
         rows = self._recorder.read(name, since_index=task.wanted.since)
         running = rows.index[rows.runs]
