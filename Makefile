@@ -23,7 +23,7 @@ SYSTEMD := -m systemd
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo test test-system test-spark test-systemd test-agent bench torture \
-	results lint lock deb
+	plant results lint lock deb
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -67,6 +67,9 @@ bench: setup broker ## Measure features, model step, whole path, memory and late
 
 torture: setup broker ## Kill, starve, flood and fuzz the agent for hours, and print one table
 	$(BIN)/python -m benchmarks.torture
+
+plant: setup ## Watch a simulated plant of fifty machines for a year, and draw what the agent told of it
+	$(BIN)/python -m benchmarks.plant --picture build/plant.png
 
 results: setup ## Run every recipe on every public recording in DATA and write docs/results.md
 	$(BIN)/python -m benchmarks.results --data "$(DATA)"
