@@ -25,7 +25,8 @@ class Compared:
         windows: that were compared.
         skipped: indices that were never heard of between those that were.
         bits: scores that are not bit-equal to those of a run with the same swaps and no restart.
-        unscored: windows without a score that the run without swaps and restarts has.
+        alone: windows that were also held against the window's model alone.
+        unscored: of these the ones without a score that such a run has.
         farthest: the largest relative difference to the run of the window's model alone.
         swaps: changes of the model from one window to the next.
     """
@@ -33,13 +34,14 @@ class Compared:
     windows: int = 0
     skipped: int = 0
     bits: int = 0
+    alone: int = 0
     unscored: int = 0
     farthest: float = 0.0
     swaps: int = 0
 
     def add(self, other: "Compared") -> None:
         """Add another asset's."""
-        for name in ("windows", "skipped", "bits", "unscored", "swaps"):
+        for name in ("windows", "skipped", "bits", "alone", "unscored", "swaps"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.farthest = max(self.farthest, other.farthest)
 
@@ -76,6 +78,8 @@ def compare(
     features: Sequence[Heard],
     models: Mapping[str, LoadedBundle],
     warmed: Mapping[int, int],
+    *,
+    alone: bool,
 ) -> Compared:
     """Compare all that was heard of one asset.
 
@@ -85,6 +89,7 @@ def compare(
         models: by sha256.
         warmed: by the index of the first window that a state judges: with how many windows that
             was warmed up, where it was not saved.
+        alone: hold the asset also against each model by itself.
     """
     found = Compared()
     vectors = {message.said["index"]: message.said["values"] for message in features}
@@ -94,7 +99,8 @@ def compare(
         if run is None:
             sha256 = said["model_sha256"]
             run = _Run(models, models[sha256].flow())
-            run.alone = {name: bundle.flow() for name, bundle in models.items()}
+            if alone:
+                run.alone = {name: bundle.flow() for name, bundle in models.items()}
         elif said["model_sha256"] != sha256 or said["index"] in warmed:
             found.swaps += said["model_sha256"] != sha256
             sha256 = said["model_sha256"]
@@ -112,12 +118,15 @@ def _compare_window(
     times = _ns(said["start"]), _ns(said["end"])
     score = said["score"]
     same = run.push(vector, *times, gap=said["gap"])
+    found.windows += 1
+    found.bits += (score, said["reason"]) != (same.score, same.reason)
+    if not run.alone:
+        return
+    found.alone += 1
     alone = {
         name: flow.push_vector(vector, *times, gap=said["gap"]).score
         for name, flow in run.alone.items()
     }[said["model_sha256"]]
-    found.windows += 1
-    found.bits += (score, said["reason"]) != (same.score, same.reason)
     if score is None or alone is None:
         found.unscored += (score is None) != (alone is None)
         return
