@@ -110,7 +110,7 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
         state: whether somebody is to be called: only where it is ``open``; see AlarmState.
         group: id of the group of assets that were struck together, see GroupState.
         index: of the window that changed it, as in its score.
-        anomaly_id: the same from open to close.
+        anomaly_id: the same from open to close, also where another bundle judges by then.
         number: counts the asset's anomalies from 1.
         detector: which detector opened it: the ``network``, the plain one of the ``level``, or the
             configured ``limit`` of the velocity.
