@@ -104,7 +104,9 @@ class Announcer:
             last_start_ns=result.steady_ns,
             flow=flow.mark(),
         )
-        entry.row = make_row(self._layout, result, self._clock)
+        entry.row = make_row(
+            self._layout, result, self._clock, maintenance=self.alarm.in_maintenance
+        )
         told = self.alarm.window(result.event, flow)
         event = None if told is None else self._event(entry, result, told)
         reason = result.reason if result.reason in _QUIET_REASONS else None

@@ -154,7 +154,7 @@ class Commissioner:
     def _count(self, name: str, task: _Task) -> None:
         rows = self._recorder.read(name, since_index=task.seen)
         if len(rows):
-            task.counted += int(rows.runs.sum())
+            task.counted += int(rows.teaches.sum())
             task.seen = int(rows.index[-1]) + 1
 
     def _show(self, watch: Watch, task: _Task) -> None:
@@ -196,7 +196,7 @@ class Commissioner:
     def _first(self, name: str, task: _Task) -> int:
         """Return where the latest windows that were wanted begin."""
         rows = self._recorder.read(name, since_index=task.wanted.since)
-        running = rows.index[rows.runs & (rows.index < task.seen)]
+        running = rows.index[rows.teaches & (rows.index < task.seen)]
         return int(running[max(0, len(running) - task.wanted.windows)])
 
     def _compute(self, asset: Asset, order: Order, models: Models) -> None:

@@ -123,7 +123,7 @@ def _rows(order: Order) -> Rows:
     rows = recorder.read(order.asset, since_index=order.first)
     if rows.layout is None or rows.layout.features != order.names:
         raise DataError("the flight recorder holds no windows of these features")
-    return rows.part(rows.index < order.end)
+    return rows.part((rows.index < order.end) & ~rows.maintenance)
 
 
 def _series(order: Order, rows: Rows) -> Series:

@@ -24,7 +24,7 @@ REASONS: tuple[Reason | None, ...] = (
     "error",
     "commissioning",
 )
-GAP, CLIPPED, ANOMALY, COMPUTED = 1, 2, 4, 8
+GAP, CLIPPED, ANOMALY, COMPUTED, MAINTENANCE = 1, 2, 4, 8, 16
 _LEARNABLE = tuple(REASONS.index(reason) for reason in (None, "gap", "washout", "commissioning"))
 _CRC_BYTES = 4
 
@@ -110,8 +110,17 @@ class RecordedRow:
     content: bytes
 
 
-def make_row(layout: Layout, result: WindowResult, clock: str) -> RecordedRow:
-    """Return what is recorded of ``result``; ``clock`` names what its times count."""
+def make_row(
+    layout: Layout, result: WindowResult, clock: str, *, maintenance: bool = False
+) -> RecordedRow:
+    """Return what is recorded of ``result``.
+
+    Args:
+        layout: of the asset.
+        result: of the window.
+        clock: names what its times count.
+        maintenance: somebody works on the machine: nothing is to be learned from it.
+    """
     row = np.zeros((), dtype=layout.dtype)
     row["clock"] = clock_number(clock)
     row["index"] = result.index
@@ -123,6 +132,7 @@ def make_row(layout: Layout, result: WindowResult, clock: str) -> RecordedRow:
         | CLIPPED * result.clipped
         | ANOMALY * result.anomaly
         | COMPUTED * (result.vector is not None)
+        | MAINTENANCE * maintenance
     )
     row["score"] = math.nan if result.score is None else result.score
     row["threshold"] = result.threshold
@@ -176,6 +186,7 @@ class Rows:
         clipped: it touches the input range, bool (n,).
         anomaly: an alarm was open, bool (n,).
         computed: it has a vector, bool (n,).
+        maintenance: somebody worked on the machine, bool (n,).
         score: smoothed, float32 (n,); NaN where there is none.
         threshold: of the score then, float32 (n,).
         level_score: as ``score``.
@@ -197,6 +208,7 @@ class Rows:
     clipped: NDArray[np.bool_]
     anomaly: NDArray[np.bool_]
     computed: NDArray[np.bool_]
+    maintenance: NDArray[np.bool_]
     score: NDArray[np.float32]
     threshold: NDArray[np.float32]
     level_score: NDArray[np.float32]
@@ -220,6 +232,11 @@ class Rows:
         learnable = np.isin(self.reason, _LEARNABLE)
         finite: NDArray[np.bool_] = np.isfinite(self.vectors).all(axis=1)
         return learnable & self.computed & finite
+
+    @property
+    def teaches(self) -> NDArray[np.bool_]:
+        """It runs, and nobody worked on the machine: what healthy may be learned from."""
+        return self.runs & ~self.maintenance
 
 
 def rows_of(found: NDArray[np.void], layout: Layout | None) -> Rows:
@@ -252,6 +269,7 @@ def rows_of(found: NDArray[np.void], layout: Layout | None) -> Rows:
         clipped=(flags & CLIPPED) != 0,
         anomaly=(flags & ANOMALY) != 0,
         computed=(flags & COMPUTED) != 0,
+        maintenance=(flags & MAINTENANCE) != 0,
         vectors=column("vector"),
         **plain,
     )

@@ -1,6 +1,6 @@
 """A machine that is already bad is not commissioned in silence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def commission(tmp_path: Path, general_bundle_file: Path, vibration: Vibration) 
         rate_hz: float = RATE_HZ,
         length: int = LENGTH,
         limit_mm_s: float | None = None,
+        maintenance: Container[int] = (),
         child: bool = False,
         **order: Any,
     ) -> Outcome:
@@ -53,7 +54,8 @@ def commission(tmp_path: Path, general_bundle_file: Path, vibration: Vibration) 
         signal = vibration(len(gain), seed=9, length=length).reshape(-1, length, 1)
         recorder = Recorder(tmp_path / "recorder", RecorderSettings(max_mb=1.0))
         recorder.watch("pump-1", 0)
-        _record(recorder, flow, signal * np.asarray(gain)[:, None, None], listening.manifest)
+        loud = signal * np.asarray(gain)[:, None, None]
+        _record(recorder, flow, loud, listening.manifest, maintenance)
         ordered = dict[str, Any](
             asset="pump-1",
             sensor="bench",
@@ -73,7 +75,13 @@ def commission(tmp_path: Path, general_bundle_file: Path, vibration: Vibration) 
     return commissioned
 
 
-def _record(recorder: Recorder, flow: Flow, signal: NDArray[np.float32], manifest: Any) -> None:
+def _record(
+    recorder: Recorder,
+    flow: Flow,
+    signal: NDArray[np.float32],
+    manifest: Any,
+    maintenance: Container[int],
+) -> None:
     layout = layout_of("pump-1", "bench", manifest)
     for i, samples in enumerate(np.clip(signal, -RANGE_G, RANGE_G).astype(np.float32)):
         clipped = bool(np.abs(samples).max() >= 0.999 * RANGE_G)
@@ -81,7 +89,7 @@ def _record(recorder: Recorder, flow: Flow, signal: NDArray[np.float32], manifes
         window = Window(samples, start_ns, start_ns + 250_000_000, gap=i == 0, clipped=clipped)
         result = flow.push_window(window)
         assert result.reason == "commissioning"
-        recorder.write(make_row(layout, result, "boot"))
+        recorder.write(make_row(layout, result, "boot", maintenance=i in maintenance))
 
 
 def spread(seed: int = 3) -> NDArray[np.float64]:
@@ -110,6 +118,17 @@ def test_a_few_odd_windows_are_left_out(commission: Commission) -> None:
     assert (outcome.refused, outcome.odd) == (None, 3)
     assert outcome.overlay is not None
     assert decode_overlay(outcome.overlay.encode()).windows == WINDOWS - 3
+
+
+def test_what_was_sampled_while_somebody_worked_on_the_machine_teaches_nothing(
+    commission: Commission,
+) -> None:
+    gain = spread()
+    gain[40:60] *= 9.0
+    outcome = commission(gain, maintenance=range(40, 60))
+    assert (outcome.refused, outcome.odd) == (None, 0)
+    assert outcome.overlay is not None
+    assert decode_overlay(outcome.overlay.encode()).windows == WINDOWS - 20
 
 
 def test_a_trend_is_refused(commission: Commission) -> None:
