@@ -121,6 +121,10 @@ def _facts(report: "AgentReport") -> Iterator[str]:
         f"; set by {step.by_s:g} s at {step.at[:19]}Z, steps so far: {step.count}" if step else ""
     )
     yield f"clock    {report.time_quality}{stepped}"
+    for trial in report.trials:
+        phase = "" if trial.phase == "done" else f", {trial.phase}"
+        said = f"{trial.asset}: {trial.model or trial.bundle}: {trial.verdict}{phase}"
+        yield f"trial    {said}: {'; '.join(trial.reasons)}"
     process = report.process
     yield (
         f"process  {report.pid}, up {duration_text(report.uptime_s)},"

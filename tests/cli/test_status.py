@@ -21,6 +21,8 @@ from edge_agent.daemon.report import (
     process_report,
 )
 from edge_agent.daemon.status import boot_time_s, status_file, write_report
+from edge_agent.daemon.trial.report import TrialReport
+from edge_agent.daemon.trial.tally import Tally, figures
 from edge_agent.pipeline.alarm import OpenAnomaly
 
 EdgeAgent = Callable[..., Any]
@@ -102,6 +104,28 @@ def test_when_all_is_well_that_is_the_first_line(status: Status) -> None:
 
 def test_after_a_swap_it_is_said_how_many_windows_the_new_model_has_scored(status: Status) -> None:
     assert "bearing 1.0.0 (the last 290 of 990)" in status(asset("pump-1", model_id="new"))
+
+
+def test_a_trial_says_how_it_goes(status: Status) -> None:
+    trial = TrialReport(
+        asset="pump-1",
+        phase="live",
+        verdict="inconclusive",
+        reasons=("30 of 100 live windows were scored by both",),
+        bundle="/new.edgemodel",
+        model="bearing 1.4.0",
+        model_id="0" * 16,
+        incumbent="1" * 16,
+        by="anna",
+        started="2026-01-01T00:00:00Z",
+        ended=None,
+        wanted=100,
+        live=figures(Tally()),
+        past=None,
+        costs=None,
+    )
+    said = "trial    pump-1: bearing 1.4.0: inconclusive, live: 30 of 100 live windows were scored"
+    assert said in status(trials=(trial,))
 
 
 def test_alarms_come_first_and_the_worst_before_the_others(status: Status) -> None:
