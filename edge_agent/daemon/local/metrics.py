@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from edge_agent.daemon.alarms.messages import Handling
 from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, StoreState
 from edge_agent.daemon.messages import AssetState
 from edge_agent.daemon.report import AgentReport, AssetReport, LinkReport
@@ -120,6 +121,13 @@ def _assets(assets: Sequence[AssetReport]) -> Iterator[Metric]:
         "1 for the state that the asset is in, 0 for all others.",
         ("asset", "state"),
         (((a.name, state), a.state == state) for a in assets for state in get_args(AssetState)),
+    )
+    yield _family(
+        GaugeMetricFamily,
+        "edge_agent_alarm_state",
+        "1 for how the asset's alarms stand; only open calls for somebody.",
+        ("asset", "state"),
+        (((a.name, s), a.standing.state == s) for a in assets for s in get_args(Handling)),
     )
     yield _family(
         CounterMetricFamily,

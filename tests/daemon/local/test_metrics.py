@@ -93,6 +93,8 @@ def test_figures_of_an_asset_carry_its_name() -> None:
         assert figures["edge_agent_flow_seconds_count", (one,)] == 4.0
         assert 0.0 <= figures["edge_agent_block_age_seconds", (one,)] < 1.0
         assert figures["edge_agent_anomaly_open", (one,)] == 0.0
+        quiet = ("edge_agent_alarm_state", (one, ("state", "quiet")))
+        assert figures[quiet] == 1.0
 
 
 def test_the_ledger_shows_windows_by_outcome_and_messages_by_kind() -> None:
