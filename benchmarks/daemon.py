@@ -35,6 +35,7 @@ plugin = "simulated"
 rate_hz = {length}
 length = {length}
 phase_s = {phase_s:.4f}
+aligned = true
 speedup = {speedup}
 seed = {number}
 """

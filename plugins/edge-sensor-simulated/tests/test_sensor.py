@@ -67,6 +67,20 @@ def test_a_time_lapse_takes_its_share_of_the_time() -> None:
     assert 0.09 < time.monotonic() - started < 0.6
 
 
+def test_aligned_assets_stay_as_far_apart_as_their_phases() -> None:
+    starts = []
+    for phase_s in (0.0, 0.25, 0.5):
+        sensor = opened(speedup=1.0, start=None, aligned=True, phase_s=phase_s)
+        starts.append(read(sensor).start_ns)
+        time.sleep(0.01)
+    apart_s = [(start - starts[0]) / 1e9 % 1.0 for start in starts]
+    np.testing.assert_allclose(apart_s, [0.0, 0.25, 0.5], atol=0.1)
+
+
+def test_an_aligned_asset_begins_at_the_date_it_is_told() -> None:
+    assert read(opened(speedup=1.0, aligned=True)).start_ns == START_NS
+
+
 def test_a_block_whose_time_has_not_come_is_none() -> None:
     sensor = opened(speedup=1.0)
     assert sensor.read(0.01) is None

@@ -19,6 +19,8 @@ class SimulatedOptions(Machine, frozen=True, kw_only=True, forbid_unknown_fields
         period_s: seconds from burst to burst; None samples without a pause.
         phase_s: simulated time of the first sample. Assets with different phases deliver one
             after the other instead of all at once.
+        aligned: simulated time 0 is the last full second of the machine's clock, not the moment of
+            opening: so assets stay as far apart as their phases, whenever each was opened.
         speedup: simulated seconds per second; 0 delivers as fast as it goes.
         start: date and time of simulated time 0, with time zone; None for the moment of opening.
         duration_s: simulated time after which there is no more data; None never ends.
@@ -31,6 +33,7 @@ class SimulatedOptions(Machine, frozen=True, kw_only=True, forbid_unknown_fields
     length: Annotated[int, msgspec.Meta(ge=1)] = 4096
     period_s: Positive | None = None
     phase_s: NotNegative = 0.0
+    aligned: bool = False
     speedup: NotNegative = 1.0
     start: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     duration_s: Positive | None = None

@@ -60,6 +60,10 @@ class SimulatedSensor:
         else:
             self._start_ns = (start - _EPOCH) // timedelta(microseconds=1) * 1000
         self._opened_s = time.monotonic()
+        if self._options.aligned:
+            early_s = self._opened_s % 1.0
+            self._opened_s -= early_s
+            self._start_ns -= round(early_s * _NS) if start is None else 0
         self._delivered = 0
 
     def read(self, timeout_s: float) -> Block | None:
