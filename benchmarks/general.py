@@ -21,6 +21,7 @@ import msgspec
 from edge_sensor_simulated import Machine, record
 
 from edge_agent.bundle import Bundle
+from edge_agent.bundle.overlay import general_part
 from edge_agent.calibration.positions import asset_series
 from edge_agent.calibration.series import Series
 from edge_agent.pipeline.model import AnyModel
@@ -102,11 +103,11 @@ def simulated(recipe: Recipe, folder: Path) -> Iterator[Asset]:
     for number, machine in enumerate(machines):
         path = folder / f"simulated-{number}.npz"
         record(path, machine, rate_hz=8192.0, duration_s=_WINDOWS * 60.0, burst=(4096, 60.0))
-        yield Asset(path.stem, _series(path, recipe), (0, _WINDOWS))
+        yield Asset(path.stem, series_of(path, recipe), (0, _WINDOWS))
 
 
-def general_bundle(recipe: Recipe, assets: list[Asset], seed: int) -> Bundle:
-    """Train a general bundle and say what it takes."""
+def general_bundle(recipe: Recipe, assets: list[Asset], seed: int) -> tuple[Bundle, bytes]:
+    """Train a general bundle and say what it takes; return it, and its file."""
     trained = train_general(GeneralOrder(recipe, "general", "0.1.0", seed), assets)
     found = trained.findings
     sys.stdout.write(
@@ -114,7 +115,7 @@ def general_bundle(recipe: Recipe, assets: list[Asset], seed: int) -> Bundle:
         f" features {', '.join(found.features)}; left out {', '.join(found.left_out) or 'none'};"
         f" {sum(p.alarms_in_healthy for p in found.positions)} alarms in what it was trained on\n"
     )
-    return Bundle.decode(trained.bundle)
+    return Bundle.decode(trained.bundle), trained.bundle
 
 
 def rows(case: Case, series: Series, bundle: Bundle, recipe: Recipe, seed: int) -> Iterator[Row]:
@@ -158,12 +159,13 @@ def _judged(
         )
 
 
-def _series(path: Path, recipe: Recipe, channels: tuple[str, ...] = ()) -> Series:
+def series_of(path: Path, recipe: Recipe, channels: tuple[str, ...] = ()) -> Series:
+    """Return the vectors of a recording."""
     recording = open_recording(path, RecordingOptions(channels=channels))
     return read_series(recording, recipe, input_spec(recording, recipe))
 
 
-def _same_features(recipe: Recipe) -> Recipe:
+def same_features(recipe: Recipe) -> Recipe:
     """Return the recipe with the features that both sets of recordings have, and no others."""
     plugins = tuple(p for p in recipe.features.plugins if p.plugin in recipe.features.columns)
     features = msgspec.structs.replace(recipe.features, plugins=plugins)
@@ -180,12 +182,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write all alarms as JSON to this file")
     given = parser.parse_args()
-    recipe, found = _same_features(load_recipe(given.recipe)), list[Row]()
+    recipe, found = same_features(load_recipe(given.recipe)), list[Row]()
     femto = [
-        Asset(f"Bearing{n}", _series(given.data / f"femto/Bearing{n}.npz", recipe), healthy)
+        Asset(f"Bearing{n}", series_of(given.data / f"femto/Bearing{n}.npz", recipe), healthy)
         for n, healthy in (("1_1", (200, 900)), ("1_2", (100, 500)))
     ]
-    ims = Asset("IMS", _series(given.data / _IMS, recipe), (0, 400))
+    ims = Asset("IMS", series_of(given.data / _IMS, recipe), (0, 400))
     with tempfile.TemporaryDirectory(prefix="edge-agent-general-") as name:
         bearings = list(simulated(recipe, Path(name)))
     for seed in range(given.seeds):
@@ -193,10 +195,10 @@ def main() -> None:
             ([*femto, *bearings], list(ims_cases())),
             ([ims, *bearings], list(femto_cases())),
         ):
-            bundle = general_bundle(recipe, training, seed)
+            bundle, _ = general_bundle(recipe, training, seed)
             for case in cases:
-                series = _series(given.data / case.path, recipe, case.channels)
-                picked = asset_series(series, recipe.features.columns)
+                series = series_of(given.data / case.path, recipe, case.channels)
+                picked = asset_series(series, general_part(bundle).features)
                 for row in rows(case, picked, bundle, recipe, seed):
                     found.append(row)
                     _print(row)

@@ -63,6 +63,7 @@ class _Asset:
     Attributes:
         end: index after the newest row that was told of.
         ring: the open file.
+        layout: of the rows that the open file is known to take.
         first: index of the oldest row when the file was opened.
         problem: why there is no ring.
         retry_s: when to try again, monotonic.
@@ -71,6 +72,7 @@ class _Asset:
     lock: threading.Lock = field(default_factory=threading.Lock)
     end: int | None = None
     ring: Ring | None = None
+    layout: Layout | None = None
     first: int = 0
     problem: str | None = None
     retry_s: float = 0.0
@@ -225,8 +227,11 @@ class Recorder:
 
     def _ring_for(self, name: str, asset: _Asset, row: RecordedRow) -> Ring:
         """Return a ring that takes ``row``. Raises OSError."""
+        if asset.ring is not None and asset.layout is row.layout:
+            return asset.ring
         self._open(name, asset)
         ring, capacity = asset.ring, self.capacity(row.layout)
+        asset.layout = row.layout
         if ring is not None and ring.layout == row.layout and ring.capacity == capacity:
             return ring
         kept = np.empty(0, dtype=row.layout.dtype)
@@ -236,6 +241,7 @@ class Recorder:
             _log.info("asset %s: its vectors are others now, the flight recorder begins anew", name)
         _close(asset)
         self.folder.mkdir(parents=True, exist_ok=True)
+        asset.layout = row.layout
         ring = Ring.create(self._file(name), row.layout, capacity)
         asset.ring, asset.first = ring, int(kept["index"][0]) if len(kept) else row.index
         for old in kept:
@@ -266,4 +272,4 @@ class Recorder:
 def _close(asset: _Asset) -> None:
     if asset.ring is not None:
         asset.ring.close()
-        asset.ring = None
+        asset.ring = asset.layout = None

@@ -3,6 +3,8 @@
 import math
 import zlib
 from dataclasses import dataclass
+from functools import cache
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -27,6 +29,7 @@ REASONS: tuple[Reason | None, ...] = (
 GAP, CLIPPED, ANOMALY, COMPUTED, MAINTENANCE = 1, 2, 4, 8, 16
 _LEARNABLE = tuple(REASONS.index(reason) for reason in (None, "gap", "washout", "commissioning"))
 _CRC_BYTES = 4
+_FIXED = Struct("<I4qBB2x6f")  # a row between its checksum and its vector
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,26 +62,31 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def dtype(self) -> np.dtype[np.void]:
         """A row: checksum, times in nanoseconds, what was judged, what was sensed, the vector."""
-        return np.dtype(
-            [
-                ("crc", "<u4"),
-                ("clock", "<u4"),
-                ("index", "<i8"),
-                ("start_ns", "<i8"),
-                ("end_ns", "<i8"),
-                ("utc_offset_ns", "<i8"),
-                ("reason", "u1"),
-                ("flags", "u1"),
-                ("spare", "<u2"),
-                ("score", "<f4"),
-                ("threshold", "<f4"),
-                ("level_score", "<f4"),
-                ("bias", "<f4"),
-                ("vibration", "<f4"),
-                ("velocity_mm_s", "<f4"),
-                ("vector", "<f4", (len(self.features),)),
-            ]
-        )
+        return _dtype(len(self.features))
+
+
+@cache
+def _dtype(features: int) -> np.dtype[np.void]:
+    return np.dtype(
+        [
+            ("crc", "<u4"),
+            ("clock", "<u4"),
+            ("index", "<i8"),
+            ("start_ns", "<i8"),
+            ("end_ns", "<i8"),
+            ("utc_offset_ns", "<i8"),
+            ("reason", "u1"),
+            ("flags", "u1"),
+            ("spare", "<u2"),
+            ("score", "<f4"),
+            ("threshold", "<f4"),
+            ("level_score", "<f4"),
+            ("bias", "<f4"),
+            ("vibration", "<f4"),
+            ("velocity_mm_s", "<f4"),
+            ("vector", "<f4", (features,)),
+        ]
+    )
 
 
 def layout_of(asset: str, sensor: str, manifest: Manifest) -> Layout:
@@ -121,29 +129,29 @@ def make_row(
         clock: names what its times count.
         maintenance: somebody works on the machine: nothing is to be learned from it.
     """
-    row = np.zeros((), dtype=layout.dtype)
-    row["clock"] = clock_number(clock)
-    row["index"] = result.index
-    row["start_ns"], row["end_ns"] = result.start_ns, result.end_ns
-    row["utc_offset_ns"] = result.utc_offset_ns
-    row["reason"] = REASONS.index(result.reason)
-    row["flags"] = (
+    vector, sensed, velocity = result.vector, result.sensed, result.velocity_mm_s
+    if vector is None:
+        vector = np.full(len(layout.features), math.nan, dtype=np.float32)
+    content = _FIXED.pack(
+        clock_number(clock),
+        result.index,
+        result.start_ns,
+        result.end_ns,
+        result.utc_offset_ns,
+        REASONS.index(result.reason),
         GAP * result.gap
         | CLIPPED * result.clipped
         | ANOMALY * result.anomaly
         | COMPUTED * (result.vector is not None)
-        | MAINTENANCE * maintenance
+        | MAINTENANCE * maintenance,
+        math.nan if result.score is None else result.score,
+        result.threshold,
+        math.nan if result.level_score is None else result.level_score,
+        math.nan if sensed is None else sensed.bias,
+        math.nan if sensed is None else sensed.vibration,
+        math.nan if velocity is None else velocity.max(),
     )
-    row["score"] = math.nan if result.score is None else result.score
-    row["threshold"] = result.threshold
-    row["level_score"] = math.nan if result.level_score is None else result.level_score
-    row["bias"] = row["vibration"] = math.nan
-    if result.sensed is not None:
-        row["bias"], row["vibration"] = result.sensed.bias, result.sensed.vibration
-    velocity = result.velocity_mm_s
-    row["velocity_mm_s"] = math.nan if velocity is None else velocity.max()
-    row["vector"] = math.nan if result.vector is None else result.vector
-    content = row.tobytes()[_CRC_BYTES:]
+    content += vector.astype("<f4", copy=False).tobytes()
     return RecordedRow(
         layout, result.index, zlib.crc32(content).to_bytes(_CRC_BYTES, "little") + content
     )
