@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent.bundle import LoadedBundle
 from edge_agent.daemon.config.draft import load_config
+from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt.credentials import Credentials
 from edge_agent.daemon.mqtt.link import MqttLink
@@ -34,16 +35,16 @@ def test_told_to_end_it_verifies_no_further_bundle(
     path = write_config(more="".join(asset_table(f"pump-{n}") for n in range(2, 50)))
     bundle = path.with_name("samples.edgemodel")
     (path.parent / "config.d" / bundle.name).write_bytes(bundle.read_bytes())
-    load = Models.load
+    load = Models.load_for
     loaded: list[str] = []
 
-    def noted(self: Models, file: str) -> LoadedBundle:
-        loaded.append(file)
+    def noted(self: Models, asset: Asset) -> LoadedBundle:
+        loaded.append(asset.name)
         if len(loaded) == 2:
             signal.raise_signal(signal.SIGTERM)
-        return load(self, file)
+        return load(self, asset)
 
-    monkeypatch.setattr(Models, "load", noted)
+    monkeypatch.setattr(Models, "load_for", noted)
     run_agent(path, load_config(path), Credentials(None, ()))
     assert len(loaded) == 2
 
