@@ -92,11 +92,16 @@ class Trials:
             by: who asks.
 
         Raises:
-            TrialRefusedError: the asset is not watched, has a trial, or the path is relative.
+            TrialRefusedError: the asset is not watched or not commissioned, it has a trial, or the
+                path is relative.
         """
         watch = self._watches.watch_of(asset)
         if watch is None:
             raise TrialRefusedError(f"asset {asset} is not watched")
+        if isinstance(watch.bundle, ListeningBundle):
+            raise TrialRefusedError(
+                f"asset {asset} is not commissioned yet: nothing to compare with"
+            )
         known = self._trials.get(asset)
         if known is not None and known.kept.phase != "done":
             raise TrialRefusedError(

@@ -9,6 +9,7 @@ from rigs import Rig, other
 
 from benchmarks.torture.samples import other_version
 from edge_agent.bundle import Bundle, LoadedBundle
+from edge_agent.daemon.config.settings import Asset, SensorSettings
 from edge_agent.daemon.messages import Score
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.recorder.memory import past_window
@@ -174,6 +175,17 @@ def test_what_cannot_be_tried_is_said(
     rig.trials.start("pump-1", str(table))
     rig.run(rig.ended)
     assert "takes another input" in rig.trials.report("pump-1").reasons[0]
+
+
+def test_an_asset_that_is_still_listened_to_has_nothing_to_compare_with(
+    rigs: Callable[[], Tried], general_bundle_file: Path, candidate: Path
+) -> None:
+    sensor = SensorSettings(plugin="bench")
+    asset = Asset(name="pump-1", bundle=str(general_bundle_file), sensor=sensor)
+    rig = rigs()
+    rig.add(Models(None).load_for(asset))
+    with pytest.raises(TrialRefusedError, match="is not commissioned yet"):
+        rig.trials.start("pump-1", str(candidate))
 
 
 def test_a_candidate_that_fails_on_a_window_ends_its_trial_and_nothing_else(
