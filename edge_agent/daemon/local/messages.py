@@ -11,7 +11,7 @@ import msgspec
 from edge_agent.daemon.commands.requests import Answer, AnyCommand
 from edge_agent.daemon.messages import AssetState, Share
 
-REQUEST_BYTES_MAX = 16_384
+REQUEST_BYTES_MAX = 8192
 SOCKET_NAME = "local.sock"
 
 
