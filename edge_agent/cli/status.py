@@ -105,7 +105,12 @@ def _troubles_of_assets(report: "AgentReport") -> Iterator[str]:
         if asset.state in {"failed", "no_data", "left_out", "sensor_fault"}:
             restarts = f"; {asset.restarts} restarts" if asset.restarts else ""
             yield f"{asset.name}: {asset.state.replace('_', ' ')}: {asset.reason}{restarts}"
-        elif asset.last_reason == "regime":
+        progress, recorder = asset.commissioning, asset.recorder
+        if progress is not None and progress.refused is not None:
+            yield f"{asset.name}: not commissioned: {progress.refused}"
+        if recorder is not None and recorder.problem is not None:
+            yield f"{asset.name}: nothing is remembered: {recorder.problem}"
+        if asset.last_reason == "regime":
             yield f"{asset.name}: not judged, as nothing was learned there: {asset.last_detail}"
 
 
@@ -121,6 +126,7 @@ def _facts(report: "AgentReport") -> Iterator[str]:
         f"; set by {step.by_s:g} s at {step.at[:19]}Z, steps so far: {step.count}" if step else ""
     )
     yield f"clock    {report.time_quality}{stepped}"
+    yield from _memories(report)
     for trial in report.trials:
         phase = "" if trial.phase == "done" else f", {trial.phase}"
         said = f"{trial.asset}: {trial.model or trial.bundle}: {trial.verdict}{phase}"
@@ -133,6 +139,20 @@ def _facts(report: "AgentReport") -> Iterator[str]:
     )
     version = report.versions.get("edge-agent", "unknown")
     yield f"agent    edge-agent {version}, gateway {report.gateway}, as of {report.written[:19]}Z"
+
+
+def _memories(report: "AgentReport") -> Iterator[str]:
+    """Say how far back the machines are remembered, and which of them are still being learned."""
+    reaches = [asset.recorder for asset in report.assets if asset.recorder is not None]
+    since = [reach.since for reach in reaches if reach.since is not None]
+    if since:
+        size = sum(reach.bytes for reach in reaches) / 1e6
+        yield f"recorder {size:.1f} MB; goes back to {min(since)[:19]}Z at the longest"
+    for asset in report.assets:
+        progress = asset.commissioning
+        if progress is not None and progress.refused is None:
+            so_far = f"{progress.windows} of {progress.wanted} windows"
+            yield f"learning {asset.name}: {'computing' if progress.computing else so_far}"
 
 
 def _outbox(report: "AgentReport") -> str:

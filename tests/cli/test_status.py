@@ -11,7 +11,7 @@ from edge_agent.daemon.alarms.messages import Deed, Standing
 from edge_agent.daemon.clock import ClockStep
 from edge_agent.daemon.ledger import AssetLedger, LedgerSnapshot, StoreState, WindowCounts
 from edge_agent.daemon.mqtt.link import LinkState
-from edge_agent.daemon.records import AssetRecord
+from edge_agent.daemon.records import AssetRecord, Commissioning
 from edge_agent.daemon.report import (
     AgentReport,
     CommandsReport,
@@ -104,6 +104,15 @@ def test_when_all_is_well_that_is_the_first_line(status: Status) -> None:
 
 def test_after_a_swap_it_is_said_how_many_windows_the_new_model_has_scored(status: Status) -> None:
     assert "bearing 1.0.0 (the last 290 of 990)" in status(asset("pump-1", model_id="new"))
+
+
+def test_an_asset_that_is_commissioned_says_how_far_it_is_or_why_not(status: Status) -> None:
+    progress = Commissioning(windows=40, wanted=200, computing=False, refused=None)
+    said = status(asset("pump-1", state="commissioning", commissioning=progress))
+    assert "learning pump-1: 40 of 200 windows" in said
+    refused = Commissioning(windows=200, wanted=200, computing=False, refused="trend: x_rms")
+    said = status(asset("pump-1", state="commissioning", commissioning=refused))
+    assert "TROUBLE  pump-1: not commissioned: trend: x_rms" in said
 
 
 def test_a_trial_says_how_it_goes(status: Status) -> None:
