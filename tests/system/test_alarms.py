@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.publish import single
 from waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -23,13 +22,8 @@ COMMAND = "edge/v1/gw-1/command"
 
 
 def publish(port: int, payload: object, *, retain: bool = False) -> None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", port)
-    client.loop_start()
     data = payload if isinstance(payload, bytes) else json.dumps(payload)
-    client.publish(COMMAND, data, qos=1, retain=retain).wait_for_publish(10.0)
-    client.disconnect()
-    client.loop_stop()
+    single(COMMAND, data, qos=1, retain=retain, hostname="127.0.0.1", port=port)
 
 
 def last_alarm(subscriber: Any) -> dict[str, Any]:
