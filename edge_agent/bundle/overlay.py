@@ -136,8 +136,13 @@ def require_calibrated(bundle: Bundle) -> None:
         )
 
 
-def apply_overlay(overlay: Overlay, bundle: Bundle) -> LoadedBundle:
+def apply_overlay(overlay: Overlay, bundle: Bundle, loaded: Model | None = None) -> LoadedBundle:
     """Return ``bundle`` ready to judge the asset of ``overlay``.
+
+    Args:
+        overlay: of the asset.
+        bundle: a general one.
+        loaded: its network, where another asset of the same thread has it already.
 
     Raises:
         OverlayError: it was made with another network or for other features, or does not fit.
@@ -158,7 +163,11 @@ def apply_overlay(overlay: Overlay, bundle: Bundle) -> LoadedBundle:
     flow = overlay.flow
     try:
         one = flow.model.of_one_position(len(flow.watched_names))
-        model = Model(general.model, flow.model, len(flow.watched_names))
+        n_features = len(flow.watched_names)
+        if loaded is None:
+            model = Model(general.model, flow.model, n_features)
+        else:
+            model = loaded.for_positions(flow.model, n_features)
         features = feature_extractor(flow)
     except FeatureUnavailableError as error:
         raise BundleUnavailableError(f"{bundle.source}: {error}") from error

@@ -18,6 +18,7 @@ from edge_agent.daemon.commissioning.overlays import Overlays
 from edge_agent.daemon.commissioning.renew import renew
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.keep import replace_file
+from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.runtime import installed_runtime
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class Models:
             overlay = overlay or renew(self._overlays, asset, known)
         if overlay is None:
             return listen(known, asset)
-        loaded = apply_overlay(overlay, known)
+        loaded = apply_overlay(overlay, known, self._network_of(known))
         return self._by_id.setdefault(loaded.model_id, loaded)
 
     def read(self, path: str) -> LoadedBundle | Bundle:
@@ -135,6 +136,13 @@ class Models:
             return bundle
         self._by_id[loaded.model_id] = loaded
         return loaded
+
+    def _network_of(self, bundle: Bundle) -> Model | None:
+        """Return the network of a general bundle where another asset has loaded it."""
+        for known in self._by_id.values():
+            if known.sha256 == bundle.sha256 and isinstance(known.model, Model):
+                return known.model
+        return None
 
     def _has_shown(self, sha256: str) -> bool:
         """Say whether this bundle passed here before, with all versions as they are now."""

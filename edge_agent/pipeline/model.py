@@ -198,6 +198,18 @@ class Model:
         self._x, self._y = inputs["x"], outputs["y"]
         self._s, self._s_next = inputs.get("s", -1), outputs.get("s_next", -1)
 
+    def for_positions(self, spec: ModelSpec, n_features: int) -> "Model":
+        """Return this model, interpreter and all, as ``spec`` runs it over other positions.
+
+        Raises:
+            ModelError: ``spec`` runs one position otherwise.
+        """
+        if spec.of_one_position(n_features) != self._one:
+            raise ModelError("model is run otherwise, allowed: in other positions alone")
+        other = copy(self)
+        other.spec = spec
+        return other
+
     def of_one_position(self) -> "Model":
         """Return this model, interpreter and all, as one position sees it."""
         one = copy(self)

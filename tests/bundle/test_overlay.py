@@ -21,6 +21,7 @@ from edge_agent.bundle.overlay import (
 )
 from edge_agent.calibration.commission import Commissioned, commission
 from edge_agent.pipeline.flow import Flow
+from edge_agent.pipeline.model import Model
 
 replace = msgspec.structs.replace
 
@@ -58,6 +59,25 @@ def test_a_bundle_with_its_overlay_scores_as_it_was_commissioned(
     expected = Flow(commissioned.flow, commissioned.model)
     flow = loaded.flow()
     for i, vector in enumerate(commissioned.series.vectors):
+        assert (
+            flow.push_vector(vector, i, i + 1).score == expected.push_vector(vector, i, i + 1).score
+        )
+
+
+def test_assets_of_one_bundle_share_its_interpreter_and_score_as_alone(
+    bundle: Bundle, commissioned: Commissioned, overlay: Overlay, history: Any, make_series: Any
+) -> None:
+    general = general_part(bundle)
+    names = tuple(f"c_{f}" for f in general.features)
+    spread = np.exp(0.05 * np.random.default_rng(3).standard_normal((90, 11)))
+    series = make_series(np.tile(history[1][:30], (3, 1)) * spread, names)
+    narrow = make_overlay(bundle.manifest, commission(general, series, (0, 80)), (0, 80))
+    wide = apply_overlay(overlay, bundle)
+    assert isinstance(wide.model, Model)
+    alone, beside = (apply_overlay(narrow, bundle, with_) for with_ in (None, wide.model))
+    expected, flow, other = alone.flow(), beside.flow(), wide.flow()
+    for i, vector in enumerate(series.vectors):
+        other.push_vector(commissioned.series.vectors[i], i, i + 1)
         assert (
             flow.push_vector(vector, i, i + 1).score == expected.push_vector(vector, i, i + 1).score
         )
