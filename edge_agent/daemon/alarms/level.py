@@ -15,5 +15,4 @@ def level_of(severity: float, ringing: Collection[Detector]) -> Level:
         severity: largest score / threshold so far.
         ringing: the detectors whose alarm is open.
     """
-    together = "network" in ringing and "level" in ringing
-    return "alarm" if severity >= _SEVERE or "limit" in ringing or together else "alert"
+    return "alarm" if severity >= _SEVERE or "limit" in ringing else "alert"
