@@ -7,6 +7,8 @@ from benchmarks.plant.life import PER_DAY
 from benchmarks.plant.machine import LENGTH, RANGE_G, PlantMachine, build
 from benchmarks.plant.trouble import Troubles, of_the_year
 
+pytest.importorskip("scipy", reason="needs the extra 'trainer'")
+
 HOURS = 365 * PER_DAY
 
 

@@ -6,6 +6,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+pytest.importorskip("matplotlib", reason="needs the extra 'trainer'")
+pytest.importorskip("trainer.general", reason="needs the trainer")
+
 from benchmarks.plant.__main__ import plant
 
 pytestmark = pytest.mark.system
@@ -15,7 +18,6 @@ pytestmark = pytest.mark.system
 def test_the_plant_prints_a_table_and_draws_a_picture(
     tmp_path: Path, general_bundle_file: Path
 ) -> None:
-    pytest.importorskip("matplotlib", reason="needs the extra 'trainer'")
     picture, out = tmp_path / "pictures" / "plant.png", tmp_path / "plant.json"
     arguments = ["--machines", "15", "--days", "120", "--healthy-days", "14"]
     arguments += ["--bundle", str(general_bundle_file)]
