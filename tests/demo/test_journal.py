@@ -84,6 +84,9 @@ def event(index: int, kind: str = "open", severity: float = 1.5) -> AnomalyEvent
         threshold=2.0,
         level_score=None,
         level_threshold=None,
+        level="alert",
+        group=None,
+        state="open",
         features=tuple(
             FeatureEvidence(name=f"a_feature_with_a_long_name_{n}", share=0.2) for n in range(5)
         ),
