@@ -71,6 +71,13 @@ def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path) -> N
     assert rated.returncode == 0, rated.stdout[-200:]
 
 
+def test_the_unit_lets_a_child_process_yield_to_the_agent() -> None:
+    filters = re.findall(r"^SystemCallFilter=(.*)$", UNIT.read_text(), flags=re.MULTILINE)
+    # setpriority is one of @resources; the last word on it counts.
+    last = [said for said in filters if "@resources" in said or "setpriority" in said][-1]
+    assert last == "setpriority"
+
+
 def test_the_unit_and_the_program_agree() -> None:
     unit = UNIT.read_text()
     assert "Type=notify" in unit

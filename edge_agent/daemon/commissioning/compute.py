@@ -17,13 +17,13 @@ from edge_agent.bundle.overlay import Overlay, encode_overlay, general_part, mak
 from edge_agent.calibration.commission import Commissioned, commission
 from edge_agent.calibration.health import Sensor, odd_windows, require_sound
 from edge_agent.calibration.series import DataError, Series
+from edge_agent.daemon.child import begin_child
 from edge_agent.daemon.config.settings import RecorderSettings
 from edge_agent.daemon.recorder import Recorder, Rows
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.pipeline.features import FeatureSpec
 
 _TIMEOUT_S = 600.0
-_NICER = 10
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,7 +102,7 @@ def run_child(order: Order) -> Outcome:
     """
     try:
         ended = subprocess.run(  # noqa: S603 - this interpreter and this module
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(os.getpid())],
             input=msgspec.json.encode(order),
             capture_output=True,
             check=False,
@@ -148,7 +148,7 @@ def _overlay(order: Order, bundle: Bundle, found: Commissioned) -> str:
 
 def main() -> None:
     """Do the order on standard input."""
-    os.nice(_NICER)
+    begin_child(int(sys.argv[1]))
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     sys.stdout.buffer.write(msgspec.json.encode(compute(order)))
 

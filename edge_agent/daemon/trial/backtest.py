@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 
 from edge_agent.bundle import Bundle, BundleError, LoadedBundle
+from edge_agent.daemon.child import begin_child
 from edge_agent.daemon.commissioning.overlays import overlays_in
 from edge_agent.daemon.config.settings import Asset, RecorderSettings
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.recorder import Recorder, Rows
 from edge_agent.daemon.recorder.memory import past_window
-from edge_agent.daemon.sensors.process import end_with
 from edge_agent.daemon.trial.tally import Figures, Tally, figures
 from edge_agent.daemon.trial.verdict import Cost, Costs
 from edge_agent.pipeline.flow import Flow
@@ -32,7 +32,6 @@ from edge_agent.pipeline.window import Window
 
 ROWS = 10_000  # the newest that are scored again
 _TIMEOUT_S = 900.0
-_NICER = 10
 _TIMED = 200  # windows
 _MB = 1e6
 
@@ -178,8 +177,7 @@ def _resident_bytes() -> int:
 
 def main() -> None:
     """Do the order on standard input."""
-    end_with(int(sys.argv[1]))
-    os.nice(_NICER)
+    begin_child(int(sys.argv[1]))
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     sys.stdout.buffer.write(msgspec.json.encode(backtest(order)))
 
