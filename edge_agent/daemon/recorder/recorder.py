@@ -203,12 +203,13 @@ class Recorder:
             return
         file = self._file(name)
         try:
-            asset.ring = Ring.open_file(file)
-            asset.first = asset.ring.oldest(asset.end) or 0 if asset.end else 0
+            try:
+                asset.ring = Ring.open_file(file)
+                asset.first = asset.ring.oldest(asset.end) or 0 if asset.end else 0
+            except DamagedRingError as damage:
+                self._set_aside(name, file, str(damage))
         except FileNotFoundError:
             return
-        except DamagedRingError as damage:
-            self._set_aside(name, file, str(damage))
         except OSError as error:
             self._give_up(name, asset, error)
 
@@ -249,8 +250,9 @@ class Recorder:
         return ring
 
     def _set_aside(self, name: str, file: Path, damage: str) -> None:
-        """Move a damaged file out of the way; the one before it goes."""
+        """Move a damaged file out of the way; the one before it goes. Raises OSError."""
         aside = file.with_name(f"{file.name}.corrupt")
+        file.replace(aside)
         _log.error(
             "asset %s: flight recorder %s is damaged (%s) and was set aside as %s",
             name,
@@ -258,7 +260,6 @@ class Recorder:
             damage,
             aside.name,
         )
-        file.replace(aside)
 
     def _give_up(self, name: str, asset: _Asset, error: OSError) -> None:
         """Do without the file for a while."""

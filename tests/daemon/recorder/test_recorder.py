@@ -181,6 +181,20 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None
     assert file.with_name("pump-1.ring.corrupt").read_bytes() == b"no ring"
 
 
+def test_a_damaged_file_that_cannot_be_set_aside_costs_the_past_alone(tmp_path: Path) -> None:
+    filled(tmp_path, 10).close()
+    file = tmp_path / "recorder" / "pump-1.ring"
+    file.write_bytes(b"no ring")
+    file.with_name("pump-1.ring.corrupt").mkdir()
+    made = recorder(tmp_path)
+    assert made.watch("pump-1", None) == 0
+    made.write(row(10))
+    assert len(made.read("pump-1")) == 0
+    problem = made.reach("pump-1").problem
+    assert problem is not None
+    assert "pump-1.ring" in problem
+
+
 def test_a_folder_that_cannot_be_made_is_reported_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
