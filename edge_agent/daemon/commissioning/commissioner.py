@@ -1,15 +1,18 @@
 """Sees to it that assets are commissioned: counts their windows, has overlays computed, uses them.
 
-All of it runs on the scoring thread, once a second and between two windows, but the computation: a
-process of its own, one at a time, waited for by a thread.
+All of it runs on the scoring thread, once a second and between two windows, but what reads the
+flight recorder, and the computation: a process of its own, one at a time, waited for by a thread.
 """
 
 import logging
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.bundle import BundleError
 from edge_agent.bundle.overlay import OverlayError, decode_overlay
@@ -18,6 +21,7 @@ from edge_agent.daemon.commands.requests import Commission, done, refused
 from edge_agent.daemon.commissioning.compute import Order, Outcome, run_child
 from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.commissioning.overlays import Overlays, Wanted
+from edge_agent.daemon.commissioning.task import Task, windows_for
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.judged import Judged, judge
 from edge_agent.daemon.models import Models
@@ -28,38 +32,18 @@ from edge_agent.daemon.watches import Watches
 
 _log = logging.getLogger(__name__)
 
-FEWEST = 200  # windows that an asset is commissioned from unless somebody says otherwise
-_AT_LEAST_S = 3600.0  # likewise: where a window takes a second, 200 of them are no time at all
 _AGAIN = 4  # after a refusal this part of the windows must be new
-
-
-@dataclass(slots=True)
-class _Task:
-    """One asset that is being commissioned.
-
-    Attributes:
-        wanted: what for.
-        counted: windows of the running machine since then.
-        seen: index after the last window that was looked at.
-        refused: why the last attempt came to nothing.
-        is_computing: an overlay is being computed.
-    """
-
-    wanted: Wanted
-    counted: int = 0
-    seen: int = 0
-    refused: str | None = None
-    is_computing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What a computation came to."""
+    """What a computation came to; ``teaching`` are the windows that it had to choose from."""
 
     asset: Asset
     outcome: Outcome
     judged: Judged | None
-    models: Models | None
+    end: int
+    teaching: NDArray[np.int64]
 
 
 class Commissioner:
@@ -84,7 +68,7 @@ class Commissioner:
         self._overlays = overlays
         self._recorder = recorder
         self._in_background = in_background
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, Task] = {}
         self._known: set[str] = set()
         self._going_over: set[str] = set()
         self._thread: threading.Thread | None = None
@@ -102,23 +86,27 @@ class Commissioner:
         if command.for_s is not None and command.windows is not None:
             respond(refused("found a time and a number of windows, allowed: one of the two"))
             return
-        windows = command.windows or _windows_for(watch, command.for_s)
+        windows = command.windows or windows_for(watch, command.for_s)
         wanted = Wanted(since=watch.flow.index, windows=windows, by=command.by)
-        self._tasks[command.asset] = _Task(wanted, seen=wanted.since)
+        self._tasks[command.asset] = Task(wanted, seen=wanted.since)
         self._show(watch, self._tasks[command.asset])
 
         def keep() -> None:
+            answer = done(asset=command.asset, windows=windows, since=wanted.since)
             try:
                 self._overlays.want(command.asset, wanted)
             except OSError as error:
                 _log.warning("asset %s: %s", command.asset, error)
-            respond(done(asset=command.asset, windows=windows, since=wanted.since))
+                answer = msgspec.structs.replace(answer, durable=False)
+            respond(answer)
 
         self._in_background(keep)
 
     def look(self, models: Models) -> None:
         """Count windows, have what is due computed, and take over what was."""
         self._take()
+        if not self._watches.is_swapping:  # also where other settings have ended a swap unsaid
+            self._going_over.clear()
         for watch in list(self._watches.running.values()):
             name = watch.record.name
             task = None if name in self._going_over else self._task(watch)
@@ -134,30 +122,39 @@ class Commissioner:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _task(self, watch: Watch) -> _Task | None:
+    def _task(self, watch: Watch) -> Task | None:
         name = watch.record.name
         if name not in self._known:
             self._known.add(name)
             wanted = self._overlays.wanted(name)
             if wanted is not None:
-                self._tasks[name] = _Task(wanted, seen=wanted.since)
+                self._tasks[name] = Task(wanted, seen=wanted.since)
         bundle = watch.bundle
         listening = isinstance(bundle, ListeningBundle)
         task = self._tasks.get(name)
         if task is None and isinstance(bundle, ListeningBundle) and bundle.settled:
-            task = self._tasks[name] = _Task(Wanted(since=0, windows=_windows_for(watch, None)))
+            task = self._tasks[name] = Task(Wanted(since=0, windows=windows_for(watch, None)))
         elif task is not None and task.wanted.by is None and not listening:
             del self._tasks[name]  # its overlay has come another way
             return None
         return task
 
-    def _count(self, name: str, task: _Task) -> None:
-        rows = self._recorder.read(name, since_index=task.seen)
-        if len(rows):
-            task.counted += int(rows.teaches.sum())
-            task.seen = int(rows.index[-1]) + 1
+    def _count(self, name: str, task: Task) -> None:
+        """Have the windows counted that have come since: at the start that may be a full ring."""
+        if task.is_counting:
+            return
+        task.is_counting = True
 
-    def _show(self, watch: Watch, task: _Task) -> None:
+        def count() -> None:
+            rows = self._recorder.read(name, since_index=task.seen)
+            if len(rows):
+                task.seen = int(rows.index[-1]) + 1
+                task.counted += int(rows.teaches.sum())
+            task.is_counting = False
+
+        self._in_background(count)
+
+    def _show(self, watch: Watch, task: Task) -> None:
         watch.record.commission(
             Commissioning(
                 windows=min(task.counted, task.wanted.windows),
@@ -168,7 +165,7 @@ class Commissioner:
             listening=isinstance(watch.bundle, ListeningBundle),
         )
 
-    def _begin(self, watch: Watch, task: _Task, models: Models) -> None:
+    def _begin(self, watch: Watch, task: Task, models: Models) -> None:
         """Have an overlay computed from the latest windows that were wanted."""
         asset = self._watches.asset_of(watch.record.name)
         spec = watch.flow.spec
@@ -179,7 +176,7 @@ class Commissioner:
             bundle=watch.bundle.source,
             sha256=watch.bundle.sha256,
             recorder=str(self._recorder.folder),
-            first=self._first(asset.name, task),
+            first=task.wanted.since,
             end=task.seen,
             input=spec.input,
             features=spec.features,
@@ -187,32 +184,40 @@ class Commissioner:
             limit_mm_s=asset.limit_mm_s,
             false_alarms_per_month=asset.false_alarms_per_month,
         )
-        _log.info("asset %s: commissioning from windows %d:%d", asset.name, order.first, order.end)
         self._thread = threading.Thread(
-            target=partial(self._compute, asset, order, models), name="commission", daemon=True
+            target=partial(self._compute, asset, order, task.wanted.windows, models),
+            name="commission",
+            daemon=True,
         )
         self._thread.start()
 
-    def _first(self, name: str, task: _Task) -> int:
-        """Return where the latest windows that were wanted begin."""
-        rows = self._recorder.read(name, since_index=task.wanted.since)
-        running = rows.index[rows.teaches & (rows.index < task.seen)]
-        return int(running[max(0, len(running) - task.wanted.windows)])
-
-    def _compute(self, asset: Asset, order: Order, models: Models) -> None:
+    def _compute(self, asset: Asset, order: Order, windows: int, models: Models) -> None:
         """Compute, keep and load an overlay, on a thread of its own."""
-        judged = renewed = None
+        judged = None
+        teaching = self._teaching(order)
         try:
-            outcome = run_child(order)
+            outcome = self._commissioned(order, teaching[-windows:])
             if outcome.overlay is not None:
                 self._overlays.keep(asset.name, decode_overlay(outcome.overlay.encode()))
-                renewed = models.renewed()
-                judged = judge(asset, renewed)
+                judged = judge(asset, models.renewed())
                 if judged.bundle is None:
                     outcome = Outcome(refused=judged.reason)
         except (OSError, OverlayError, BundleError) as error:
             outcome = Outcome(refused=str(error))
-        self._result = _Result(asset, outcome, judged, renewed)
+        self._result = _Result(asset, outcome, judged, order.end, teaching)
+
+    def _teaching(self, order: Order) -> NDArray[np.int64]:
+        rows = self._recorder.read(order.asset, since_index=order.first)
+        return rows.index[rows.teaches & (rows.index < order.end)]
+
+    @staticmethod
+    def _commissioned(order: Order, latest: NDArray[np.int64]) -> Outcome:
+        """Compute from the ``latest`` windows. Raises OSError."""
+        if not len(latest):  # they were counted, but their file was lost since
+            return Outcome(refused="the flight recorder does not hold them any more")
+        order = msgspec.structs.replace(order, first=int(latest[0]))
+        _log.info("asset %s: commissioning from windows %d:%d", order.asset, order.first, order.end)
+        return run_child(order)
 
     def _take(self) -> None:
         if self._thread is None or self._thread.is_alive():
@@ -227,7 +232,7 @@ class Commissioner:
             return
         task.is_computing = False
         if result.judged is None or result.judged.bundle is None:
-            self._refuse(watch, task, result.outcome.refused or "no overlay came of it")
+            self._refuse(watch, task, result)
             return
         del self._tasks[name]
         self._forget(name)
@@ -251,9 +256,10 @@ class Commissioner:
         else:
             _log.error("asset %s: its overlay is refused: %s", watch.record.name, refused)
 
-    def _refuse(self, watch: Watch, task: _Task, reason: str) -> None:
+    def _refuse(self, watch: Watch, task: Task, result: _Result) -> None:
         """Say why an asset is not commissioned; one without an overlay is tried again."""
         name = watch.record.name
+        reason = result.outcome.refused or "no overlay came of it"
         _log.warning(
             "asset %s: not commissioned: %s",
             name,
@@ -269,22 +275,13 @@ class Commissioner:
             return
         watch.announcer.witness.relearn()  # it has taken these windows as healthy
         wanted = task.wanted.windows
-        rows = self._recorder.read(name, since_index=task.wanted.since)
-        running = rows.index[rows.runs]
-        kept = min(len(running), wanted - wanted // _AGAIN)
-        since = int(running[-kept]) if kept else task.seen
-        self._tasks[name] = _Task(
-            Wanted(since=since, windows=wanted), counted=kept, seen=task.seen, refused=reason
+        kept = min(len(result.teaching), wanted - wanted // _AGAIN)
+        since = int(result.teaching[-kept]) if kept else result.end
+        self._tasks[name] = Task(
+            Wanted(since=since, windows=wanted), counted=kept, seen=result.end, refused=reason
         )
         if task.wanted.by is not None:
             self._forget(name)
 
     def _forget(self, name: str) -> None:
         self._in_background(partial(self._overlays.want, name, None))
-
-
-def _windows_for(watch: Watch, seconds: float | None) -> int:
-    """Return how many windows ``seconds`` hold; None: what an asset is commissioned from."""
-    period_s = watch.flow.spec.input.window_period_s or watch.record.block_interval_s
-    least = math.ceil((seconds or _AT_LEAST_S) / period_s) if period_s else 0
-    return max(1, least) if seconds is not None and period_s else max(FEWEST, least)
