@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from edge_agent.daemon.alarms.files import AlarmFiles
@@ -84,6 +84,19 @@ class CommonCause:
         self._lost.pop(asset, None)
         self.over(asset, "signal", now)
         self.over(asset, "anomaly", now)
+
+    def settle(self, open_ids: Mapping[str, str | None], now: Now) -> None:
+        """Bring groups of an earlier run up to date with what is so now.
+
+        Args:
+            open_ids: of the anomaly that is open, by asset: all that are watched.
+            now: this moment.
+        """
+        for member in [member for group in self.groups.open for member in group.members]:
+            is_gone = member.asset not in open_ids
+            is_closed = member.why == "anomaly" and open_ids.get(member.asset) != member.anomaly_id
+            if not member.over and (is_gone or is_closed):
+                self.over(member.asset, member.why, now)
 
     def _changed(self, event: Literal["open", "update", "close"], group: Group, now: Now) -> None:
         if event != "update":

@@ -64,6 +64,7 @@ class Desk:
         self.voices: dict[str, Voice] = {}
         self._cycles: dict[str, Cycle] = {}
         self._cause = CommonCause(self.files, session, outbox, in_background)
+        self._is_settled = False  # the groups of an earlier run
 
     def now(self) -> Now:
         """Return this moment."""
@@ -94,6 +95,11 @@ class Desk:
                 voice.state()
         groups = self._cause.groups
         before = {name: groups.of(name) for name in self.voices}
+        if not self._is_settled:
+            self._is_settled = True
+            anomalies = {name: self.cycle(name).kept.anomaly for name in self.voices}
+            open_ids = {name: one.id if one else None for name, one in anomalies.items()}
+            self._cause.settle(open_ids, now)
         attended = self._attended()
         self._cause.signals(attended, len(attended), now)
         self._restate(before)

@@ -285,6 +285,37 @@ def test_a_group_outlives_the_agent_and_ends_with_the_last_of_its_assets(tmp_pat
     assert last.groups[0].closed is not None
 
 
+def test_a_group_ends_without_the_assets_that_are_configured_no_more(tmp_path: Path) -> None:
+    before = Bench(tmp_path, 4)
+    before.desk.look()
+    for record in before.records:
+        record.enter("sensor_fault", "stuck at 0", 0.0)
+    before.desk.look()
+    before.settle()
+    after = Bench(tmp_path, 3)
+    after.desk.look()
+    last = [m for m in after.said() if isinstance(m, GroupState)][-1]
+    assert last.event == "close"
+    assert Bench(tmp_path, 3).desk.group_of("pump-1") is None
+
+
+def test_a_group_ends_though_the_end_of_its_anomalies_was_not_written(tmp_path: Path) -> None:
+    before = Bench(tmp_path, 3)
+    for n in (1, 2, 3):
+        before.opens(n)
+    before.settle()
+    groups = (tmp_path / "alarms" / "groups.json").read_bytes()
+    for n in (1, 2, 3):
+        before.desk.cycle(f"pump-{n}").begin(None, before.desk.now())
+    before.settle()
+    (tmp_path / "alarms" / "groups.json").write_bytes(groups)  # as a kill may leave it
+    after = Bench(tmp_path, 3)
+    assert after.desk.group_of("pump-1") is not None
+    after.desk.look()
+    assert after.desk.group_of("pump-1") is None
+    assert [m for m in after.said() if isinstance(m, GroupState)][-1].event == "close"
+
+
 def test_an_asset_in_maintenance_is_struck_by_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path, 3)
     bench.desk.look()
