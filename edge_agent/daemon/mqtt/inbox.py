@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 PER_S = 5.0
 AT_ONCE = 60  # one for each of many assets
 OLDEST_S = 600.0
+REPLY_BYTES_MAX = 65536  # longer ones a broker may drop, or hang up
 _TOPIC_MAX = 200
 _ORIGIN = Origin("mqtt")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -174,7 +175,13 @@ class Inbox:
             data=answer.data,
             **self._session.envelope(topic, None, now_ns, now_ns),
         )
-        if not self._outbox.answer(topic, msgspec.json.encode(message), heard.correlation):
+        body = msgspec.json.encode(message)
+        if len(body) > REPLY_BYTES_MAX:
+            allowed = f"allowed: {REPLY_BYTES_MAX}; ask for one asset, or for less"
+            reason = f"the answer has {len(body)} bytes, {allowed}"
+            message = msgspec.structs.replace(message, result="refused", reason=reason, data={})
+            body = msgspec.json.encode(message)
+        if not self._outbox.answer(topic, body, heard.correlation):
             self.state.unanswered += 1
 
 

@@ -144,6 +144,17 @@ def test_a_flood_is_refused_and_the_agent_neither_drowns_nor_answers_without_end
     assert bench.inbox.state.unanswered == AT_ONCE + 1000 - ANSWERS_MAX
 
 
+def test_an_answer_that_no_broker_would_take_is_refused_instead(bench: Bench) -> None:
+    def talk(_command: AnyCommand, _origin: Origin, respond: Respond) -> None:
+        respond(done(lines=["x" * 1000] * 100))
+
+    bench.inbox = Inbox(bench.session, bench.outbox, talk)
+    ((_, reply),) = bench.hear()
+    assert (reply.command_id, reply.result, reply.data) == ("a", "refused", {})
+    assert reply.reason is not None
+    assert "bytes, allowed: 65536" in reply.reason
+
+
 def test_nobody_waits_for_answers_of_a_lost_connection(bench: Bench) -> None:
     bench.inbox.take(Heard(msgspec.json.encode(SHELVE)))
     bench.outbox.connection_ended()
