@@ -19,6 +19,7 @@ from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt.credentials import CredentialError, check_certificates, read_password
 from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.thread import open_sensor
+from edge_agent.pipeline.block import InputError
 from edge_agent.pipeline.limit import velocity_meter
 from edge_agent.pipeline.runtime import RuntimeMissingError
 from edge_agent.plugin import FeatureError, SensorError, SensorInfo
@@ -152,8 +153,11 @@ class _AssetCheck:
             self._check_limit(bundle)
             adapter = Adapter(self._asset, bundle.manifest.flow.input)
         if given is not None:
-            for key, sentence in adapter.problems(given):
+            misfits = adapter.problems(given)
+            for key, sentence in misfits:
                 self._problem(key, sentence, f"a sensor that fits {Path(bundle.source).name}")
+            if isinstance(bundle, ListeningBundle) and not misfits:
+                self._check_cut(bundle, adapter.info(given))
         elif not isinstance(bundle, ListeningBundle):
             self._compare_unit(bundle)
         if len(self._findings.problems) == before:
@@ -183,6 +187,18 @@ class _AssetCheck:
             self._problem("false_alarms_per_month", str(error), allowed)
             return None
 
+    def _check_cut(self, bundle: ListeningBundle, info: SensorInfo) -> None:
+        """Look at the windows of an asset that is not commissioned yet.
+
+        Those of a sensor that delivers bursts are as long as they are: only a block would tell.
+        """
+        if info.period_s is not None:
+            return
+        try:
+            self._check_limit(bundle.settle(info, 0))
+        except InputError as error:
+            self._problem("window", str(error), "one that the bundle's features can do with")
+
     def _check_limit(self, bundle: LoadedBundle) -> None:
         if self._asset.velocity_limit is None:
             return
@@ -190,6 +206,10 @@ class _AssetCheck:
             velocity_meter(bundle.manifest.flow.input)
         except FeatureError as error:
             allowed = f"none with the windows that {Path(bundle.source).name} needs"
+            if isinstance(bundle, ListeningBundle):
+                allowed = "a longer window, or no limit"
+            elif bundle.overlay is not None:
+                allowed = f"none with the windows that {self._asset.name} was commissioned with"
             self._problem("velocity_limit", f"a limit, but {error}", allowed)
 
     def _check_plugin(self) -> bool:

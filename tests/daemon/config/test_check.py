@@ -238,3 +238,20 @@ def test_a_velocity_limit_needs_windows_that_have_a_velocity(check: CheckText) -
     assert "asset[0].velocity_limit" in problem.where
     assert "2000 Hz" in problem.found
     assert "samples.edgemodel" in problem.allowed
+
+
+@pytest.mark.parametrize(("window", "problems"), [(1024, 1), (4096, 0)])
+def test_so_do_those_of_an_asset_that_is_not_commissioned_yet(
+    write_config: WriteConfig, general_bundle: bytes, window: int, problems: int
+) -> None:
+    text = SOUND.replace("samples.", "general.").replace(
+        "[asset.sensor]",
+        f"window = {window}\n[asset.velocity_limit]\nmm_s = 4.5\n[asset.sensor]",
+    )
+    path = write_config(f"{text}[asset.sensor.options]\nrate_hz = 4096\n")
+    path.with_name("general.edgemodel").write_bytes(general_bundle)
+    found = check_config(path).problems
+    assert len(found) == problems, found
+    assert all("line 7, asset[0].velocity_limit" in one.where for one in found)
+    assert all("0.25 s" in one.found for one in found)
+    assert all("a longer window" in one.allowed for one in found)
