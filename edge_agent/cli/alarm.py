@@ -8,6 +8,7 @@ import click
 
 from edge_agent.cli import exit_codes
 from edge_agent.cli.commanding import answer_of_running
+from edge_agent.cli.duration import duration_text
 from edge_agent.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _WORDS = {
     "shelved": "shelved",
     "maintenance": "maintenance",
 }
-_HEAD = ("asset", "state", "level", "severity", "since", "data", "")
+_HEAD = ("asset", "state", "level", "severity", "since", "anomaly", "data", "")
 
 
 def list_command(config: Path, asset: str | None, *, as_json: bool) -> int:
@@ -77,7 +78,8 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
         _WORDS[one["state"]],
         one["level"] or "-",
         f"{anomaly['severity']:.2f}" if is_open else "-",
-        anomaly["opened"][:19].replace("T", " ") if is_open else "-",
+        _utc(anomaly["opened"]) if is_open else "-",
+        anomaly["id"][:12] if is_open else "-",
         one["data"],
         "; ".join(_remarks(one, anomaly)),
     )
@@ -88,7 +90,7 @@ def _remarks(one: dict[str, Any], anomaly: dict[str, Any]) -> list[str]:
     for name in ("acknowledged", "shelved", "maintenance"):
         deed = one[name]
         if deed is not None:
-            until = f" until {deed['until'][:19].replace('T', ' ')}" if deed["until"] else ""
+            until = f" until {_utc(deed['until'])}" if deed["until"] else ""
             note = f": {deed['note']}" if deed["note"] else ""
             said.append(f"{name} by {deed['by']}{until}{note}")
     if one["silenced"]:
@@ -96,18 +98,33 @@ def _remarks(one: dict[str, Any], anomaly: dict[str, Any]) -> list[str]:
     if one["group"]:
         said.append(f"group {one['group']}")
     if anomaly.get("label"):
-        said.append(f"{anomaly['label']}: anomaly {anomaly['number']}")
+        said.append(f"{anomaly['label']}: anomaly {anomaly['number']} ({anomaly['id'][:12]})")
     if one["reason"]:
         said.append(one["reason"])
     return said
 
 
 def _log_line(line: dict[str, Any]) -> str:
-    said = [line["at"][:19].replace("T", " "), line.get("asset") or "-", line["what"]]
+    command = line.get("command") or {}
+    said = [_utc(line["at"]), line.get("asset") or "-", line["what"], *_details(command)]
     if line.get("by"):
         said.append(f"by {line['by']} ({line['via']})")
     answer = line.get("answer")
     if answer is not None and answer["result"] == "refused":
         said.append(f"refused: {answer['reason']}")
-    note = line.get("note") or (line.get("command") or {}).get("note")
+    note = line.get("note") or command.get("note")
     return "  ".join(said) + (f": {note}" if note else "")
+
+
+def _details(command: dict[str, Any]) -> list[str]:
+    """Say what of a command tells it from others of its kind."""
+    said = [command[key] for key in ("action", "bundle", "fault") if command.get(key)]
+    if command.get("for_s"):
+        said.append(f"for {duration_text(command['for_s'])}")
+    if command.get("windows"):
+        said.append(f"{command['windows']} windows")
+    return said
+
+
+def _utc(moment: str) -> str:
+    return f"{moment[:19].replace('T', ' ')} UTC"

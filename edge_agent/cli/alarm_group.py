@@ -1,5 +1,6 @@
 """``edge-agent alarm``: its commands and their options."""
 
+import re
 from pathlib import Path
 
 import click
@@ -8,7 +9,22 @@ from edge_agent.cli.duration import DURATION
 from edge_agent.cli.options import CONFIG, JSON
 
 _NOTE = click.option("--note", help="For whoever looks next.")
-_ANOMALY = click.option("--anomaly", "anomaly_id", help="Its id; where not given, the last one.")
+_ID = re.compile(r"[0-9a-f]{4,32}")
+
+
+def _anomaly_id(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _ID.fullmatch(value):
+        allowed = "4 digits and more of an id, as alarm list and explain show it"
+        raise click.BadParameter(f"found {value!r}; allowed: {allowed}")
+    return value
+
+
+_ANOMALY = click.option(
+    "--anomaly",
+    "anomaly_id",
+    callback=_anomaly_id,
+    help="Its id or the first digits; where not given, the last one.",
+)
 
 
 @click.group(
@@ -44,7 +60,12 @@ def log(config: Path, asset: str | None, last: int, *, as_json: bool) -> int:
 @alarm.command(epilog='\b\nExample:\n  edge-agent alarm ack pump-1 --note "on my way"')
 @CONFIG
 @click.argument("asset")
-@click.option("--anomaly", "anomaly_id", help="Its id; where not given, the open one.")
+@click.option(
+    "--anomaly",
+    "anomaly_id",
+    callback=_anomaly_id,
+    help="Its id or the first digits; where not given, the open one.",
+)
 @_NOTE
 @JSON
 def ack(

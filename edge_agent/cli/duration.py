@@ -6,7 +6,7 @@ import click
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FORM = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
-_LONGEST_S = 366 * 86400.0
+_LONGEST_S = 90 * 86400.0  # as in every command
 
 
 class Duration(click.ParamType[float]):
@@ -23,7 +23,9 @@ class Duration(click.ParamType[float]):
         match = _FORM.fullmatch(str(value))
         seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
         if not 0.0 < seconds <= _LONGEST_S:
-            self.fail(f"found {value!r}; allowed: such as 90s, 5m, 1.5h or 2d", param, ctx)
+            self.fail(
+                f"found {value!r}; allowed: such as 90s, 5m, 1.5h or 2d, at most 90d", param, ctx
+            )
         return seconds
 
 

@@ -35,9 +35,12 @@ def _print(report: "AgentReport") -> None:
     alarms, troubles = list(alarms_of(report)), list(troubles_of(report))
     n = len(report.assets)
     if not alarms and not troubles:
-        click.echo(f"{report.gateway}: all is well with {n} asset{'' if n == 1 else 's'}")
+        unjudged = [one.name for one in report.assets if one.state == "commissioning"]
+        found = "nothing is wrong" if unjudged else "all is well"
+        but = f", but nothing judges {', '.join(unjudged)} yet" if unjudged else ""
+        click.echo(f"{report.gateway}: {found} with {n} asset{'' if n == 1 else 's'}{but}")
     for text in alarms:
-        click.echo(f"ALARM    {text}")
+        click.echo(text)
     for text in troubles:
         click.echo(f"TROUBLE  {text}")
     click.echo()
@@ -59,9 +62,11 @@ def alarms_of(report: "AgentReport") -> Iterator[str]:
     opened = [(asset, asset.open) for asset in report.assets if asset.open is not None]
     for asset, anomaly in sorted(opened, key=lambda pair: -pair[1].severity):
         named = ", ".join(f"{s.name} {s.share:.0%}" for s in anomaly.features[:_NAMED])
+        mostly = f", mostly {named}" if named else ""
+        level = (asset.standing.level or "alarm").upper()
         yield (
-            f"{asset.name} since {anomaly.opened[:19]}Z: severity {anomaly.severity:.2f}, detector"
-            f" {anomaly.detector}{f', mostly {named}' if named else ''}{_handled(asset)}"
+            f"{level:<8} {asset.name} since {anomaly.opened[:19]}Z: severity"
+            f" {anomaly.severity:.2f}, detector {anomaly.detector}{mostly}{_handled(asset)}"
         )
 
 
@@ -184,7 +189,7 @@ def _row(asset: "AssetReport", counts: "WindowCounts | None") -> tuple[str, ...]
         asset.state.replace("_", " ") + quiet,
         _alarm(asset),
         number(asset.score),
-        number(asset.threshold),
+        "-" if asset.state == "commissioning" else number(asset.threshold),
         age,
         str(sampled),
         f"{scored / sampled:.1%}" if sampled else "-",

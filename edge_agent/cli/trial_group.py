@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.options import CONFIG, COUNT, JSON, PATH
+from edge_agent.cli.options import CONFIG, COUNT, JSON
 
 _ASSET = click.argument("asset")
+_BUNDLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(epilog="\b\nExample:\n  edge-agent trial start pump-1 bearing-1.4.0.edgemodel")
@@ -19,7 +20,7 @@ def trial() -> None:
 )
 @CONFIG
 @_ASSET
-@click.argument("bundle", type=PATH)
+@click.argument("bundle", type=_BUNDLE)
 @click.option("--windows", type=COUNT, help="Live windows both must have scored.  [default: 100]")
 @JSON
 def start(config: Path, asset: str, bundle: Path, windows: int | None, *, as_json: bool) -> int:

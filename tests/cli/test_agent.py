@@ -159,6 +159,22 @@ def test_a_sensor_that_does_not_work_is_said_so(
     assert word in ran.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("trial", "start", "pump-1", "nothing.edgemodel"), "'nothing.edgemodel' does not exist"),
+        (("alarm", "confirm", "pump-1", "--anomaly", "first"), "found 'first'; allowed: 4 digits"),
+        (("alarm", "shelve", "pump-1", "--for", "91d"), "at most 90d"),
+    ],
+)
+def test_what_no_agent_could_do_is_said_at_once(
+    edge_agent: EdgeAgent, config: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = edge_agent(*arguments, "--config", config)
+    assert ran.code == 64
+    assert said in ran.err
+
+
 def test_status_without_an_agent_is_unavailable(edge_agent: EdgeAgent, config: Path) -> None:
     ran = edge_agent("status", "--config", config)
     assert ran.code == 69

@@ -109,6 +109,7 @@ def test_after_a_swap_it_is_said_how_many_windows_the_new_model_has_scored(statu
 def test_an_asset_that_is_commissioned_says_how_far_it_is_or_why_not(status: Status) -> None:
     progress = Commissioning(windows=40, wanted=200, computing=False, refused=None)
     said = status(asset("pump-1", state="commissioning", commissioning=progress))
+    assert said.startswith("gw-1: nothing is wrong with 1 asset, but nothing judges pump-1 yet\n")
     assert "learning pump-1: 40 of 200 windows" in said
     refused = Commissioning(windows=200, wanted=200, computing=False, refused="trend: x_rms")
     said = status(asset("pump-1", state="commissioning", commissioning=refused))
@@ -182,6 +183,7 @@ def test_who_looks_after_an_alarm_is_named_and_capitals_call(status: Status) -> 
     assert "detector network; acknowledged by kim; group ab" in said
     rows = {line.split()[0]: line.split()[2] for line in said.splitlines() if " running " in line}
     assert rows == {"pump-1": "acknowledged", "pump-2": "ALERT"}
+    assert {line.split()[0] for line in said.splitlines()[:2]} == {"ALARM", "ALERT"}
 
 
 def test_a_regime_that_was_never_seen_is_trouble_and_no_alarm(status: Status) -> None:

@@ -107,10 +107,15 @@ def test_the_command_line_does_what_mqtt_does(ringing: tuple[Any, Any, int]) -> 
     assert wait_until(lambda: subscriber.of("/pump-1/label"))
     label = subscriber.of("/pump-1/label")[0].body
     assert (label["label"], label["fault"]) == ("confirmed", "outer race")
+    code, out, _ = command_line(agent, "alarm", "list", "pump-1")
+    assert label["anomaly_id"][:12] in out
     assert command_line(agent, "alarm", "reject", "pump-1", "--anomaly", "0" * 32)[0] == 77
     code, out, _ = command_line(agent, "alarm", "log", "--json")
     asked = [line["what"] for line in json.loads(out) if "command" in line]
     assert asked == ["shelve", "maintain", "resume", "unshelve", "confirm", "reject"]
+    code, out, _ = command_line(agent, "alarm", "log")
+    assert "  shelve  for 8 h 0 min  by " in out
+    assert "  confirm  outer race  by " in out
 
 
 def test_what_is_no_command_is_refused_and_the_scoring_goes_on(

@@ -119,7 +119,7 @@ class Cycle:
         anomaly = self.kept.anomaly
         if anomaly is None:
             raise CannotError("no anomaly is open")
-        if anomaly_id not in (None, anomaly.id):
+        if not anomaly.id.startswith(anomaly_id or ""):
             raise CannotError(f"anomaly {anomaly_id} is not open, {anomaly.id} is")
         self._acknowledge(anomaly, by, note, now)
         return anomaly
@@ -157,9 +157,10 @@ class Cycle:
     ) -> Noted:
         """Say what an anomaly was, and that somebody knows of it. Raises CannotError."""
         known = [*self.kept.past, *([self.kept.anomaly] if self.kept.anomaly else [])]
-        found = [one for one in known if anomaly_id in (None, one.id)]
-        if not found:
+        found = [one for one in known if one.id.startswith(anomaly_id or "")]
+        if not found or (anomaly_id is not None and len(found) > 1):
             what = "there was no anomaly" if anomaly_id is None else f"no anomaly {anomaly_id}"
+            what = f"{len(found)} anomalies begin with {anomaly_id}" if found else what
             ids = ", ".join(one.id for one in known) or "none"
             raise CannotError(f"{what}; the last ones: {ids}")
         labelled = replace(found[-1], label=verdict)

@@ -18,7 +18,8 @@ LONGEST_S = 90 * 86400.0
 # One line, printable: it is shown in lists and logs. `\Z`, as `$` lets a line break pass.
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}\Z")]
 CommandId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z")]
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+# An id or its first digits, as they are read from a page or a list.
+AnomalyId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{4,32}\Z")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Span = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_S)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -74,12 +75,12 @@ class Acknowledge(Command, frozen=True, kw_only=True, tag="ack"):
 
     Attributes:
         asset: whose.
-        anomaly_id: None: whichever is open.
+        anomaly_id: its id or the first digits; None: whichever is open.
         note: for whoever looks next.
     """
 
     asset: Name
-    anomaly_id: Digest | None = None
+    anomaly_id: AnomalyId | None = None
     note: Line | None = None
 
 
@@ -130,13 +131,13 @@ class Confirm(Command, frozen=True, kw_only=True, tag="confirm"):
 
     Attributes:
         asset: whose.
-        anomaly_id: None: the one that is open, or else the last.
+        anomaly_id: its id or the first digits; None: the one that is open, or else the last.
         fault: what it was, such as ``outer race``.
         note: more on it.
     """
 
     asset: Name
-    anomaly_id: Digest | None = None
+    anomaly_id: AnomalyId | None = None
     fault: Line | None = None
     note: Line | None = None
 
@@ -146,12 +147,12 @@ class Reject(Command, frozen=True, kw_only=True, tag="reject"):
 
     Attributes:
         asset: whose.
-        anomaly_id: None: the one that is open, or else the last.
+        anomaly_id: its id or the first digits; None: the one that is open, or else the last.
         note: what it was instead.
     """
 
     asset: Name
-    anomaly_id: Digest | None = None
+    anomaly_id: AnomalyId | None = None
     note: Line | None = None
 
 

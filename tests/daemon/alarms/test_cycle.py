@@ -240,6 +240,22 @@ def test_the_last_ones_can_be_labelled_by_their_id_and_no_other() -> None:
         bench.ask("label", verdict="confirmed", anomaly_id=f"{2:032x}")
 
 
+def test_an_anomaly_is_also_known_by_the_first_digits_of_its_id_where_no_other_has_them() -> None:
+    bench = Bench()
+    for number in (0xA << 124, 0xAB << 120):
+        bench.see("open", number)
+        bench.see("close", number)
+    bench.ask("label", verdict="confirmed", anomaly_id="ab00")
+    assert [one.label for one in bench.cycle.kept.past] == [None, "confirmed"]
+    with pytest.raises(CannotError, match="2 anomalies begin with a; the last ones: a0000"):
+        bench.ask("label", verdict="rejected", anomaly_id="a")
+    bench.see("open", 0xC << 124)
+    with pytest.raises(CannotError, match="anomaly ab00 is not open, c0000"):
+        bench.ask("acknowledge", anomaly_id="ab00")
+    bench.ask("acknowledge", anomaly_id="c000")
+    assert bench.state == "acknowledged"
+
+
 @pytest.mark.parametrize(
     ("what", "arguments", "reason"),
     [
