@@ -7,7 +7,7 @@ import msgspec
 from edge_agent.daemon.ledger import AssetLedger, Ledger
 from edge_agent.daemon.outbox.contents import Waiting
 from edge_agent.daemon.outbox.database import Database
-from edge_agent.daemon.outbox.entry import QUEUED, Batch, Outgoing, asset_of, late
+from edge_agent.daemon.outbox.entry import QUEUED, Batch, Mark, Outgoing, asset_of, late
 from edge_agent.daemon.outbox.layout import Row, kind_of, numbers_of, size_of
 from edge_agent.daemon.topics import Kind
 
@@ -73,7 +73,12 @@ class Place:
         return [out for out in outgoing if out.number not in change.evicted]
 
     def take_over(
-        self, rows: list[Row], moved: list[Outgoing], ledger: Ledger, withdraw: Withdraw
+        self,
+        rows: list[Row],
+        moved: list[Outgoing],
+        ledger: Ledger,
+        marks: dict[str, Mark],
+        withdraw: Withdraw,
     ) -> dict[int, int]:
         """Store what waited in another place, and let the ledger say what was lost with that.
 
@@ -81,6 +86,7 @@ class Place:
             rows: of the other place, with ages by this one's clock.
             moved: messages in memory whose own place is gone.
             ledger: of the other place; every asset's counts are written here.
+            marks: how far each asset has come, likewise.
             withdraw: as of ``commit``.
 
         Returns:
@@ -106,7 +112,7 @@ class Place:
             for asset in ledger.snapshot().assets:
                 deltas.setdefault(asset.asset, AssetLedger(asset=asset.asset))
             drafts = [ledger.draft(delta) for delta in deltas.values()]
-            self.database.write_assets(drafts, {})
+            self.database.write_assets(drafts, marks)
             self.database.write_since(ledger.since)
         self._size = change.size
         ledger.accept(drafts)

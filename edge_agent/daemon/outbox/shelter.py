@@ -163,7 +163,11 @@ class Shelter:
         rows = _aged(source.database, target.database) if source.in_memory else []
         try:
             numbers = target.take_over(
-                rows, homeless if file_is_new else [], self._ledger, self._outbox.withdraw
+                rows,
+                homeless if file_is_new else [],
+                self._ledger,
+                self.marks,
+                self._outbox.withdraw,
             )
         except FAILURES:
             target.database.close()

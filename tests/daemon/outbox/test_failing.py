@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 
 from edge_agent.daemon.ledger import violations
-from edge_agent.daemon.outbox import shelter
+from edge_agent.daemon.outbox import Mark, shelter
 from edge_agent.daemon.outbox.inspect import check
 from edge_agent.daemon.outbox.layout import FILE_NAME
 from edge_agent.daemon.outbox.set_aside import KEPT, set_aside, set_aside_files
 from edge_agent.daemon.outbox.shelter import RETRY_S
+from edge_agent.pipeline.alarm import AnomaliesState
+from edge_agent.pipeline.state import FlowMark
 
 MakeRig = Callable[..., Any]
+
+
+def mark_of(index: int) -> Mark:
+    flow = FlowMark(
+        index=index, utc_offset_ns=None, rules={}, anomalies=AnomaliesState(count=index, open=None)
+    )
+    return Mark(model_id="abc", clock="c", last_start_ns=5, flow=flow)
 
 
 def damage(file: Path) -> None:
@@ -127,6 +136,36 @@ def test_what_waited_in_memory_is_on_the_disk_once_there_is_room(make_rig: MakeR
     assert rig.counts("score").pending == 20
     rig.outbox.connection_began()
     assert rig.sent() == list(range(20))
+
+
+def test_how_far_an_asset_has_come_is_on_the_disk_with_its_counts_once_there_is_room(
+    make_rig: MakeRig,
+) -> None:
+    rig = make_rig()
+    rig.put("score", 0, mark=mark_of(1))
+    rig.store.step()
+    fill(rig)
+    for seq in range(1, 20):
+        rig.put("score", seq, mark=mark_of(1 + seq))
+    rig.store.step()
+    assert not rig.store.state.durable
+    retry(rig)
+    rig.begin()  # killed before the next window
+    assert rig.store.mark("a") == mark_of(20)
+
+
+def test_how_far_an_asset_has_come_outlives_a_database_that_is_damaged_in_use(
+    make_rig: MakeRig,
+) -> None:
+    rig = make_rig()
+    rig.put("score", 0, mark=mark_of(1))
+    rig.store.step()
+    rig.store._place.database._connection.execute("DROP TABLE message")  # noqa: SLF001
+    rig.put("score", 1, "b")
+    rig.store.step()
+    assert rig.store.state.set_aside == 1
+    rig.begin()
+    assert rig.store.mark("a") == mark_of(1)
 
 
 def test_what_the_broker_answers_while_the_disk_is_full_is_not_sent_again(
