@@ -189,7 +189,18 @@ def test_a_credential_of_systemd_is_ok_with_a_clear_word_on_what_run_does_withou
 def test_a_general_bundle_is_sound_as_the_agent_commissions_it_by_itself(
     edge_agent: EdgeAgent, config: Path, general_bundle_file: Path
 ) -> None:
-    config.write_text(SOUND.replace("samples.edgemodel", general_bundle_file.name))
+    text = SOUND.replace("samples.edgemodel", general_bundle_file.name)
+    config.write_text(text.replace("[asset.sensor]", "window = 256\n[asset.sensor]"))
     ran = edge_agent("check", "--config", config)
     assert (ran.code, ran.err) == (0, "")
     assert "test-bearing 1.0.0" in ran.out
+
+
+def test_without_a_window_that_it_could_cut_a_general_bundle_is_refused(
+    edge_agent: EdgeAgent, config: Path, general_bundle_file: Path
+) -> None:
+    config.write_text(SOUND.replace("samples.edgemodel", general_bundle_file.name))
+    ran = edge_agent("check", "--config", config)
+    assert ran.code == 78
+    assert "asset[0].window: found" in ran.err
+    assert "neither bundle nor asset says how long a window is" in ran.err

@@ -105,7 +105,7 @@ class ListeningBundle(LoadedBundle):
             cut = reference.length, reference.hop
         else:
             raise InputError(
-                "continuous samples and no window, allowed: the asset's setting window, in samples"
+                "continuous samples, and neither bundle nor asset says how long a window is"
             )
         return InputSpec(
             kind="samples",

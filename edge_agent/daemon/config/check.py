@@ -197,7 +197,7 @@ class _AssetCheck:
         try:
             self._check_limit(bundle.settle(info, 0))
         except InputError as error:
-            self._problem("window", str(error), "one that the bundle's features can do with")
+            self._problem("window", str(error), "samples per window that its features can do with")
 
     def _check_limit(self, bundle: LoadedBundle) -> None:
         if self._asset.velocity_limit is None:
