@@ -1,5 +1,6 @@
 """What a snapshot shows, in sentences: for the terminal and for the page."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -208,6 +209,19 @@ def _advice(snapshot: Snapshot) -> Iterator[str]:
     yield "Was anything changed at that time: speed, load, product, lubrication, repair?"
 
 
+def _is_only_louder(peak: FeatureEvidence, high: list[FeatureEvidence]) -> bool:
+    """Say whether a peak rose no more than the rms of its channel: louder, but no sharper."""
+    level = next((o for o in high if output_of(o) == "rms" and o.channel == peak.channel), None)
+    if output_of(peak) != "peak" or level is None:
+        return False
+    return _times_healthy(peak) <= _times_healthy(level)
+
+
+def _times_healthy(one: FeatureEvidence) -> float:
+    """Return how many times its healthy median a level is; infinite where that is 0 or unknown."""
+    return one.value / one.healthy_median if one.value and one.healthy_median else math.inf
+
+
 def _louder(snapshot: Snapshot, high: list[FeatureEvidence]) -> Iterator[str]:
     """Say what the features that are above health point to; ``high``: the furthest first."""
     rate_hz = snapshot.rate_hz
@@ -218,7 +232,7 @@ def _louder(snapshot: Snapshot, high: list[FeatureEvidence]) -> Iterator[str]:
             " machine, or it is the sensor, its cable or its connector."
         )
     often = (one for one in high if output_of(one) in _IMPACTS and one.channel not in knocked)
-    impacts = next(often, None)
+    impacts = next((one for one in often if not _is_only_louder(one, high)), None)
     if impacts is not None:
         yield (
             f"More impacts than in health, by {full_title(impacts, rate_hz)}: a bearing or gear"

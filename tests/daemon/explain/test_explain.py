@@ -119,6 +119,27 @@ class TestFindings:
         small = msgspec.structs.replace(change(snapshot, features=(quiet,)), channels=(), others=())
         assert any("Quieter" in sentence for sentence in advice(small))
 
+    @pytest.mark.parametrize(("peak", "named"), [(6.0, False), (9.0, True)])
+    def test_a_peak_that_rose_no_more_than_the_level_is_no_impact(
+        self, snapshot: Snapshot, peak: float, *, named: bool
+    ) -> None:
+        level = FeatureEvidence(
+            name="x_rms",
+            share=1.0,
+            value=2.1,
+            unit="g",
+            channel="x",
+            healthy_low=0.9,
+            healthy_median=1.0,
+            healthy_high=1.1,
+        )
+        highest = msgspec.structs.replace(
+            level, name="x_peak", value=peak, healthy_low=2.7, healthy_median=3.0, healthy_high=3.3
+        )
+        louder = change(snapshot, features=(level, highest))
+        said = advice(msgspec.structs.replace(louder, channels=(), others=()))
+        assert any("impacts" in sentence for sentence in said) is named
+
 
 class TestText:
     def test_it_says_what_since_when_how_far_and_what_to_look_at(self, snapshot: Snapshot) -> None:
