@@ -14,6 +14,7 @@ from edge_agent.daemon.recorder.recorder import FOLDER as RECORDER
 _log = logging.getLogger(__name__)
 
 FOLDER = "overlays"
+_TRIED = "tried"  # below it
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,15 +36,24 @@ def overlays_in(state_dir: Path) -> "Overlays":
     return Overlays(state_dir / FOLDER, state_dir / RECORDER)
 
 
+def tried_overlays_in(state_dir: Path) -> "Overlays":
+    """Return the same for bundles on trial, whose overlays take no other's place."""
+    return Overlays(state_dir / FOLDER, state_dir / RECORDER, tried=True)
+
+
 class Overlays:
     """Reads and writes overlays; any thread may read."""
 
-    def __init__(self, folder: Path, recorder: Path) -> None:
+    def __init__(self, folder: Path, recorder: Path, *, tried: bool = False) -> None:
         """Keep the files in ``folder``, which is created with the first of them.
 
-        ``recorder`` is the folder of the recorder that the windows named in them are in.
+        Args:
+            folder: of those in use.
+            recorder: folder of the recorder that the windows named in them are in.
+            tried: what is kept is in use nowhere but in a trial.
         """
         self._folder = folder
+        self._tried = folder / _TRIED if tried else None
         self.recorder = recorder
 
     def of(self, asset: str, sensor: str, bundle: Bundle) -> Overlay | None:
@@ -51,7 +61,10 @@ class Overlays:
 
         None, after a line in the log where there is one that cannot be used.
         """
-        for file in (self._file(asset), self._before(asset)):
+        files = [self._file(asset), self._before(asset)]
+        if self._tried is not None:
+            files.append(self._tried / f"{asset}.json")
+        for file in files:
             overlay = self._read(asset, file)
             if overlay is None:
                 continue
@@ -67,6 +80,10 @@ class Overlays:
 
     def keep(self, asset: str, overlay: Overlay) -> None:
         """Write what ``asset`` was commissioned to; the one before stays. Raises OSError."""
+        if self._tried is not None:
+            self._tried.mkdir(parents=True, exist_ok=True)
+            replace_file(self._tried / f"{asset}.json", encode_overlay(overlay), durable=True)
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         file, before = self._file(asset), self._newest_or_none(asset)
         if before is not None and before.model_sha256 != overlay.model_sha256:

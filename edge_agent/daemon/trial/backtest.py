@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_agent.bundle import Bundle, BundleError, LoadedBundle
 from edge_agent.daemon.child import begin_child
-from edge_agent.daemon.commissioning.overlays import overlays_in
+from edge_agent.daemon.commissioning.overlays import tried_overlays_in
 from edge_agent.daemon.config.settings import Asset, RecorderSettings
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.models import Models
@@ -71,7 +71,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def backtest(order: Order) -> Outcome:
     """Try the candidate, or say why it cannot be."""
     state_dir = Path(order.state_dir)
-    models = Models(state_dir / "verified.json", overlays_in(state_dir))
+    models = Models(state_dir / "verified.json", tried_overlays_in(state_dir))
     before = judge(order.asset, models)
     asset = msgspec.structs.replace(order.asset, bundle=order.candidate)
     after = judge(asset, models)

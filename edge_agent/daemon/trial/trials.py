@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from edge_agent.bundle import LoadedBundle
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.commissioning.listening import ListeningBundle
-from edge_agent.daemon.commissioning.overlays import overlays_in
+from edge_agent.daemon.commissioning.overlays import tried_overlays_in
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.judged import judge
 from edge_agent.daemon.models import Models
@@ -68,7 +68,7 @@ class Trials:
         self._in_background = in_background
         self._wake = wake
         self._trials = {kept.asset: Running(kept) for kept in self._files.load()}
-        self._models = Models(state_dir / "verified.json", overlays_in(state_dir))
+        self._models = Models(state_dir / "verified.json", tried_overlays_in(state_dir))
         self._thread: threading.Thread | None = None
         self._prepared: deque[Prepared] = deque()
         self._save_due_s = 0.0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from edge_agent.bundle import Bundle
 from edge_agent.bundle.overlay import apply_overlay, decode_overlay
 from edge_agent.daemon.commissioning.compute import Order, Outcome, compute, run_child
 from edge_agent.daemon.commissioning.listening import listen
+from edge_agent.daemon.commissioning.overlays import overlays_in, tried_overlays_in
 from edge_agent.daemon.config.settings import Asset, RecorderSettings, SensorSettings
 from edge_agent.daemon.recorder import Recorder, layout_of
 from edge_agent.daemon.recorder.rows import make_row
@@ -198,3 +200,32 @@ def test_a_file_that_has_become_another_is_refused(commission: Commission) -> No
 def test_a_recording_of_other_features_is_refused(commission: Commission) -> None:
     outcome = commission(spread(), names=("x_rms",))
     assert outcome.refused == "the flight recorder holds no windows of these features"
+
+
+def test_bundles_on_trial_do_not_cost_an_asset_the_overlay_in_use(
+    commission: Commission, tmp_path: Path, general_bundle_file: Path
+) -> None:
+    outcome = commission(np.ones(WINDOWS))
+    assert outcome.overlay is not None
+    in_use = decode_overlay(outcome.overlay.encode())
+    overlays_in(tmp_path).keep("pump-1", in_use)
+    tried = tried_overlays_in(tmp_path)
+    for digit in "ab":  # two networks, one after the other
+        other = msgspec.structs.replace(in_use, model_sha256=digit * 64)
+        tried.keep("pump-1", msgspec.structs.replace(other, digest=other.computed_digest()))
+    bundle = Bundle.read(general_bundle_file)
+    for overlays in (overlays_in(tmp_path), tried):
+        assert overlays.of("pump-1", "bench", bundle) == in_use
+        assert overlays.newest("pump-1") == in_use
+
+
+def test_the_overlay_of_a_bundle_on_trial_is_computed_once(
+    commission: Commission, tmp_path: Path, general_bundle_file: Path
+) -> None:
+    outcome = commission(np.ones(WINDOWS))
+    assert outcome.overlay is not None
+    overlay = decode_overlay(outcome.overlay.encode())
+    tried_overlays_in(tmp_path).keep("pump-1", overlay)
+    bundle = Bundle.read(general_bundle_file)
+    assert tried_overlays_in(tmp_path).of("pump-1", "bench", bundle) == overlay
+    assert overlays_in(tmp_path).of("pump-1", "bench", bundle) is None
