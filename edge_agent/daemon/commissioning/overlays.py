@@ -126,7 +126,8 @@ class Overlays:
         return self._folder / f"{asset}.json"
 
     def _before(self, asset: str) -> Path:
-        return self._folder / f"{asset}.before.json"
+        # Names of assets may hold dots: another one's own overlay must not be called the same.
+        return self._folder / f"{asset}.before"
 
     def _request(self, asset: str) -> Path:
         return self._folder / f"{asset}.wanted"

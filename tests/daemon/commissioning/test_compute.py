@@ -219,6 +219,21 @@ def test_bundles_on_trial_do_not_cost_an_asset_the_overlay_in_use(
         assert overlays.newest("pump-1") == in_use
 
 
+def test_no_asset_gets_the_overlay_that_another_one_had_before(
+    commission: Commission, tmp_path: Path, general_bundle_file: Path
+) -> None:
+    outcome = commission(np.ones(WINDOWS))
+    assert outcome.overlay is not None
+    first = decode_overlay(outcome.overlay.encode())
+    second = msgspec.structs.replace(first, model_sha256="a" * 64)
+    overlays = overlays_in(tmp_path)
+    overlays.keep("pump-1", first)
+    overlays.keep("pump-1", msgspec.structs.replace(second, digest=second.computed_digest()))
+    bundle = Bundle.read(general_bundle_file)
+    assert overlays.of("pump-1", "bench", bundle) == first
+    assert overlays.of("pump-1.before", "bench", bundle) is None
+
+
 def test_the_overlay_of_a_bundle_on_trial_is_computed_once(
     commission: Commission, tmp_path: Path, general_bundle_file: Path
 ) -> None:
