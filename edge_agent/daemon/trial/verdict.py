@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         shift_max: at most so many times, in the middle and at the tail.
         unscored_max: share of the incumbent's scored windows that it may leave unscored.
         alone_max: share of the windows in which it alone may have an anomaly open.
-        latency_factor: its time for a window is at most so many times the incumbent's,
+        latency_factor: its processor time for a window is at most so many times the incumbent's,
         latency_ms: or so many milliseconds, whichever is more (99th percentile).
         memory_mb: that it may take more than the incumbent.
     """
@@ -46,7 +46,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What a model takes, measured in the process of the backtest.
 
     Attributes:
-        p50_ms: median time from a window of samples, or a vector, to its result.
+        p50_ms: median processor time from a window of samples, or a vector, to its result; what
+            else the gateway does at that time is not the model's fault.
         p99_ms: 99th percentile.
         memory_mb: what the process grew by when the bundle was loaded and used.
     """
