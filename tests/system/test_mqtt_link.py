@@ -116,7 +116,7 @@ class Scripted:
         while self._answers:
             connection, _ = self._server.accept()
             with connection:
-                connection.settimeout(5.0)
+                connection.settimeout(60.0)
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
@@ -129,8 +129,23 @@ class Scripted:
         if answer is None:
             return
         connection.sendall(answer)
-        while packet := connection.recv(4096):
-            self.packets.append(packet[0] & 0xF0)
+        waiting = b""
+        while came := connection.recv(4096):  # may hold several packets, or a part of one
+            waiting += came
+            while (length := _packet_length(waiting)) is not None:
+                self.packets.append(waiting[0] & 0xF0)
+                waiting = waiting[length:]
+
+
+def _packet_length(waiting: bytes) -> int | None:
+    """Return the length of the first MQTT packet, headers included; None where it is not whole."""
+    remaining = 0
+    for i, byte in enumerate(waiting[1:5]):
+        remaining |= (byte & 0x7F) << 7 * i
+        if not byte & 0x80:
+            whole = 2 + i + remaining
+            return whole if len(waiting) >= whole else None
+    return None
 
 
 @pytest.fixture
