@@ -15,6 +15,8 @@ from benchmarks.torture.agent import Agent, wait_until
 from benchmarks.torture.ears import Ears, Heard
 from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, violations
 
+_SLOW_EARS_S = 120.0
+
 
 def snapshot(agent: Agent) -> LedgerSnapshot | None:
     """Return what the running agent counts, None before it says so."""
@@ -39,6 +41,9 @@ def drained(agent: Agent, ears: Ears, timeout_s: float) -> LedgerSnapshot:
         found = snapshot(agent)
         left = "nothing is known" if found is None else f"{found.total().pending} messages wait"
         raise agent.failure(f"{left} after {timeout_s:.0f} s")
+    known = snapshot(agent)
+    acknowledged = 0 if known is None else known.total().acknowledged
+    wait_until(lambda: len(ears.heard) >= acknowledged, _SLOW_EARS_S)  # a busy machine pauses
     heard = -1
     while heard != len(ears.heard):
         heard = len(ears.heard)
