@@ -1,11 +1,55 @@
-"""What a process that computes for the agent does first: it makes way, and ends with the agent."""
+"""A process that computes for the agent: heavy work, which may fail, beside the scoring.
+
+The order comes to it on standard input, the outcome goes to standard output, both JSON. It makes
+way for the scoring, and ends with the agent.
+"""
 
 import contextlib
 import os
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
 
 from edge_agent.daemon.sensors.process import end_with
 
 _NICER = 10
+
+Order = TypeVar("Order", bound=msgspec.Struct)
+Outcome = TypeVar("Outcome", bound=msgspec.Struct)
+
+
+class ChildError(Exception):
+    """The process has no outcome; the message goes on after its name, as ``ended with 1: ...``."""
+
+
+def outcome_of(
+    module: str, order: msgspec.Struct, kind: type[Outcome], timeout_s: float
+) -> Outcome:
+    """Have ``python -m module`` do ``order``, and wait for it.
+
+    Raises:
+        ChildError: it took too long, or ended without an outcome of that ``kind``.
+        OSError: no process can be started.
+    """
+    import subprocess  # only where there is something to compute
+
+    try:
+        ended = subprocess.run(  # noqa: S603 - this interpreter and the agent's own module
+            [sys.executable, "-m", module, str(os.getpid())],
+            input=msgspec.json.encode(order),
+            capture_output=True,
+            check=False,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ChildError(f"took more than {timeout_s:g} s") from error
+    try:
+        return msgspec.json.decode(ended.stdout, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        said = ended.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
+        raise ChildError(f"ended with {ended.returncode}: {said[-1]}") from error
 
 
 def begin_child(parent: int) -> None:
@@ -13,3 +57,10 @@ def begin_child(parent: int) -> None:
     end_with(parent)
     with contextlib.suppress(PermissionError):  # a sandbox may forbid even this: then as it is
         os.nice(_NICER)
+
+
+def do_order(kind: type[Order], work: Callable[[Order], msgspec.Struct]) -> None:
+    """Be that process: do the order on standard input."""
+    begin_child(int(sys.argv[1]))
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
+    sys.stdout.buffer.write(msgspec.json.encode(work(order)))

@@ -4,9 +4,6 @@ Choosing the numbers takes seconds of a processor and tens of megabytes for as l
 comes on standard input, the outcome goes to standard output, both JSON.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -17,7 +14,7 @@ from edge_agent.bundle.overlay import Overlay, encode_overlay, general_part, mak
 from edge_agent.calibration.commission import Commissioned, commission
 from edge_agent.calibration.health import Sensor, odd_windows, require_sound
 from edge_agent.calibration.series import DataError, Series
-from edge_agent.daemon.child import begin_child
+from edge_agent.daemon.child import ChildError, do_order, outcome_of
 from edge_agent.daemon.config.settings import RecorderSettings
 from edge_agent.daemon.recorder import Recorder, Rows
 from edge_agent.pipeline.block import InputSpec
@@ -95,26 +92,15 @@ def compute(order: Order) -> Outcome:
 
 
 def run_child(order: Order) -> Outcome:
-    """Have a process of its own compute an overlay, and wait for it.
+    """Have a process of its own do ``order``, and wait for it.
 
     Raises:
         OSError: no process can be started.
     """
     try:
-        ended = subprocess.run(  # noqa: S603 - this interpreter and this module
-            [sys.executable, "-m", __name__, str(os.getpid())],
-            input=msgspec.json.encode(order),
-            capture_output=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome(refused=f"the computation took more than {_TIMEOUT_S:g} s")
-    try:
-        return msgspec.json.decode(ended.stdout, type=Outcome)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        said = ended.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
-        return Outcome(refused=f"the computation ended with {ended.returncode}: {said[-1]}")
+        return outcome_of(__name__, order, Outcome, _TIMEOUT_S)
+    except ChildError as error:
+        return Outcome(refused=f"the computation {error}")
 
 
 def _rows(order: Order) -> Rows:
@@ -146,12 +132,5 @@ def _overlay(order: Order, bundle: Bundle, found: Commissioned) -> str:
     return encode_overlay(overlay).decode()
 
 
-def main() -> None:
-    """Do the order on standard input."""
-    begin_child(int(sys.argv[1]))
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    sys.stdout.buffer.write(msgspec.json.encode(compute(order)))
-
-
 if __name__ == "__main__":
-    main()
+    do_order(Order, compute)

@@ -7,7 +7,6 @@ scores on. The order comes on standard input, the outcome goes to standard outpu
 
 import gc
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ import msgspec
 import numpy as np
 
 from edge_agent.bundle import Bundle, BundleError, LoadedBundle
-from edge_agent.daemon.child import begin_child
+from edge_agent.daemon.child import ChildError, do_order, outcome_of
 from edge_agent.daemon.commissioning.overlays import tried_overlays_in
 from edge_agent.daemon.config.settings import Asset, RecorderSettings
 from edge_agent.daemon.judged import judge
@@ -118,28 +117,15 @@ def said_of(result: WindowResult) -> tuple[float | None, bool]:
 
 
 def run_child(order: Order) -> Outcome:
-    """Have a process of its own try the candidate, and wait for it.
+    """Have a process of its own do ``order``, and wait for it.
 
     Raises:
         OSError: no process can be started.
     """
-    import subprocess  # only where there is a trial
-
     try:
-        ended = subprocess.run(  # noqa: S603 - this interpreter and this module
-            [sys.executable, "-m", __name__, str(os.getpid())],
-            input=msgspec.json.encode(order),
-            capture_output=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome(refused=f"the backtest took more than {_TIMEOUT_S:g} s")
-    try:
-        return msgspec.json.decode(ended.stdout, type=Outcome)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        said = ended.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
-        return Outcome(refused=f"the backtest ended with {ended.returncode}: {said[-1]}")
+        return outcome_of(__name__, order, Outcome, _TIMEOUT_S)
+    except ChildError as error:
+        return Outcome(refused=f"the backtest {error}")
 
 
 def _cost(path: str) -> Cost:
@@ -175,12 +161,5 @@ def _resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> None:
-    """Do the order on standard input."""
-    begin_child(int(sys.argv[1]))
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    sys.stdout.buffer.write(msgspec.json.encode(backtest(order)))
-
-
 if __name__ == "__main__":
-    main()
+    do_order(Order, backtest)
