@@ -14,7 +14,7 @@ def table(report: Report) -> str:
         for found in report.figures:
             if found.environment == environment:
                 rows += _rows(found)
-        lines += [environment, *_aligned(rows), ""]
+        lines += [environment, *aligned(rows), ""]
     lines += [f"not run: {missing.name}: {missing.reason}" for missing in report.not_run]
     machine = report.machine
     lines.append(
@@ -49,7 +49,8 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"  # noqa: PLR2004
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return rows of as many cells each as lines, the columns below each other."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,6 +1,5 @@
 """What the agent told of a machine: anomalies from open to close, and the loss of its signal."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from edge_agent.daemon.alarms.level import level_of
@@ -78,8 +77,3 @@ class Ear:
             self.losses.append(Loss(self._machine, result.detail or "", hour))
         elif result.reason != "sensor_fault" and is_lost:
             self.losses[-1] = replace(self.losses[-1], to_h=hour)
-
-
-def in_order(episodes: Iterable[Episode]) -> list[Episode]:
-    """Return episodes of several machines as they opened."""
-    return sorted(episodes, key=lambda e: (e.opened_h, e.machine))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from benchmarks.plant.episodes import Episode, in_order
+from benchmarks.plant.episodes import Episode
 from benchmarks.plant.life import PER_DAY
 from benchmarks.plant.together import grouped
 from benchmarks.plant.trouble import REPAIR_DAYS, Troubles
@@ -115,7 +115,7 @@ def summarise(
         for machine, found in every.items()
         if disturbance.reaches(machine, disturbance.from_hour)
     ]
-    groups = grouped(in_order(e for found in every.values() for e in found), len(watched))
+    groups = grouped([e for found in every.values() for e in found], len(watched))
     at_that_time = range(disturbance.from_hour, disturbance.to_hour + PER_DAY)
     return Outcome(
         machines=len(watched),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.plant.outcome import FaultRow, Outcome, SensorRow
+from benchmarks.table import aligned
 
 _NEVER = "never"
 _FAULTS = ("growing fault", "machine", "alert", "alarm", "opened by")
@@ -15,9 +16,9 @@ def table(outcome: Outcome) -> str:
         (
             _first(outcome),
             "",
-            *_aligned([_FAULTS, *map(_fault, outcome.faults)]),
+            *aligned([_FAULTS, *map(_fault, outcome.faults)]),
             "",
-            *_aligned([_SENSORS, *map(_sensor, outcome.sensors)]),
+            *aligned([_SENSORS, *map(_sensor, outcome.sensors)]),
             "",
             *_last(outcome),
         )
@@ -75,10 +76,3 @@ def _groups(sizes: tuple[int, ...]) -> str:
 
 def _before(days: float | None) -> str:
     return _NEVER if days is None else f"{days:.1f} days before"
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()

@@ -36,8 +36,6 @@ class Watched:
         losses: the times without a signal that it told of, in order.
         reasons: how many windows were scored (``scored``) or not, by reason.
         foreseen: alerts a month, as the commissioning foresaw them; None where it could not.
-        commissioned: hours at which an overlay came into force.
-        running_h: hours that the machine ran while it was watched.
     """
 
     machine: int
@@ -45,8 +43,6 @@ class Watched:
     losses: tuple[Loss, ...]
     reasons: dict[str, int]
     foreseen: BudgetPoint | None
-    commissioned: tuple[int, ...]
-    running_h: int
 
 
 def watch_year(content: bytes, number: int, machines: int, hours: int, healthy_h: int) -> Watched:
@@ -66,17 +62,14 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
     flow = _warm(loaded.flow(RANGE_G), machine, healthy_h)
     work = machine.maintenance()
     anew = None if work is None else round(work.day * PER_DAY) + PER_DAY + _SETTLING_H
-    came, ear, reasons = [healthy_h], Ear(machine.number), Counter[str]()
-    running_h = 0
+    ear, reasons = Ear(machine.number), Counter[str]()
     for hour in range(healthy_h, hours):
         if anew is not None and hour == anew + healthy_h:
             former, again = flow, commissioned(machine, bundle, anew, hour)
             flow = _warm(again.flow(RANGE_G), machine, hour)
             take_over(flow, former)
-            came.append(hour)
         result = flow.push_window(window_of(machine, hour))
         reasons[result.reason or "scored"] += 1
-        running_h += result.reason != "idle"
         ear.hear(hour, result, flow)
     foreseen = None if budget is None else budget.point
     return Watched(
@@ -85,8 +78,6 @@ def watch(machine: PlantMachine, bundle: Bundle, hours: int, healthy_h: int) -> 
         tuple(ear.losses),
         dict(reasons),
         foreseen,
-        tuple(came),
-        running_h,
     )
 
 

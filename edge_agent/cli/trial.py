@@ -50,11 +50,7 @@ def status_command(config: Path, asset: str, *, as_json: bool) -> int:
     )
     if isinstance(answer, int):
         return answer
-    report = _report(answer)
-    if as_json:
-        print_json(report)
-    else:
-        _print(report)
+    report = _shown(answer, as_json=as_json)
     if report.phase != "done" or report.verdict == "inconclusive":
         return exit_codes.TRY_AGAIN
     return exit_codes.OK if report.verdict == "good" else exit_codes.BAD_DATA
@@ -69,13 +65,19 @@ def stop_command(config: Path, asset: str, *, as_json: bool) -> int:
     )
     if isinstance(answer, int):
         return answer
+    _shown(answer, as_json=as_json)
+    if not as_json:
+        click.echo("stopped and forgotten")
+    return exit_codes.OK
+
+
+def _shown(answer: "Answer", *, as_json: bool) -> "TrialReport":
     report = _report(answer)
     if as_json:
         print_json(report)
     else:
         _print(report)
-        click.echo("stopped and forgotten")
-    return exit_codes.OK
+    return report
 
 
 def _report(answer: "Answer") -> "TrialReport":

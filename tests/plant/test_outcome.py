@@ -13,7 +13,7 @@ HOURS, HEALTHY_H = 365 * PER_DAY, 28 * PER_DAY
 
 
 def watched(machine: int, *episodes: Episode, losses: tuple[Loss, ...] = ()) -> Watched:
-    return Watched(machine, episodes, losses, {"scored": 10}, None, (HEALTHY_H,), 10)
+    return Watched(machine, episodes, losses, {"scored": 10}, None)
 
 
 @pytest.fixture(scope="module")
