@@ -21,6 +21,12 @@ SYSTEM := -m "system and not spark"
 SPARK := -m spark
 SYSTEMD := -m systemd
 
+# How often a test that failed is tried again, "--reruns 2": none by default. Each is named in the
+# summary (R), and what fails every time fails. A machine that has others to serve stalls for
+# seconds now and then, and one in thousands of tests that hold real parts to real time notices.
+RERUNS ?=
+PYTEST := -m pytest $(RERUNS)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo test test-system test-spark test-systemd test-agent bench torture \
 	plant results lint lock deb
@@ -41,23 +47,23 @@ demo: setup broker ## Train, run and watch a bearing fail; RECORDING=PATH takes 
 	$(BIN)/python -m demo $(if $(RECORDING),--recording "$(RECORDING)")
 
 test: setup broker ## Run the quick tests, then those that train a network; under ten minutes in all
-	$(BIN)/python -m pytest $(QUICK)
-	$(BIN)/python -m pytest $(TRAINING)
+	$(BIN)/python $(PYTEST) $(QUICK)
+	$(BIN)/python $(PYTEST) $(TRAINING)
 
 test-system: setup broker ## Run the tests of whole daemons, brokers and commands
-	$(BIN)/python -m pytest $(SYSTEM)
+	$(BIN)/python $(PYTEST) $(SYSTEM)
 
 test-agent: $(TFLITE)/.complete $(LITERT)/.complete broker ## Run the agent's tests without TensorFlow, under each runtime
-	$(TFLITE)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
-	$(TFLITE)/bin/python -m pytest $(SYSTEM) $(RUNNING)
-	$(LITERT)/bin/python -m pytest $(QUICK) $(AGENT_TESTS)
-	$(LITERT)/bin/python -m pytest $(SYSTEM) $(RUNNING)
+	$(TFLITE)/bin/python $(PYTEST) $(QUICK) $(AGENT_TESTS)
+	$(TFLITE)/bin/python $(PYTEST) $(SYSTEM) $(RUNNING)
+	$(LITERT)/bin/python $(PYTEST) $(QUICK) $(AGENT_TESTS)
+	$(LITERT)/bin/python $(PYTEST) $(SYSTEM) $(RUNNING)
 
 test-spark: setup ## Run the tests of the Spark engine; they need a Java 17 runtime
-	$(BIN)/python -m pytest $(SPARK)
+	$(BIN)/python $(PYTEST) $(SPARK)
 
 test-systemd: setup ## Run the tests that boot a real systemd; as root on Debian, they need debootstrap and systemd-container
-	$(BIN)/python -m pytest $(SYSTEMD)
+	$(BIN)/python $(PYTEST) $(SYSTEMD)
 
 deb: setup ## Build the Debian package into build/deb; ARCH=arm64 for the other processor
 	PYTHON=$(BIN)/python deploy/deb/build build/deb

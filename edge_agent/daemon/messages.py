@@ -105,8 +105,8 @@ class AnomalyEvent(Envelope, frozen=True, kw_only=True, tag="edge-agent/anomaly/
     Attributes:
         event: what happened; ``update`` also where it is open when a shelving, a maintenance or
             an acknowledgement ends.
-        level: ``alarm`` where its severity is 2 or more, two detectors found it or the limit is
-            exceeded; else ``alert``. It never falls while the anomaly is open.
+        level: ``alarm`` where its severity is 2 or more or the limit is exceeded; else ``alert``.
+            It never falls while the anomaly is open.
         state: whether somebody is to be called: only where it is ``open``; see AlarmState.
         group: id of the group of assets that were struck together, see GroupState.
         index: of the window that changed it, as in its score.

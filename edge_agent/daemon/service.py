@@ -331,6 +331,7 @@ class Service:
         self._store.stop(max(0.1, deadline_s - time.monotonic()))
         self._keeper.stop(max(0.1, deadline_s - time.monotonic()))
         self._watches.join(deadline_s)
+        self._trials.join(max(0.0, deadline_s - time.monotonic()))
         self._commissioner.join(max(0.0, deadline_s - time.monotonic()))
         self._late.join(max(0.0, deadline_s - time.monotonic()))
         self._reloader.join(max(0.0, deadline_s - time.monotonic()))

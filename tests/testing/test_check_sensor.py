@@ -117,6 +117,11 @@ def test_a_gap_excuses_a_jump_in_time() -> None:
     check_sensor(delivering(lambda s, n: s.block(samples(), n * n * STEP_NS, gap_before=n > 1)), {})
 
 
+def test_a_busy_host_may_stamp_a_block_late() -> None:
+    late_ns = 4 * STEP_NS // 10
+    check_sensor(delivering(lambda s, n: s.block(samples(), n * STEP_NS + late_ns * (n == 3))), {})
+
+
 @pytest.mark.parametrize(
     ("members", "promise"),
     [
@@ -227,6 +232,8 @@ def test_an_info_that_describes_nothing_is_caught(info: object) -> None:
         (lambda s, n: s.block(samples(), 5), clock.NEVER_BACKWARDS),
         (lambda s, n: s.block(samples(), n * STEP_NS // 1000), clock.MATCHES_RATE),
         (lambda s, n: s.block(samples(), 2 * n * STEP_NS), clock.MATCHES_RATE),
+        (lambda s, n: s.block(samples(), (n + (n > 3)) * STEP_NS), clock.MATCHES_RATE),
+        (lambda s, n: s.block(samples(), int(1.3 * n * STEP_NS)), clock.MATCHES_RATE),
     ],
 )
 def test_a_block_that_breaks_a_promise_is_caught(

@@ -61,7 +61,7 @@ def test_it_conforms(tree: IioTree) -> None:
 def test_it_conforms_without_time_stamps(tmp_path: Path) -> None:
     tree = IioTree(tmp_path, AXES, attributes=ATTRIBUTES, timestamp=False)
     with tree.sampling(1000):
-        check_sensor(IioSensor, {**given(tree), "length": 200, "rate_hz": 1000})
+        check_sensor(IioSensor, {**given(tree), "length": 500, "rate_hz": 1000})
     tree.close()
 
 
