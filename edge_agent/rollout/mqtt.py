@@ -1,0 +1,228 @@
+"""A plain client for processes that come and go: publish and have it acknowledged, listen, fetch.
+
+The agent's own connection (daemon/mqtt) carries an outbox for years; this one lives for as long as
+an operator's command or a verification takes.
+"""
+
+import os
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from paho.mqtt.client import Client, MQTTv5, MQTTv311, topic_matches_sub
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.rollout.broker import Broker
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import MQTTMessage, MQTTMessageInfo
+
+CONNECT_TIMEOUT_S = 10.0
+IN_FLIGHT = 64  # messages that wait for the broker's acknowledgement at once
+_UNSUPPORTED = {1, 132}  # protocol version, by 3.1.1 and by 5
+
+Handler = Callable[[str, bytes], None]
+
+
+class BrokerError(Exception):
+    """The broker cannot be reached, does not answer or refuses; the message says which."""
+
+
+@contextmanager
+def connected(broker: Broker, client_id: str) -> Iterator["BrokerClient"]:
+    """Connect, in MQTT 5 or else in 3.1.1; disconnect in the end.
+
+    Args:
+        broker: where, and as whom.
+        client_id: unique among all clients; the process's number is put behind it.
+
+    Raises:
+        BrokerError: no connection came about.
+    """
+    client = BrokerClient(broker, f"{client_id}-{os.getpid()}")
+    client.open()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+class BrokerClient:
+    """One connection; its handlers are called on a thread of its own."""
+
+    def __init__(self, broker: Broker, client_id: str) -> None:
+        """Prepare; ``open`` connects."""
+        self._broker = broker
+        self._client_id = client_id
+        self._client: Client | None = None
+        self._handlers: dict[str, Handler] = {}
+        self._answers: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._subscribed: dict[int, threading.Event] = {}
+        self._refused: dict[int, str] = {}
+        self._in_flight: list[MQTTMessageInfo] = []
+        self._lost: str | None = None
+        self.packet_bytes_max: int | None = None
+
+    def open(self) -> None:
+        """Connect. Raises BrokerError."""
+        for version in (MQTTv5, MQTTv311):
+            code = self._open(version)
+            if code == 0:
+                return
+            self.close()
+            if code not in _UNSUPPORTED or version == MQTTv311:
+                raise BrokerError(f"{self._broker}: the broker refuses the connection: code {code}")
+
+    def _open(self, version: Any) -> int:  # noqa: ANN401 - an enumeration's member in paho's types
+        self._lost = None
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=version,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages = IN_FLIGHT
+        broker = self._broker
+        if broker.username is not None:
+            client.username_pw_set(broker.username, broker.password)
+        if broker.tls:
+            context = ssl.create_default_context(cafile=broker.ca_file)
+            if broker.cert_file is not None:
+                context.load_cert_chain(broker.cert_file, broker.key_file, password="")
+            client.tls_set_context(context)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        self._client = client
+        try:
+            client.connect(broker.host, broker.port, keepalive=30)
+        except OSError as error:
+            self._client = None
+            raise BrokerError(f"{broker}: {error}") from error
+        client.loop_start()
+        try:
+            return self._answers.get(timeout=CONNECT_TIMEOUT_S)
+        except queue.Empty:
+            self.close()
+            raise BrokerError(f"{broker}: no answer in {CONNECT_TIMEOUT_S:g} s") from None
+
+    def close(self) -> None:
+        """Disconnect; may be called twice."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
+        """Send with QoS 1; waits only where many are on their way already. Raises BrokerError."""
+        if self.packet_bytes_max is not None and len(payload) + len(topic) + 64 > (
+            self.packet_bytes_max
+        ):
+            raise BrokerError(
+                f"{topic}: {len(payload)} bytes, the broker takes packets of"
+                f" {self.packet_bytes_max} at most"
+            )
+        self._in_flight.append(self._connection.publish(topic, payload, qos=1, retain=retain))
+        if len(self._in_flight) >= IN_FLIGHT:
+            self.flush()
+
+    def flush(self, timeout_s: float = 30.0) -> None:
+        """Wait until the broker has acknowledged all. Raises BrokerError."""
+        deadline_s = time.monotonic() + timeout_s
+        for info in self._in_flight:
+            while not info.is_published():
+                if self._lost is not None or time.monotonic() > deadline_s:
+                    self._in_flight.clear()
+                    reason = self._lost or f"not acknowledged in {timeout_s:g} s"
+                    raise BrokerError(f"{self._broker}: {reason}")
+                info.wait_for_publish(0.1)
+        self._in_flight.clear()
+
+    def subscribe(self, pattern: str, handler: Handler, timeout_s: float = 10.0) -> None:
+        """Have ``handler(topic, payload)`` called for what is there and for what comes.
+
+        Raises:
+            BrokerError: refused, mostly by the broker's access list, or not answered.
+        """
+        self._handlers[pattern] = handler
+        answered = threading.Event()
+        _, number = self._connection.subscribe(pattern, qos=1)
+        if number is None:
+            raise BrokerError(f"{self._broker}: {self._lost or 'not connected'}")
+        answered = self._subscribed.setdefault(number, answered)
+        if not answered.wait(timeout_s):
+            raise BrokerError(f"{pattern}: {self._lost or f'no answer in {timeout_s:g} s'}")
+        if number in self._refused:
+            raise BrokerError(f"{pattern}: the broker refuses: {self._refused[number]}")
+
+    def unsubscribe(self, pattern: str) -> None:
+        """Hear no more of ``pattern``."""
+        self._connection.unsubscribe(pattern)
+        self._handlers.pop(pattern, None)
+
+    def fetch(self, topic: str, timeout_s: float) -> bytes | None:
+        """Return what is retained under ``topic``; None where nothing comes in time.
+
+        Raises:
+            BrokerError: refused, or the connection was lost.
+        """
+        came: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.subscribe(topic, lambda _topic, payload: came.put(payload))
+        try:
+            return came.get(timeout=timeout_s)
+        except queue.Empty:
+            if self._lost is not None:
+                raise BrokerError(f"{self._broker}: {self._lost}") from None
+            return None
+        finally:
+            self.unsubscribe(topic)
+
+    @property
+    def lost(self) -> str | None:
+        """Why there is no connection any more; None while there is one."""
+        return self._lost
+
+    @property
+    def _connection(self) -> Client:
+        if self._client is None or self._lost is not None:
+            raise BrokerError(f"{self._broker}: {self._lost or 'not connected'}")
+        return self._client
+
+    def _on_connect(
+        self, _client: Client, _data: object, _flags: object, code: ReasonCode, properties: object
+    ) -> None:
+        if isinstance(properties, Properties):
+            self.packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
+        self._answers.put(int(code.value))
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
+    ) -> None:
+        self._lost = f"the connection was lost: {code}"
+        for answered in list(self._subscribed.values()):
+            answered.set()
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _data: object,
+        number: int,
+        codes: list[ReasonCode],
+        _properties: object,
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            self._refused[number] = ", ".join(map(str, codes))
+        self._subscribed.setdefault(number, threading.Event()).set()
+
+    def _on_message(self, _client: Client, _data: object, message: "MQTTMessage") -> None:
+        for pattern, handler in list(self._handlers.items()):
+            if topic_matches_sub(pattern, message.topic):
+                handler(message.topic, bytes(message.payload))
