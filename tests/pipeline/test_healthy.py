@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from windows import window
 
 from edge_agent.pipeline.healthy import (
     AT_ONCE,
@@ -16,28 +17,11 @@ from edge_agent.pipeline.healthy import (
     is_calm,
     learned,
 )
-from edge_agent.pipeline.result import Reason, WindowResult
+from edge_agent.pipeline.result import Reason
 from edge_agent.pipeline.state import unpack
 
 NAMES = ("x_rms", "x_kurtosis")
-CALM = WindowResult(
-    index=0,
-    start_ns=0,
-    end_ns=1,
-    vector=np.zeros(2, np.float32),
-    bias=None,
-    score=0.5,
-    threshold=1.0,
-    level_score=None,
-    level_threshold=None,
-    anomaly=False,
-    reason=None,
-    detail=None,
-    shares=None,
-    gap=False,
-    clipped=False,
-    event=None,
-)
+CALM = window(vector=np.zeros(2, np.float32))
 
 
 def after(rows: NDArray[np.float32]) -> Healthy:

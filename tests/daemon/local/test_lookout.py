@@ -1,30 +1,13 @@
 import dataclasses
 
 import numpy as np
+from windows import window
 
 from edge_agent.daemon.local.lookout import BLOCK_BYTES_MAX, WINDOWS_MAX, Lookout
 from edge_agent.daemon.records import AssetRecord
-from edge_agent.pipeline.result import WindowResult
 from edge_agent.plugin import Block
 
-RESULT = WindowResult(
-    index=0,
-    start_ns=0,
-    end_ns=1,
-    vector=None,
-    bias=None,
-    score=1.0,
-    threshold=2.0,
-    level_score=None,
-    level_threshold=None,
-    anomaly=False,
-    reason=None,
-    detail=None,
-    shares=None,
-    gap=False,
-    clipped=False,
-    event=None,
-)
+RESULT = window()
 PUMP_1, PUMP_2 = AssetRecord("pump-1", "bench"), AssetRecord("pump-2", "bench")
 BLOCK = Block(np.zeros((1 << 18, 1), np.float32), 0, 1000.0, "g", ("x",))
 

@@ -5,46 +5,28 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from windows import layout, window
 
 from edge_agent.daemon.config.settings import RecorderSettings
 from edge_agent.daemon.recorder import Layout, RecordedRow, Recorder
 from edge_agent.daemon.recorder.rows import make_row
-from edge_agent.pipeline.result import Reason, WindowResult
+from edge_agent.pipeline.result import Reason
 
 PERIOD_S = 60.0
-LAYOUT = Layout(
-    asset="pump-1",
-    sensor="bench",
-    feature_hash="0" * 64,
-    features=("x_rms", "x_peak"),
-    channels=("x",),
-    context=(),
-    unit="g",
-    rate_hz=1024.0,
-    length=256,
-    period_s=PERIOD_S,
-)
+LAYOUT = layout(PERIOD_S)
 
 
 def row(index: int, layout: Layout = LAYOUT, reason: Reason | None = None) -> RecordedRow:
     has_vector = reason != "sensor_fault"
-    result = WindowResult(
+    result = window(
         index=index,
         start_ns=index * 60 * 10**9,
         end_ns=(index + 1) * 60 * 10**9,
         vector=np.full(len(layout.features), index, np.float32) if has_vector else None,
-        bias=None,
         score=None if reason else 0.5,
-        threshold=1.0,
-        level_score=None,
-        level_threshold=None,
         anomaly=index % 2 == 1,
         reason=reason,
-        detail=None,
-        shares=None,
         gap=index == 3,
-        clipped=False,
-        event=None,
     )
     return make_row(layout, result, "boot")
 

@@ -7,44 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from windows import layout, window
 
 from edge_agent.daemon.recorder.ring import DamagedRingError, Ring
-from edge_agent.daemon.recorder.rows import REASONS, Layout, RecordedRow, make_row
-from edge_agent.pipeline.result import Reason, WindowResult
+from edge_agent.daemon.recorder.rows import REASONS, RecordedRow, make_row
+from edge_agent.pipeline.result import Reason
 
 CAPACITY = 8
-LAYOUT = Layout(
-    asset="pump-1",
-    sensor="bench",
-    feature_hash="0" * 64,
-    features=("x_rms", "x_peak"),
-    channels=("x",),
-    context=(),
-    unit="g",
-    rate_hz=1024.0,
-    length=256,
-    period_s=0.25,
-)
+LAYOUT = layout()
 
 
 def row(index: int) -> RecordedRow:
-    result = WindowResult(
+    result = window(
         index=index,
         start_ns=1000 * index,
         end_ns=1000 * index + 1000,
         vector=np.array([index, -index], np.float32),
-        bias=None,
-        score=0.5,
-        threshold=1.0,
-        level_score=None,
-        level_threshold=None,
-        anomaly=False,
-        reason=None,
-        detail=None,
-        shares=None,
-        gap=False,
-        clipped=False,
-        event=None,
     )
     return make_row(LAYOUT, result, "boot")
 
