@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.config.check import check_draft
 from edge_agent.daemon.config.draft import Draft, read_draft
+from edge_agent.daemon.config.followed import followed_line
 from edge_agent.daemon.config.problems import ConfigError, shown
 from edge_agent.daemon.config.settings import Config, OutboxSettings
 from edge_agent.daemon.judged import Judged, judge
@@ -19,8 +20,11 @@ from edge_agent.daemon.mqtt.credentials import Credentials, read_credentials
 from edge_agent.daemon.report import ReloadReport
 from edge_agent.daemon.systemd import Notifier
 from edge_agent.plugin import discovery
+from edge_agent.rollout.messages import RemoteSettings
 
 _log = logging.getLogger(__name__)
+
+Done = Callable[[tuple[str, ...]], None]
 
 # What every topic, the state, the outbox and the local page are bound to.
 FIXED = (
@@ -30,6 +34,7 @@ FIXED = (
     *(f"outbox.{key}" for key in OutboxSettings.__struct_fields__),
     "metrics.enabled",
     "metrics.listen",
+    "update.enrolment",
 )
 
 
@@ -42,12 +47,14 @@ class Running:
         credentials: what it shows the broker.
         models: the bundles that it has loaded.
         judged: the assets that are watched, by name; those that have failed for good are not.
+        remote: the operator's settings, which go before those of the files.
     """
 
     config: Config
     credentials: Credentials
     models: Models
     judged: Mapping[str, Judged]
+    remote: RemoteSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +103,17 @@ def plan_reload(path: Path, running: Running) -> Plan:
         ConfigError: with every problem, also with keys that only a restart can change.
     """
     discovery.rescan()
-    draft = read_draft(path)
+    draft = read_draft(path, running.remote)
     models = running.models.renewed()
     findings = check_draft(draft, models, offline=True)
-    # An asset that waits for its bundle goes on waiting; for any other a missing one is a mistake.
-    waiting = {asset.name for asset in running.config.asset} - running.judged.keys()
+    # An asset that waits for its bundle goes on waiting, one that is new may wait for its line's
+    # first; for any other a missing one is a mistake.
+    known = {asset.name for asset in running.config.asset}
     for index, absent in findings.absent.items():
-        if index not in draft.assets or draft.assets[index].name not in waiting:
+        asset = draft.assets.get(index)
+        line = asset and followed_line(asset.bundle, Path(running.config.state_dir))
+        may_wait = asset and (asset.name in known or line) and asset.name not in running.judged
+        if not may_wait:
             draft.problems.append(absent)
     config = draft.config
     _refuse_fixed(draft, running.config)
@@ -132,7 +143,7 @@ def _refuse_fixed(draft: Draft, old: Config) -> None:
     """Add a problem for each key that the agent cannot change while it runs."""
     for where in FIXED:
         before, found = attrgetter(where)(old), draft.said(where)
-        if found not in (before, None):
+        if found != before and (found is not None or draft.config is not None):
             allowed = f"{shown(where, before)} until the agent is started anew"
             draft.report(where, shown(where, found), allowed)
 
@@ -145,14 +156,21 @@ class Reloader:
         self._path = path
         self._notifier = notifier
         self._asked = False
+        self._waiting: list[Done] = []
+        self._answered: list[Done] = []
         self._thread: threading.Thread | None = None
         self._outcome: Plan | tuple[str, ...] | None = None
         self._plan: Plan | None = None
         self._refused: list[str] = []
         self.last: ReloadReport | None = None
 
-    def ask(self) -> None:
-        """Have the configuration read again; may be called from a signal handler."""
+    def ask(self, done: Done | None = None) -> None:
+        """Have the configuration read again; may be called from a signal handler.
+
+        ``done`` is told how it ended: all problems, none where it is what the agent runs with.
+        """
+        if done is not None:
+            self._waiting.append(done)
         self._asked = True
 
     @property
@@ -168,6 +186,7 @@ class Reloader:
     def begin(self, running: Running) -> None:
         """Begin to read."""
         self._asked = False
+        self._answered, self._waiting = self._waiting, []
         now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={now_us}")
         _log.info("reading %s again", self._path)
@@ -218,6 +237,9 @@ class Reloader:
             at=rfc3339(time.time_ns()), accepted=not problems, problems=problems
         )
         self._notifier.send("READY=1", f"STATUS={status}")
+        answered, self._answered = self._answered, []
+        for done in answered:
+            done(problems)
 
     def join(self, timeout_s: float) -> None:
         """Wait for what is being read."""

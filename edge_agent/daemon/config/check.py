@@ -11,9 +11,11 @@ from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.commissioning.adapt import ListeningAdapter
 from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.config.draft import Draft, config_folder, is_file, read_draft, rows_of
+from edge_agent.daemon.config.enrolled import why_not_enrolled
+from edge_agent.daemon.config.followed import bundle_path, followed_line
 from edge_agent.daemon.config.plugin_problems import plugin_problems
 from edge_agent.daemon.config.problems import Problem
-from edge_agent.daemon.config.settings import Asset, Config
+from edge_agent.daemon.config.settings import STATE_DIR, Asset, Config
 from edge_agent.daemon.keep import USABLE_FOLDER, why_unusable
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt.credentials import CredentialError, check_certificates, read_password
@@ -108,6 +110,9 @@ def check_draft(draft: Draft, models: Models, *, offline: bool) -> Findings:
             _check_parts(row, index, draft, findings, models)
     if draft.config is not None:
         _check_credentials(draft, draft.config, findings)
+        unusable = why_not_enrolled(draft.config)
+        if unusable is not None:
+            draft.report("update.enrolment", unusable, "a folder of edge-rollout enroll")
     return findings
 
 
@@ -262,8 +267,11 @@ class _AssetCheck:
 
 
 def _note_absent(index: int, bundle: str, draft: Draft, findings: Findings) -> None:
-    found = f"{bundle}, where there is no file"
-    problem = draft.sources.problem(f"asset[{index}].bundle", found, "an .edgemodel file")
+    found, allowed = f"{bundle}, where there is no file", "an .edgemodel file"
+    line = followed_line(bundle, Path(str(draft.said("state_dir") or STATE_DIR)))
+    if line is not None:
+        found, allowed = f"line {line}, of which nothing is installed", "one with a model"
+    problem = draft.sources.problem(f"asset[{index}].bundle", found, allowed)
     findings.absent[index] = problem
 
 
@@ -274,12 +282,13 @@ def _check_parts(
     where = f"asset[{index}]"
     bundle, sensor = row.get("bundle"), row.get("sensor")
     if isinstance(bundle, str) and bundle:
-        path = config_folder(draft.sources.file_of(where)) / bundle
+        folder, state_dir = config_folder(draft.sources.file_of(where)), draft.said("state_dir")
+        path = bundle_path(bundle, folder, Path(str(state_dir or STATE_DIR)))
         try:
-            if is_file(path):
-                models.read(str(path))
+            if is_file(Path(path)):
+                models.read(path)
             else:
-                _note_absent(index, str(path), draft, findings)
+                _note_absent(index, path, draft, findings)
         except BundleError as error:
             draft.report(f"{where}.bundle", str(error), _WORKING_BUNDLE)
     name = sensor.get("plugin") if isinstance(sensor, dict) else None

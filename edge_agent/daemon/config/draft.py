@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from edge_agent.daemon.config.fields import Report, convert
+from edge_agent.daemon.config.followed import LINE_FORM, bundle_path, is_misnamed
 from edge_agent.daemon.config.problems import ConfigError, Problem, shown
-from edge_agent.daemon.config.settings import RESERVED_NAMES, Asset, Config, Mqtt
+from edge_agent.daemon.config.remote import lay_over, read_settings, settings_file
+from edge_agent.daemon.config.settings import (
+    RESERVED_NAMES,
+    STATE_DIR,
+    Asset,
+    Config,
+    Mqtt,
+    Update,
+)
 from edge_agent.daemon.config.sources import Sources
+from edge_agent.rollout.messages import RemoteSettings
 
 DEFAULT_PATH = Path("/etc/edge-agent/config.toml")
 _FILE_KEYS = ("password_file", "ca_file", "cert_file", "key_file")
@@ -65,19 +76,29 @@ def load_config(path: Path) -> Config:
     return draft.config
 
 
-def read_draft(path: Path) -> Draft:
-    """Read ``path`` and ``config.d/*.toml`` beside it, and note what is wrong."""
+def read_draft(path: Path, remote: RemoteSettings | UnsetType | None = UNSET) -> Draft:
+    """Read ``path`` and ``config.d/*.toml`` beside it, and note what is wrong.
+
+    Args:
+        path: the main file.
+        remote: the operator's settings, which go before those of the files; unset: as kept.
+    """
     sources = Sources.read(path)
     draft = Draft(None, {}, sources, list(sources.problems))
     if draft.problems and not sources.table:
         return draft  # the file itself is wrong: that keys are missing from it is no news
+    state_dir = _state_dir(sources)
+    if remote is UNSET:
+        remote = read_settings(state_dir).in_force
+    if remote is not None:
+        lay_over(remote, sources, settings_file(state_dir))
     _refuse_impossible(sources.table, "", draft.report)
     config = convert(sources.table, Config, "", draft.report)
     _check_table(sources.table, draft.report)
     for index, row in enumerate(rows_of(sources.table)):
         asset = convert(row, Asset, "", lambda *_: None) if isinstance(row, dict) else None
         if asset is not None:
-            draft.assets[index] = _located(asset, sources, index)
+            draft.assets[index] = _located(asset, sources, index, state_dir)
             _check_asset(draft.assets[index], f"asset[{index}]", draft.report)
     if config is None:
         return draft
@@ -92,9 +113,14 @@ def rows_of(table: dict[str, Any]) -> list[Any]:
     return assets if isinstance(assets, list) else []
 
 
-def _located(asset: Asset, sources: Sources, index: int) -> Asset:
+def _state_dir(sources: Sources) -> Path:
+    stated = sources.table.get("state_dir")
+    return config_folder(sources.main) / (stated if isinstance(stated, str) else STATE_DIR)
+
+
+def _located(asset: Asset, sources: Sources, index: int, state_dir: Path) -> Asset:
     folder = config_folder(sources.file_of(f"asset[{index}]"))
-    return msgspec.structs.replace(asset, bundle=str(folder / asset.bundle))
+    return msgspec.structs.replace(asset, bundle=bundle_path(asset.bundle, folder, state_dir))
 
 
 def _completed(config: Config, sources: Sources, assets: tuple[Asset, ...]) -> Config:
@@ -108,8 +134,13 @@ def _completed(config: Config, sources: Sources, assets: tuple[Asset, ...]) -> C
         client_id=mqtt.client_id or f"edge-agent-{config.gateway}",
         **{key: None if name is None else str(folder / name) for key, name in files.items()},
     )
+    enrolment = config.update.enrolment
     return msgspec.structs.replace(
-        config, mqtt=mqtt, asset=assets, state_dir=str(folder / config.state_dir)
+        config,
+        mqtt=mqtt,
+        asset=assets,
+        state_dir=str(_state_dir(sources)),
+        update=Update(enrolment=None if enrolment is None else str(folder / enrolment)),
     )
 
 
@@ -124,6 +155,8 @@ def _check_table(table: dict[str, Any], report: Report) -> None:
         report("gateway", shown("gateway", table["gateway"]), "a name that is not reserved")
     seen: set[str] = set()
     for index, row in enumerate(rows_of(table)):
+        if isinstance(row, dict) and is_misnamed(row.get("bundle")):
+            report(f"asset[{index}].bundle", shown("bundle", row["bundle"]), LINE_FORM)
         name = row.get("name") if isinstance(row, dict) else None
         if not isinstance(name, str):
             continue

@@ -85,6 +85,16 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
         return host.strip("[]"), int(port)
 
 
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """Models and settings from the operator, over the broker.
+
+    Attributes:
+        enrolment: folder that ``edge-rollout enroll`` has written; None: nothing is updated.
+    """
+
+    enrolment: Text | None = None
+
+
 class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What waits on the disk while there is no connection.
 
@@ -193,7 +203,8 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: part of its topics.
-        bundle: file; relative to the file that names it.
+        bundle: file, relative to the file that names it; or ``line:NAME``: whatever is installed
+            as that, by a rollout or on the gateway.
         channels: the sensor's channels in the order of the bundle's, where their names differ.
         sensor: where its samples come from.
         context: those of the sensor's channels that tell the regime, such as a speed; for a general
@@ -231,6 +242,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         recorder: what is remembered of each machine.
         publish: which of the per-window messages are sent.
         metrics: figures for Prometheus.
+        update: from the operator.
         asset: the machines, at least one.
     """
 
@@ -242,4 +254,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     recorder: RecorderSettings = RecorderSettings()
     publish: Publish = Publish()
     metrics: Metrics = Metrics()
+    update: Update = Update()
     asset: Annotated[tuple[Asset, ...], msgspec.Meta(min_length=1)]

@@ -49,8 +49,23 @@ class Sources:
             sources._add(file)
         return sources
 
+    def put(self, path: str, value: object, file: Path) -> None:
+        """Let ``path``, such as ``asset[1].sensor.unit``, be ``value``, as ``file`` says."""
+        *tables, key = path.split(".")
+        table = self.table
+        for name in tables:
+            match = _ASSET.match(name)
+            inner = table["asset"][int(match[1])] if match else table.setdefault(name, {})
+            if not isinstance(inner, dict):
+                return  # refused for that
+            table = inner
+        table[key] = value
+        self._origins[path] = file
+
     def file_of(self, path: str) -> Path:
         """Return the file that says ``path``, a key path into the merged table."""
+        if path in self._origins:
+            return self._origins[path]
         if (match := _ASSET.match(path)) and int(match[1]) < len(self._assets):
             return self._assets[int(match[1])][0]
         while path and path not in self._origins:
@@ -61,7 +76,8 @@ class Sources:
         """Return a problem with the key at ``path``: its file, its line, its asset's name."""
         file = self.file_of(path)
         local = path
-        if (match := _ASSET.match(path)) and int(match[1]) < len(self._assets):
+        match = None if path in self._origins else _ASSET.match(path)
+        if match and int(match[1]) < len(self._assets):
             index = int(match[1])
             local = f"asset[{self._assets[index][1]}]{path[match.end() :]}"
         line = line_of(self._texts.get(file, ""), local)
