@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
-LINE_FORM = "line: and a name of letters, digits, _ . and -, up to 64"
+from edge_agent.rollout.install.place import CURRENT, MODEL_FILE
+
+LINE_FORM = "line: and a name of letters, digits, _ . and -, up to 64, that begins with no dot"
+MODELS = "models"
+_BELOW = 3  # LINE/current/model.edgemodel
 _PREFIX = "line:"
-_LINE = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
-_NO_FOLDERS = (".", "..")
+_LINE = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,64}\Z")
 
 
 def bundle_path(bundle: str, folder: Path, state_dir: Path) -> str:
@@ -24,14 +27,14 @@ def bundle_path(bundle: str, folder: Path, state_dir: Path) -> str:
 
 def installed_file(state_dir: Path, line: str) -> Path:
     """Return where the bundle lies that is installed for a line; the agent swaps the link in it."""
-    return state_dir / "models" / line / "current" / "model.edgemodel"
+    return state_dir / MODELS / line / CURRENT / MODEL_FILE
 
 
 def followed_line(bundle: str, state_dir: Path) -> str | None:
     """Return the line that an asset with the absolute path ``bundle`` follows; None: a file."""
     path = Path(bundle)
     parts = path.parts
-    line = parts[-3] if len(parts) > len(("line", "current", "model.edgemodel")) else ""
+    line = parts[-3] if len(parts) > _BELOW else ""
     return line if line and path == installed_file(state_dir, line) else None
 
 
@@ -39,5 +42,4 @@ def is_misnamed(bundle: object) -> bool:
     """Say whether a line is meant that cannot be one."""
     if not isinstance(bundle, str) or not bundle.startswith(_PREFIX):
         return False
-    line = bundle.removeprefix(_PREFIX)
-    return _LINE.match(line) is None or line in _NO_FOLDERS
+    return _LINE.match(bundle.removeprefix(_PREFIX)) is None
