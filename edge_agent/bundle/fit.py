@@ -41,3 +41,37 @@ def misfits(
             f"period_s: the source has {period_s:g}, the bundle needs {needed.period_s:g}"
         )
     return problems
+
+
+def paired_names(
+    channels: tuple[str, ...], chosen: tuple[str, ...], needed: InputSpec
+) -> tuple[str, ...]:
+    """Rename a source's channels to those that are needed where the configuration pairs them.
+
+    A single channel needs no pairing: there is nothing to confuse it with.
+
+    Args:
+        channels: the source's.
+        chosen: those of them that stand for the needed ones, in their order; may be empty.
+        needed: what the bundle takes.
+    """
+    if not chosen and len(channels) == len(needed.channels) == 1 and needed.kind == "samples":
+        chosen = channels
+    if len(chosen) != len(needed.channels):
+        return channels
+    names = dict(zip(chosen, needed.channels, strict=True))
+    # A channel that is not chosen must not pass for one by its name.
+    return tuple(names.get(name, f"{name} (not chosen)") for name in channels)
+
+
+def wrong_choice(
+    channels: tuple[str, ...], chosen: tuple[str, ...], needed: InputSpec
+) -> str | None:
+    """Say in a sentence what is wrong with the ``chosen`` channels; None where nothing is."""
+    if chosen and len(chosen) != len(needed.channels):
+        names = ", ".join(needed.channels)
+        return f"{len(chosen)} chosen, the bundle needs {len(needed.channels)}: {names}"
+    missing = [name for name in chosen if name not in channels]
+    if missing:
+        return f"the sensor has no channel {missing[0]!r}; it has {', '.join(channels)}"
+    return None

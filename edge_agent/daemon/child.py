@@ -4,7 +4,6 @@ The order comes to it on standard input, the outcome goes to standard output, bo
 way for the scoring, and ends with the agent.
 """
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -12,9 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edge_agent.daemon.sensors.process import end_with
-
-_NICER = 10
+from edge_agent.rollout.child import begin_child
 
 Order = TypeVar("Order", bound=msgspec.Struct)
 Outcome = TypeVar("Outcome", bound=msgspec.Struct)
@@ -50,13 +47,6 @@ def outcome_of(
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         said = ended.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
         raise ChildError(f"ended with {ended.returncode}: {said[-1]}") from error
-
-
-def begin_child(parent: int) -> None:
-    """Make way for the scoring of process ``parent``, and be killed when that ends."""
-    end_with(parent)
-    with contextlib.suppress(PermissionError):  # a sandbox may forbid even this: then as it is
-        os.nice(_NICER)
 
 
 def do_order(kind: type[Order], work: Callable[[Order], msgspec.Struct]) -> None:

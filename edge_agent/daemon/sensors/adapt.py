@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_agent.bundle.fit import misfits
+from edge_agent.bundle.fit import misfits, paired_names, wrong_choice
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.plugin import Block, SensorInfo
@@ -41,9 +41,9 @@ class Adapter:
         wrong_unit = self._wrong_unit(given)
         if wrong_unit is not None:
             return [("sensor.unit", wrong_unit)]
-        wrong_choice = self._wrong_choice(given.channels)
-        if wrong_choice is not None:
-            return [("channels", wrong_choice)]
+        choice = wrong_choice(given.channels, self._asset.channels, self._needed)
+        if choice is not None:
+            return [("channels", choice)]
         adapted = self.info(given)
         found = misfits(
             self._needed,
@@ -65,31 +65,11 @@ class Adapter:
         return replace(block, samples=samples, unit=unit, channels=self._names(block.channels))
 
     def _names(self, channels: tuple[str, ...]) -> tuple[str, ...]:
-        """Rename the sensor's channels to the bundle's where the configuration pairs them.
-
-        A single channel needs no pairing: there is nothing to confuse it with.
-        """
-        needed = self._needed.channels
-        chosen = self._asset.channels
-        if not chosen and len(channels) == len(needed) == 1 and self._needed.kind == "samples":
-            chosen = channels
-        if len(chosen) != len(needed):
-            return channels
-        names = dict(zip(chosen, needed, strict=True))
-        # A channel that is not chosen must not pass for one by its name.
-        return tuple(names.get(name, f"{name} (not chosen)") for name in channels)
+        """Rename the sensor's channels to the bundle's where the configuration pairs them."""
+        return paired_names(channels, self._asset.channels, self._needed)
 
     def _wrong_unit(self, given: SensorInfo) -> str | None:
         stated, own = self._asset.sensor.unit, given.unit
         if self._asset.sensor.sensitivity is None and stated and own and stated != own:
             return f"unit: the sensor delivers {own!r}, not {stated!r}"
-        return None
-
-    def _wrong_choice(self, channels: tuple[str, ...]) -> str | None:
-        chosen, needed = self._asset.channels, self._needed.channels
-        if chosen and len(chosen) != len(needed):
-            return f"{len(chosen)} chosen, the bundle needs {len(needed)}: {', '.join(needed)}"
-        missing = [name for name in chosen if name not in channels]
-        if missing:
-            return f"the sensor has no channel {missing[0]!r}; it has {', '.join(channels)}"
         return None

@@ -4,7 +4,6 @@
 agent's process id.
 """
 
-import ctypes
 import mmap
 import os
 import signal
@@ -33,8 +32,7 @@ from edge_agent.daemon.sensors.isolation import (
 )
 from edge_agent.daemon.sensors.samples import check_samples
 from edge_agent.plugin import EndOfData, PluginError, Sensor, SensorError, configure, load
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from edge_agent.rollout.child import end_with
 
 
 class SensorProcess:
@@ -126,13 +124,6 @@ def _encode(answer: Answer) -> bytes:
         text = f"the plugin delivered what is no block: {reason}"[:TEXT_MAX]
         message = msgspec.msgpack.encode(Failed(text, "sensor"))
     return message
-
-
-def end_with(parent: int) -> None:
-    """Be killed when the agent ends in whatever way, even where a plugin holds the interpreter."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has ended before it could be agreed
-        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edge_agent.daemon.child import begin_child
+from edge_agent.rollout.child import begin_child
 
 
 def test_a_child_yields_to_the_agent() -> None:
@@ -18,7 +18,7 @@ def test_a_sandbox_that_forbids_even_that_does_not_keep_a_child_from_its_work(
         raise PermissionError
 
     monkeypatch.setattr(os, "nice", forbidden)
-    monkeypatch.setattr("edge_agent.daemon.child.end_with", lambda _parent: None)
+    monkeypatch.setattr("edge_agent.rollout.child.end_with", lambda _parent: None)
     begin_child(os.getppid())
 
 
@@ -28,7 +28,7 @@ def test_a_child_does_nothing_once_the_agent_is_gone() -> None:
 
 def _begun(parent: int | None = None) -> int | None:
     program = (
-        "import os, sys; from edge_agent.daemon.child import begin_child;"
+        "import os, sys; from edge_agent.rollout.child import begin_child;"
         " begin_child(int(sys.argv[1])); print(os.nice(0))"
     )
     ended = subprocess.run(
