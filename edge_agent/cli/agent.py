@@ -1,39 +1,19 @@
 """``edge-agent``: the commands of the gateway."""
 
-import os
-import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-from edge_agent.cli import exit_codes
 from edge_agent.cli.alarm_group import alarm
 from edge_agent.cli.duration import DURATION
 from edge_agent.cli.options import CONFIG, COUNT, JSON, PATH
+from edge_agent.cli.program import print_version, run_program
 from edge_agent.cli.trial_group import trial
-
-# One window is too small to be worth a thread, and each thread of the matrix library takes memory
-# of its own. Read when numpy is imported, which no command does before it is called.
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def _print_version(context: click.Context, _option: click.Parameter, value: object) -> None:
-    if value:
-        click.echo(f"edge-agent {version('edge-agent')}")
-        context.exit()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
-    help="Print the version.",
-)
+@print_version("edge-agent")
 def agent() -> None:
     """Watch machines: sample sensors, score each window, publish anomalies over MQTT."""
 
@@ -289,23 +269,7 @@ agent.add_command(trial)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    try:
-        code = agent.main(arguments, prog_name="edge-agent", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        code = exit_codes.USAGE
-    except click.ClickException as error:
-        error.show()
-        code = exit_codes.UNAVAILABLE
-    except (click.Abort, KeyboardInterrupt):
-        code = exit_codes.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone, as `head` does; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = exit_codes.OK
-    sys.exit(code)
+    run_program(agent, "edge-agent", arguments)
 
 
 if __name__ == "__main__":

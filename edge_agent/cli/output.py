@@ -13,7 +13,9 @@ def print_json(result: object, *, err: bool = False) -> None:
 
 def print_error(message: str) -> None:
     """Print one line to standard error."""
-    click.echo(f"edge-agent: {message}", err=True)
+    context = click.get_current_context(silent=True)
+    program = context.find_root().info_name if context is not None else None
+    click.echo(f"{program or 'edge-agent'}: {message}", err=True)
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 IN_FLIGHT = 64  # messages that wait for the broker's acknowledgement at once
+FRAME_BYTES_MAX = 64  # of a packet beside topic and payload: its header and our properties
 _UNSUPPORTED = {1, 132}  # protocol version, by 3.1.1 and by 5
 
 Handler = Callable[[str, bytes], None]
@@ -67,6 +68,7 @@ class BrokerClient:
         self._refused: dict[int, str] = {}
         self._in_flight: list[MQTTMessageInfo] = []
         self._lost: str | None = None
+        self._rejected: str | None = None
         self.packet_bytes_max: int | None = None
 
     def open(self) -> None:
@@ -101,6 +103,7 @@ class BrokerClient:
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
         self._client = client
         try:
             client.connect(broker.host, broker.port, keepalive=30)
@@ -123,11 +126,10 @@ class BrokerClient:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
         """Send with QoS 1; waits only where many are on their way already. Raises BrokerError."""
-        if self.packet_bytes_max is not None and len(payload) + len(topic) + 64 > (
-            self.packet_bytes_max
-        ):
+        most = self.payload_bytes_max(topic)
+        if most is not None and len(payload) > most:
             raise BrokerError(
-                f"{topic}: {len(payload)} bytes, the broker takes packets of"
+                f"{topic}: {len(payload)} bytes, allowed: {most}, as the broker takes packets of"
                 f" {self.packet_bytes_max} at most"
             )
         self._in_flight.append(self._connection.publish(topic, payload, qos=1, retain=retain))
@@ -145,6 +147,14 @@ class BrokerClient:
                     raise BrokerError(f"{self._broker}: {reason}")
                 info.wait_for_publish(0.1)
         self._in_flight.clear()
+        if self._rejected is not None:
+            raise BrokerError(f"{self._broker}: the broker refuses a message: {self._rejected}")
+
+    def payload_bytes_max(self, topic: str) -> int | None:
+        """Return how long a message may be; None where the broker does not say."""
+        if self.packet_bytes_max is None:
+            return None
+        return self.packet_bytes_max - len(topic.encode()) - FRAME_BYTES_MAX
 
     def subscribe(self, pattern: str, handler: Handler, timeout_s: float = 10.0) -> None:
         """Have ``handler(topic, payload)`` called for what is there and for what comes.
@@ -185,6 +195,41 @@ class BrokerClient:
         finally:
             self.unsubscribe(topic)
 
+    def collect(self, pattern: str, fence: str, quiet_s: float = 10.0) -> dict[str, bytes]:
+        """Return what is retained below ``pattern``, by topic.
+
+        MQTT does not say where it ends. A message of our own to ``fence``, which comes back behind
+        it, does so on brokers that keep the order; on others some may be missing from the answer.
+
+        Args:
+            pattern: which topics.
+            fence: a topic that this client may write and read, and nobody else hears.
+            quiet_s: to wait for the next message.
+
+        Raises:
+            BrokerError: refused, or the connection was lost.
+        """
+        came: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self.subscribe(fence, lambda topic, payload: came.put((topic, payload)))
+        self.subscribe(pattern, lambda topic, payload: came.put((topic, payload)))
+        end = os.urandom(16)
+        found: dict[str, bytes] = {}
+        try:
+            self.publish(fence, end, retain=False)
+            while True:
+                topic, payload = came.get(timeout=quiet_s)
+                if topic != fence:
+                    found[topic] = payload
+                elif payload == end:
+                    break
+        except queue.Empty:
+            if self._lost is not None:
+                raise BrokerError(f"{self._broker}: {self._lost}") from None
+        finally:
+            self.unsubscribe(pattern)
+            self.unsubscribe(fence)
+        return found
+
     @property
     def lost(self) -> str | None:
         """Why there is no connection any more; None while there is one."""
@@ -209,6 +254,12 @@ class BrokerClient:
         self._lost = f"the connection was lost: {code}"
         for answered in list(self._subscribed.values()):
             answered.set()
+
+    def _on_publish(
+        self, _client: Client, _data: object, _number: int, code: ReasonCode, _properties: object
+    ) -> None:
+        if code.is_failure:  # MQTT 5 says so, mostly by its access list; 3.1.1 has no way to
+            self._rejected = str(code)
 
     def _on_subscribe(
         self,

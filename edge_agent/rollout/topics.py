@@ -4,6 +4,7 @@
                                   that the metadata do not confirm
 {root}/repo/metadata/{file}       one TUF metadata file
 {root}/repo/targets/{file}/{n}    chunk n, from 0, of one target, ``{sha256}.{name}``
+{root}/repo/fence                 not retained: where the operator hears that it has read to the end
 {root}/desired/{gateway}          a Desire in its envelope
 {root}/{gateway}/update           a Report in its envelope
 {root}/rollouts/{id}              plan and progress of a rollout, in an envelope
@@ -18,10 +19,17 @@ CHUNK_BYTES = 65_536
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """One target on the broker: its bytes and in how many chunks."""
+    """One target on the broker.
+
+    Attributes:
+        length: of the target, bytes.
+        chunks: in how many it lies there.
+        chunk_bytes: length of each but the last; smaller where the broker takes no such packets.
+    """
 
     length: int
     chunks: int
+    chunk_bytes: int = CHUNK_BYTES
 
 
 class Index(
@@ -56,6 +64,15 @@ class RolloutTopics:
     def chunk(self, file: str, number: int) -> str:
         """Chunk ``number`` of the target stored as ``file``."""
         return f"{self.root}/repo/targets/{file}/{number}"
+
+    def chunks(self, file: str) -> str:
+        """All chunks of the target stored as ``file``."""
+        return f"{self.root}/repo/targets/{file}/+"
+
+    @property
+    def fence(self) -> str:
+        """For the operator's own messages to itself, see BrokerClient.collect; never retained."""
+        return f"{self.root}/repo/fence"
 
     def desired(self, gateway: str) -> str:
         """What ``gateway`` should run."""
