@@ -14,7 +14,7 @@ CONTRACTS = {contract["name"]: contract for contract in SETTINGS["contracts"]}
 
 # For each contract a module that does not exist and what it would have to import to break it.
 OFFENCES = {
-    "Commands call the daemon, which reads bundles, which hold a pipeline, which uses plugins": (
+    "Commands call the daemon, which installs what is rolled out: bundles, which hold a pipeline": (
         "edge_agent/bundle/offender.py",
         "import edge_agent.daemon",
     ),
@@ -39,7 +39,14 @@ OFFENCES = {
         "import tflite_runtime.interpreter",
     ),
     "Only commands know the command line": ("edge_agent/daemon/offender.py", "import click"),
-    "Only the daemon speaks MQTT": ("edge_agent/cli/offender.py", "import paho.mqtt.client"),
+    "Only the daemon and the rollout speak MQTT": (
+        "edge_agent/cli/offender.py",
+        "import paho.mqtt.client",
+    ),
+    "The daemon leaves signatures to short-lived processes": (
+        "edge_agent/daemon/offender.py",
+        "import edge_agent.rollout.envelope",
+    ),
     "The trainer knows nothing of the daemon or the agent's commands": (
         "trainer/offender.py",
         "import edge_agent.daemon",
