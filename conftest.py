@@ -14,6 +14,8 @@ settings.register_profile(
 )
 settings.load_profile("shared-machine")
 
+pytest_plugins = ("brokers",)  # in tests/support
+
 _PATIENCE_S = 2.0  # for threads that were told to end and are about to
 
 
