@@ -6,14 +6,10 @@ way for the scoring, and ends with the agent.
 
 import os
 import sys
-from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
-from edge_agent.rollout.child import begin_child
-
-Order = TypeVar("Order", bound=msgspec.Struct)
 Outcome = TypeVar("Outcome", bound=msgspec.Struct)
 
 
@@ -47,10 +43,3 @@ def outcome_of(
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         said = ended.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
         raise ChildError(f"ended with {ended.returncode}: {said[-1]}") from error
-
-
-def do_order(kind: type[Order], work: Callable[[Order], msgspec.Struct]) -> None:
-    """Be that process: do the order on standard input."""
-    begin_child(int(sys.argv[1]))
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
-    sys.stdout.buffer.write(msgspec.json.encode(work(order)))

@@ -14,11 +14,12 @@ from edge_agent.bundle.overlay import Overlay, encode_overlay, general_part, mak
 from edge_agent.calibration.commission import Commissioned, commission
 from edge_agent.calibration.health import Sensor, odd_windows, require_sound
 from edge_agent.calibration.series import DataError, Series
-from edge_agent.daemon.child import ChildError, do_order, outcome_of
+from edge_agent.daemon.child import ChildError, outcome_of
 from edge_agent.daemon.config.settings import RecorderSettings
 from edge_agent.daemon.recorder import Recorder, Rows
 from edge_agent.pipeline.block import InputSpec
 from edge_agent.pipeline.features import FeatureSpec
+from edge_agent.rollout.child import do_order
 
 _TIMEOUT_S = 600.0
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from edge_agent.bundle import Bundle, BundleError, LoadedBundle
-from edge_agent.daemon.child import ChildError, do_order, outcome_of
+from edge_agent.daemon.child import ChildError, outcome_of
 from edge_agent.daemon.commissioning.overlays import tried_overlays_in
 from edge_agent.daemon.config.settings import Asset, RecorderSettings
 from edge_agent.daemon.judged import judge
@@ -28,6 +28,7 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.succession import computes_alike
 from edge_agent.pipeline.window import Window
+from edge_agent.rollout.child import do_order
 
 ROWS = 10_000  # the newest that are scored again
 _TIMEOUT_S = 900.0

@@ -2,6 +2,7 @@
 
 ``python -m edge_agent.rollout.install.prepare PARENT`` takes a ``Prepare`` on standard input and
 says one ``Said`` per line on standard output, an ``Outcome`` last;
+``python -m edge_agent.rollout.install.by_hand PARENT`` takes a ``ByHand`` and says a ``Placing``;
 ``python -m edge_agent.rollout.install.sign PARENT`` takes a ``Sign`` and says a ``Signed``.
 All JSON.
 """
@@ -127,6 +128,61 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="said", tag="
 
 
 Said = Progress | Outcome
+
+
+class ByHand(msgspec.Struct, frozen=True, kw_only=True):
+    """Verify what somebody at the gateway brings, and put it beside what runs.
+
+    Attributes:
+        gateway: this one.
+        enrolment: folder of the enrolment; None: the gateway is not enrolled.
+        state_dir: the agent's.
+        path: folder of an exported repository, or a bundle's file.
+        model: which of a folder's, as ``NAME@VERSION``; None: the highest version there is.
+        line: that it is for; None: the one that is named as the bundle is.
+        unsigned: take a file though the gateway is enrolled.
+        allow_downgrade: a lower version than the one running may be taken.
+        assets: that follow a line.
+        synchronised: the clock follows a time server.
+        timeout_s: for all of it.
+    """
+
+    gateway: Name
+    enrolment: str | None
+    state_dir: str
+    path: str
+    model: str | None = None
+    line: Name | None = None
+    unsigned: bool = False
+    allow_downgrade: bool = False
+    assets: tuple[AssetFacts, ...] = ()
+    synchronised: bool = False
+    timeout_s: Positive = 900.0
+
+
+class Placing(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it.
+
+    Attributes:
+        refused: why nothing was placed.
+        kind: of the refusal: ``refused``: not signed, or not allowed; ``bad``: no sound bundle for
+            this gateway; ``choice``: it must be said which model or line; ``failed``: the disk.
+        line: that it is for.
+        folder: that the model was placed in, see place.Lines.
+        name: of the bundle.
+        version: of the bundle.
+        sha256: of the bundle's file.
+        warnings: what will be wrong soon, or could not be looked at.
+    """
+
+    refused: str | None = None
+    kind: Literal["refused", "bad", "choice", "failed"] | None = None
+    line: str | None = None
+    folder: str | None = None
+    name: str | None = None
+    version: str | None = None
+    sha256: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True):

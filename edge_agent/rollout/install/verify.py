@@ -143,21 +143,10 @@ class Verifier:
             )
         if self._updater.find_cached_target(target, str(kept)) is None:
             replace(self._disk, kept, self.fetch(target))
-        operators = self.kept_operators()
+        operators = _read_operators(kept)
         if operators is None:
             raise VerifyError(f"{OPERATORS_TARGET} is not what it should be")
         return operators
-
-    def kept_operators(self) -> Operators | None:
-        """Return whose desires counted the last time; None where nobody's did.
-
-        To say whose desire cannot be followed while the metadata are refused, and nothing else.
-        """
-        try:
-            content = (self._trusted / OPERATORS_TARGET).read_bytes()
-            return msgspec.json.decode(content, type=Operators)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            return None
 
     def target(self, path: str) -> TargetFile | None:
         """Return what the metadata say of a target; None where it is no target. Raises as above."""
@@ -234,6 +223,24 @@ class Verifier:
             return msgspec.json.decode(content, type=_Floor).at
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
+
+
+def kept_operators(folder: Path) -> Operators | None:
+    """Return whose desires counted the last time that the metadata were verified; None: nobody's.
+
+    To say whose desire cannot be followed while the metadata are refused, and nothing else.
+
+    Args:
+        folder: ``{state_dir}/update``.
+    """
+    return _read_operators(folder / TRUSTED / OPERATORS_TARGET)
+
+
+def _read_operators(file: Path) -> Operators | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Operators)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def _said(error: Exception) -> str:
