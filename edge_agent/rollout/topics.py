@@ -7,7 +7,8 @@
 {root}/repo/fence                 not retained: where the operator hears that it has read to the end
 {root}/desired/{gateway}          a Desire in its envelope
 {root}/{gateway}/update           a Report in its envelope
-{root}/rollouts/{id}              plan and progress of a rollout, in an envelope
+{root}/rollouts/{id}              plan, state and controller of a rollout, in an envelope
+{root}/rollouts/{id}/{n}          part n, from 0, of its gateways, in an envelope
 """
 
 from dataclasses import dataclass
@@ -83,8 +84,12 @@ class RolloutTopics:
         return f"{self.root}/{gateway}/update"
 
     def rollout(self, rollout: str) -> str:
-        """Plan and progress of one rollout; ``+`` for all."""
+        """Plan and state of one rollout; ``+`` for all."""
         return f"{self.root}/rollouts/{rollout}"
+
+    def rollout_part(self, rollout: str, part: int) -> str:
+        """Some of its gateways."""
+        return f"{self.rollout(rollout)}/{part}"
 
 
 def stored_name(target: str, sha256: str) -> str:
