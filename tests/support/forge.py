@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from securesystemslib.signer import CryptoSigner, Signer
@@ -57,8 +58,8 @@ class Forge:
         self.targets = Targets(expires=in_days(365))
         self.snapshot = Snapshot(expires=in_days(30))
         self.timestamp = Timestamp(expires=in_days(30))
-        for role in (self.root, self.targets, self.snapshot, self.timestamp):
-            role.version = 0  # publishing counts it up
+        for forged in (self.root, self.targets, self.snapshot, self.timestamp):
+            forged.version = 0  # publishing counts it up
         self.files: dict[str, bytes] = {}
         self.generation = 1
         self.publish_root()
@@ -164,7 +165,7 @@ class Forge:
 
 
 def signed(role: Root | Targets | Snapshot | Timestamp, signers: Iterable[Signer]) -> bytes:
-    metadata = Metadata(copy.deepcopy(role))
+    metadata: Metadata[Any] = Metadata(copy.deepcopy(role))
     for signer in signers:
         metadata.sign(signer, append=True)
     return metadata.to_bytes()
