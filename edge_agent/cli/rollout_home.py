@@ -42,14 +42,16 @@ class PassphraseError(Exception):
 
 
 def passphrase(
-    file: Path | None, root_file: Path | None = None, *, new: bool = False
+    file: Path | None,
+    root_file: Path | None = None,
+    is_new: Callable[[str], bool] = lambda _name: False,
 ) -> "Passphrase":
     """Return what opens a key by its name: from a file, the environment, or the terminal.
 
     Args:
         file: of the passphrase.
         root_file: of that of the root's keys.
-        new: asked for twice, as it is new.
+        is_new: says whether a key is to be made: its passphrase is asked for twice.
     """
     asked: dict[str, str] = {}
 
@@ -67,7 +69,7 @@ def passphrase(
         who = name if root else "online"
         if who not in asked:
             asked[who] = click.prompt(
-                f"Passphrase of {who}", hide_input=True, confirmation_prompt=new, err=True
+                f"Passphrase of {who}", hide_input=True, confirmation_prompt=is_new(name), err=True
             )
         return asked[who]
 

@@ -49,7 +49,7 @@ def init_command(
         home = open_home(folder)
         home.create(settings.encode())
         with home.locked():
-            opens = passphrase(passphrase_file, root_passphrase_file, new=True)
+            opens = passphrase(passphrase_file, root_passphrase_file, lambda _name: True)
             fingerprint = Repository(home, opens).init(holders)
         if as_json:
             print_json({"home": str(folder), "root_sha256": fingerprint})

@@ -116,9 +116,12 @@ def rotate_command(
     """Replace a key; return the exit code."""
 
     def rotate() -> int:
+        from edge_agent.rollout.repository.repository import Repository
+
         home = open_home(folder)
         with home.locked():
-            repository = _repository(home, passphrase_file, root_passphrase_file)
+            opens = passphrase(passphrase_file, root_passphrase_file, lambda name: name == key)
+            repository = Repository(home, opens)
             keyid = repository.rotate(key)
             uploaded = _upload(home)
             if as_json:

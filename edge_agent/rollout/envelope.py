@@ -47,25 +47,35 @@ def unseal(
     """
     if len(content) > bytes_max:
         raise EnvelopeError(f"{len(content)} bytes, allowed: {bytes_max}")
-    try:
-        envelope = Envelope.from_dict(msgspec.json.decode(content, type=dict))
-    except Exception as error:  # the library raises what it comes upon
-        raise EnvelopeError(f"no envelope: {type(error).__name__}: {error}") from error
+    envelope = _open(content)
     if envelope.payload_type != payload_type:
         raise EnvelopeError(f"payload type {envelope.payload_type!r}, allowed: {payload_type!r}")
-    trusted = list(keys)
-    try:
-        envelope.verify(trusted, threshold)
-    except (VerificationError, ValueError) as error:
-        signers = ", ".join(sorted(keyid[:12] for keyid in envelope.signatures)) or "nobody"
-        allowed = ", ".join(sorted(key.keyid[:12] for key in trusted)) or "nobody's"
-        raise EnvelopeError(
-            f"signed by {signers}, allowed: {threshold} valid of {allowed}"
-        ) from error
+    _verify(envelope, list(keys), threshold)
     try:
         return msgspec.json.decode(envelope.payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EnvelopeError(f"no {kind.__name__.lower()}: {error}") from error
+
+
+def countersign(
+    content: bytes, keys: Iterable[Key], threshold: int, signers: Iterable[Signer]
+) -> bytes:
+    """Return an envelope with more signatures, so that it outlives the keys it has been signed by.
+
+    Args:
+        content: the envelope.
+        keys: of whom ``threshold`` must have signed it.
+        threshold: see ``keys``.
+        signers: who sign it now.
+
+    Raises:
+        EnvelopeError: no envelope, or signed by too few: nobody's word is made ours.
+    """
+    envelope = _open(content)
+    _verify(envelope, list(keys), threshold)
+    for signer in signers:
+        envelope.sign(signer)
+    return msgspec.json.encode(envelope.to_dict())
 
 
 def keys_of(described: Mapping[str, Mapping[str, object]]) -> list[Key]:
@@ -78,3 +88,21 @@ def keys_of(described: Mapping[str, Mapping[str, object]]) -> list[Key]:
         return [Key.from_dict(keyid, dict(key)) for keyid, key in described.items()]
     except (KeyError, TypeError, ValueError) as error:
         raise EnvelopeError(f"no public key: {error}") from error
+
+
+def _open(content: bytes) -> Envelope:
+    try:
+        return Envelope.from_dict(msgspec.json.decode(content, type=dict))
+    except Exception as error:  # the library raises what it comes upon
+        raise EnvelopeError(f"no envelope: {type(error).__name__}: {error}") from error
+
+
+def _verify(envelope: Envelope, trusted: list[Key], threshold: int) -> None:
+    try:
+        envelope.verify(trusted, threshold)
+    except (VerificationError, ValueError) as error:
+        signers = ", ".join(sorted(keyid[:12] for keyid in envelope.signatures)) or "nobody"
+        allowed = ", ".join(sorted(key.keyid[:12] for key in trusted)) or "nobody's"
+        raise EnvelopeError(
+            f"signed by {signers}, allowed: {threshold} valid of {allowed}"
+        ) from error

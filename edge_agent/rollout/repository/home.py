@@ -104,6 +104,11 @@ class Home:
         """Return the topics on the broker. Raises as ``broker`` does."""
         return RolloutTopics(self.broker().root)
 
+    def sealed(self) -> list[Path]:
+        """Return the files that operators have signed, but gateways do not act on."""
+        rollouts = self.retained.glob("rollouts%2F*")
+        return [file for file in (self.inventory, *rollouts) if file.exists()]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other commands out of the folder.

@@ -4,6 +4,7 @@ The Update Framework, specification 1.0 (theupdateframework.io), with consistent
 python-tuf. Nothing here reaches the broker: ``upload`` does.
 """
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from securesystemslib.signer import CryptoSigner, Key
 from tuf.api.metadata import Root, TargetFile, Targets
 
 from edge_agent.bundle import SUFFIX, Bundle, BundleError
-from edge_agent.rollout.envelope import keys_of
+from edge_agent.rollout.envelope import EnvelopeError, countersign, keys_of
 from edge_agent.rollout.messages import OPERATORS_TARGET, Operators
 from edge_agent.rollout.repository.chain import (
     ONLINE_ROLES,
@@ -173,7 +174,8 @@ class Repository:
         """Replace a key by a new one of the same name; return the new one's id.
 
         A key of the root is replaced with the others, so that a lost one is no loss. With an
-        online key, everything that it signed is signed anew, and orders begin a new generation.
+        online key, everything that it signed is signed anew but desires: orders begin a new
+        generation, and ``resume`` gives them again.
 
         Raises:
             ConflictError: there is no such key.
@@ -185,6 +187,8 @@ class Repository:
             raise ConflictError(f"no key {name!r}, allowed: {', '.join(sorted(known))}")
         gone = known[name]
         new = self._signers.create(name)
+        if gone in root.roles[Targets.type].keyids:
+            self._countersign(new)
         self._next_root({gone: new}, avoid=gone)
         self._signers.adopt(name)
         if gone in root.roles[Targets.type].keyids:
@@ -248,6 +252,15 @@ class Repository:
             s for s in replaced.values() if s.public_key.keyid in root.roles[ROOT].keyids
         ]
         self._chain.write_root(root, old, new_of_root, avoid)
+
+    def _countersign(self, new: CryptoSigner) -> None:
+        """Have the inventory and the rollouts hold whichever of the two keys counts next."""
+        operators = self.operators()
+        for file in self.home.sealed():
+            content = file.read_bytes()
+            with contextlib.suppress(EnvelopeError):  # it counted for nothing before, either
+                content = countersign(content, keys_of(operators.keys), operators.threshold, [new])
+                write_durably(file, content)
 
     def _refuse_other_bytes(self, model: str, sha256: str) -> None:
         """Refuse a version that was ever published with other bytes. Raises ConflictError."""
