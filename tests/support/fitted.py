@@ -1,18 +1,16 @@
 """A gateway that was enrolled, and is told what to run."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from forge import Forge, in_days
-from securesystemslib.signer import CryptoSigner
 
 from edge_agent.bundle import Bundle, encode_bundle
-from edge_agent.rollout.enrolment import FILE, KEY_FILE, ROOT_FILE, Enrolment
-from edge_agent.rollout.envelope import keys_of, unseal
+from edge_agent.rollout.envelope import unseal
+from edge_agent.rollout.fleet.enroll import Equipment, enroll, write_enrolment
+from edge_agent.rollout.fleet.inventory import Inventory, Member
 from edge_agent.rollout.install.disk import DISK, Disk
 from edge_agent.rollout.install.journal import Journal
 from edge_agent.rollout.install.orders import AssetFacts, Outcome, Prepare, Progress, SensorFacts
@@ -45,26 +43,12 @@ def wanted(bundle: bytes, line: str = LINE) -> WantedModel:
     )
 
 
-def enrol(folder: Path, root: bytes, sha256: str, enrolled: datetime, **changes: Any) -> Enrolment:
-    folder.mkdir(parents=True, exist_ok=True)
-    signer = CryptoSigner.generate_ed25519()
-    public = signer.public_key
-    enrolment = Enrolment(
-        gateway=GATEWAY,
-        root_sha256=sha256,
-        key_id=public.keyid,
-        public_key=public.to_dict(),
-        enrolled=enrolled,
-        **changes,
-    )
-    (folder / FILE).write_bytes(msgspec.json.encode(enrolment))
-    (folder / ROOT_FILE).write_bytes(root)
-    (folder / KEY_FILE).write_bytes(
-        signer._private_key.private_bytes(  # noqa: SLF001 - the one way to its bytes
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-    )
-    return enrolment
+def enrol(folder: Path, root: bytes, **floors: str) -> Member:
+    """Have a folder written as the operators write it, a day ago."""
+    equipment = Equipment(root=root, floors=floors)
+    inventory, files = enroll(Inventory(), GATEWAY, (), equipment, in_days(-1), again=False)
+    write_enrolment(folder, files)
+    return inventory.gateways[GATEWAY]
 
 
 @dataclass
@@ -73,7 +57,7 @@ class Gateway:
 
     home: Path
     forge: Forge
-    enrolment: Enrolment
+    member: Member
     disk: Disk = DISK
     asset: AssetFacts = field(
         default_factory=lambda: AssetFacts(name="press-1", line=LINE, sensor=SENSOR)
@@ -85,10 +69,6 @@ class Gateway:
     @property
     def state_dir(self) -> Path:
         return self.home / "state"
-
-    @property
-    def keys(self) -> dict[str, dict[str, object]]:
-        return {self.enrolment.key_id: self.enrolment.public_key}
 
     @property
     def lines(self) -> Lines:
@@ -170,4 +150,4 @@ class Gateway:
     def report(self, outcome: Outcome | Progress) -> Report:
         """What the operators read of it, whose it is verified."""
         assert outcome.report is not None
-        return unseal(outcome.report, REPORT_TYPE, Report, keys_of(self.keys))
+        return unseal(outcome.report, REPORT_TYPE, Report, [self.member.key()])

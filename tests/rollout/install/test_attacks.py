@@ -1,0 +1,356 @@
+"""The attacks of the TUF specification (section 1.5.2) against the client that gateways run.
+
+Whoever owns the broker, the mirror or the USB stick decides which bytes come. In every test the
+gateway runs one model, is told to take another, and must refuse what it gets: say why, in a report
+that it signs, and leave the link alone.
+"""
+
+import copy
+import json
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from fitted import LINE, Gateway, renamed, wanted
+from forge import Forge, in_days
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import DelegatedRole, Delegations, MetaFile
+
+from edge_agent.rollout.install.journal import Journal
+from edge_agent.rollout.install.orders import Outcome
+
+
+@pytest.fixture
+def attacked(gateway: Gateway, old: bytes, new: bytes) -> Gateway:
+    """Runs ``old``; the operators have published ``new``, but it has not looked yet."""
+    gateway.run(old)
+    gateway.publish(new)
+    return gateway
+
+
+def refused(gateway: Gateway, outcome: Outcome, old: bytes, *why: str) -> None:
+    """The reason is reported, nothing is placed, and what runs is what ran."""
+    report = gateway.report(outcome)
+    said = " ".join((report.reason or "", *report.warnings))
+    for words in why:
+        assert words in said
+    assert outcome.state in ("failed", "rejected", None)
+    assert outcome.staged == {}
+    link = gateway.state_dir / "models" / LINE / "current"
+    assert str(link.readlink()) == gateway.lines.current(LINE)
+    assert gateway.lines.model_file(LINE).read_bytes() == old
+    assert list(gateway.lines.installed(LINE)) == [gateway.lines.current(LINE)]
+
+
+def asked(gateway: Gateway, *bundles: bytes) -> Outcome:
+    """What comes of the operators' own desire for ``bundles``."""
+    return gateway.prepare(gateway.forge.seal(gateway.desire(*bundles)))
+
+
+def test_what_is_attacked_here_would_be_installed_by_itself(attacked: Gateway, new: bytes) -> None:
+    assert asked(attacked, new).state == "staged"
+
+
+def test_arbitrary_software_in_place_of_a_target_is_refused(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    evil = new[:-1] + bytes([new[-1] ^ 1])
+    file = next(name for name in attacked.forge.files if wanted(new).sha256 in name)
+    attacked.forge.files[file] = evil
+    outcome = asked(attacked, new)
+    refused(
+        attacked,
+        outcome,
+        old,
+        "test-bearing-1.1.0.edgemodel refused",
+        "does not match expected hash",
+    )
+    assert attacked.report(outcome).state == "failed"
+
+
+def test_arbitrary_software_with_metadata_of_the_attackers_own_is_refused(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    attacked.forge.publish(signers=[CryptoSigner.generate_ed25519()])
+    refused(attacked, asked(attacked, new), old, "timestamp was signed by 0/1 keys")
+
+
+def test_a_root_of_the_attackers_own_is_refused(attacked: Gateway, old: bytes, new: bytes) -> None:
+    attacked.forge.publish_root(signers=[CryptoSigner.generate_ed25519()])
+    refused(attacked, asked(attacked, new), old, "root was signed by 0/1 keys")
+
+
+def test_a_gateway_trusts_no_repository_but_the_one_it_was_enrolled_with(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    other = Forge()
+    other.add(wanted(new).target, new)
+    other.publish()
+    attacked.forge = other
+    refused(attacked, asked(attacked, new), old, "timestamp was signed by 0/1 keys")
+
+
+def test_a_target_of_endless_data_is_cut_off(attacked: Gateway, old: bytes, new: bytes) -> None:
+    file = next(name for name in attacked.forge.files if wanted(new).sha256 in name)
+    attacked.forge.files[file] = new + bytes(1 << 20)
+    refused(attacked, asked(attacked, new), old, "exceeding the maximum allowed length")
+
+
+@pytest.mark.parametrize("file", ["timestamp.json", "3.snapshot.json", "3.targets.json"])
+def test_metadata_of_endless_data_are_cut_off(
+    attacked: Gateway, old: bytes, new: bytes, file: str
+) -> None:
+    attacked.forge.files[f"metadata/{file}"] += b" " * (6 << 20)
+    refused(attacked, asked(attacked, new), old, "exceeding the maximum allowed length")
+
+
+def test_extraneous_dependencies_cannot_be_added_to_the_metadata(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    forge, mine = attacked.forge, CryptoSigner.generate_ed25519()
+    role = DelegatedRole("more", [mine.public_key.keyid], 1, terminating=False, paths=["*"])
+    forge.targets.delegations = Delegations(
+        {mine.public_key.keyid: mine.public_key}, {"more": role}
+    )
+    forge.publish_targets(signers=[mine])
+    forge.publish_snapshot()
+    forge.publish_timestamp()
+    refused(attacked, asked(attacked, new), old, "targets was signed by 0/1 keys")
+
+
+def test_extraneous_dependencies_cannot_be_added_to_a_desire(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    envelope = json.loads(attacked.forge.seal(attacked.desire(new)))
+    more = attacked.desire(new, models=(wanted(new), wanted(new, "saw")))
+    forged = json.loads(attacked.forge.seal(more, [CryptoSigner.generate_ed25519()]))
+    envelope["payload"] = forged["payload"]
+    outcome = attacked.prepare(json.dumps(envelope).encode())
+    refused(attacked, outcome, old, "desire refused: signed by")
+    assert outcome.state is None
+
+
+def test_only_what_a_desire_names_is_installed(
+    attacked: Gateway, old: bytes, new: bytes, plain_bundle: bytes
+) -> None:
+    attacked.publish(renamed(plain_bundle, "9.9.9"))
+    outcome = asked(attacked, new)
+    assert outcome.state == "staged"
+    installed = attacked.lines.installed(LINE)
+    assert {placed.version for placed in installed.values()} == {"1.0.0", "1.1.0"}
+
+
+def test_fast_forwarded_metadata_lock_nobody_out_once_the_stolen_key_is_replaced(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    forge = attacked.forge
+    honest = copy.copy(forge.files)
+    versions = forge.targets.version, forge.snapshot.version, forge.timestamp.version
+    for role in (forge.targets, forge.snapshot, forge.timestamp):
+        role.version = 2**31 - 2
+    del forge.targets.targets[wanted(new).target]
+    forge.publish()
+    refused(attacked, asked(attacked, new), old, "is not among the targets")
+    forge.taken_back_to(honest)
+    forge.targets.version, forge.snapshot.version, forge.timestamp.version = versions
+    attacked.publish(new)
+    refused(attacked, asked(attacked, new), old, "metadata refused: ", "2147483647")
+    forge.change_online_key(CryptoSigner.generate_ed25519())
+    forge.add_operators()
+    attacked.publish(new)
+    assert asked(attacked, new).state == "staged"
+
+
+def test_fast_forwarded_desires_lock_nobody_out_once_the_stolen_key_is_replaced(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    forge = attacked.forge
+    attacked.counter = 2**53 - 2
+    assert asked(attacked, old).state == "staged"  # what runs already
+    attacked.counter = 5
+    refused(attacked, asked(attacked, new), old, "order 1.1.6, allowed: newer than order 1.1.9007")
+    greedy = attacked.desire(new)
+    beyond = msgspec.structs.replace(greedy.order, generation=2**53 - 1)
+    envelope = forge.seal(msgspec.structs.replace(greedy, order=beyond))
+    refused(attacked, attacked.prepare(envelope), old, "generation 9007199254740991, allowed: 1")
+    forge.change_online_key(CryptoSigner.generate_ed25519())
+    forge.add_operators()
+    forge.publish()
+    assert asked(attacked, new).state == "staged"
+
+
+def test_a_freeze_ends_when_what_is_frozen_expires(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    attacked.forge.timestamp.expires = in_days(-0.1)
+    attacked.forge.publish_timestamp()
+    refused(attacked, asked(attacked, new), old, "timestamp.json is expired")
+
+
+def test_a_freeze_is_not_prolonged_by_a_clock_that_was_set_back(
+    attacked: Gateway, old: bytes, new: bytes, set_clock: Callable[[float], None]
+) -> None:
+    assert asked(attacked, old).state == "staged"
+    attacked.forge.timestamp.expires = in_days(-0.5)
+    attacked.forge.publish_timestamp()
+    set_clock(0.0)
+    refused(attacked, asked(attacked, new), old, "timestamp expired", "already")
+
+
+@pytest.mark.parametrize("what", ["timestamp", "snapshot", "targets", "operators", "edgemodel"])
+@pytest.mark.parametrize("deed", ["withholds", "garbles"])
+def test_a_malicious_mirror_gains_nothing(
+    attacked: Gateway, old: bytes, new: bytes, what: str, deed: str
+) -> None:
+    attacked.forge.add_operators(signers=[CryptoSigner.generate_ed25519()])
+    attacked.forge.publish()
+    honest = attacked.forge.files
+    content = {
+        name: body if what not in name else b"{}" + body[2:] for name, body in honest.items()
+    }
+    kept = {name: body for name, body in honest.items() if what not in name}
+    attacked.forge.files = content if deed == "garbles" else kept
+    refused(attacked, asked(attacked, new), old)
+    attacked.forge.files = honest
+    assert asked(attacked, new).state == "staged"
+
+
+def test_files_of_different_times_cannot_be_mixed_and_matched(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    files, forge = attacked.forge.files, attacked.forge
+    files[f"metadata/{forge.targets.version}.targets.json"] = files["metadata/2.targets.json"]
+    refused(attacked, asked(attacked, new), old, "Expected targets v3, got v2")
+
+
+def test_a_snapshot_of_another_time_cannot_be_matched(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    files, forge = attacked.forge.files, attacked.forge
+    files[f"metadata/{forge.snapshot.version}.snapshot.json"] = files["metadata/2.snapshot.json"]
+    refused(attacked, asked(attacked, new), old, "Expected snapshot version 3, got 2")
+
+
+def test_an_older_target_cannot_be_matched(attacked: Gateway, old: bytes, new: bytes) -> None:
+    files = attacked.forge.files
+    one, other = (
+        next(name for name in files if wanted(bundle).sha256 in name) for bundle in (new, old)
+    )
+    files[one] = files[other]
+    refused(attacked, asked(attacked, new), old, "test-bearing-1.1.0.edgemodel refused")
+
+
+def test_the_repository_cannot_be_rolled_back(
+    attacked: Gateway, old: bytes, new: bytes, plain_bundle: bytes
+) -> None:
+    before = copy.copy(attacked.forge.files)
+    newest = renamed(plain_bundle, "1.2.0")
+    attacked.publish(newest)
+    assert asked(attacked, old).state == "staged"  # looks, and finds that it runs what it should
+    attacked.forge.taken_back_to(before)
+    refused(attacked, asked(attacked, new), old, "timestamp version 3 must be >= 4")
+
+
+def test_a_snapshot_cannot_be_rolled_back_by_who_signs_timestamps(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    assert asked(attacked, old).state == "staged"
+    attacked.forge.snapshot.version = 1
+    attacked.forge.publish_timestamp()
+    refused(attacked, asked(attacked, new), old, "snapshot version must be >= 3, got")
+
+
+def test_targets_cannot_be_rolled_back_by_who_signs_snapshots(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    assert asked(attacked, old).state == "staged"
+    attacked.forge.snapshot.version += 1
+    attacked.forge.snapshot.meta["targets.json"] = MetaFile(1)
+    attacked.forge.targets.version = 1
+    attacked.forge.publish_snapshot()
+    attacked.forge.publish_timestamp()
+    refused(attacked, asked(attacked, new), old, "Expected targets.json version 1, got 3")
+
+
+@pytest.mark.parametrize("role", ["root", "timestamp", "snapshot", "targets"])
+def test_one_stolen_key_of_two_that_are_needed_signs_nothing(
+    attacked: Gateway, old: bytes, new: bytes, role: str
+) -> None:
+    forge, second = attacked.forge, CryptoSigner.generate_ed25519()
+    if role != "root":
+        forge.root.add_key(second.public_key, role)
+    forge.root.roles[role].threshold = 2
+    forge.publish_root(signers=forge.root_signers)
+    if role == "root":
+        forge.publish_root(signers=forge.root_signers[:1])
+    refused(attacked, asked(attacked, new), old, f"{role} was signed by 1/2 keys")
+    if role == "root":
+        forge.root.version -= 1
+        forge.publish_root(signers=forge.root_signers)
+    else:
+        forge.publish(signers=[forge.online, second])
+    assert asked(attacked, new).state == "staged"
+
+
+def test_one_stolen_key_of_two_that_are_needed_orders_nothing(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    second = CryptoSigner.generate_ed25519()
+    attacked.forge.add_operators(threshold=2, signers=[second])
+    attacked.forge.publish()
+    refused(attacked, asked(attacked, new), old, "desire refused: signed by", "allowed: 2 valid")
+    envelope = attacked.forge.seal(attacked.desire(new), [attacked.forge.online, second])
+    assert attacked.prepare(envelope).state == "staged"
+
+
+def test_a_key_that_was_taken_back_orders_nothing(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    stolen = attacked.forge.online
+    attacked.forge.change_online_key(CryptoSigner.generate_ed25519())
+    attacked.forge.add_operators()
+    attacked.forge.publish()
+    envelope = attacked.forge.seal(attacked.desire(new), [stolen])
+    refused(attacked, attacked.prepare(envelope), old, "desire refused: signed by")
+
+
+def test_a_root_that_takes_a_key_back_counts_though_the_rest_is_withheld(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    forge, stolen = attacked.forge, attacked.forge.online
+    withheld = copy.copy(forge.files)
+    forge.change_online_key(CryptoSigner.generate_ed25519())
+    withheld["metadata/2.root.json"] = forge.files["metadata/2.root.json"]
+    forge.taken_back_to(withheld)
+    refused(attacked, asked(attacked, new), old, "timestamp was signed by 0/1 keys")
+    del forge.files["metadata/2.root.json"]
+    refused(attacked, attacked.prepare(forge.seal(attacked.desire(new), [stolen])), old, "0/1 keys")
+
+
+def test_a_desire_for_another_gateway_is_refused(attacked: Gateway, old: bytes, new: bytes) -> None:
+    envelope = attacked.forge.seal(attacked.desire(new, gateway="gw-2"))
+    outcome = attacked.prepare(envelope)
+    refused(attacked, outcome, old, "desire refused: for gw-2, allowed: gw-1")
+    assert outcome.state is None
+
+
+def test_a_replayed_desire_is_refused(attacked: Gateway, old: bytes, new: bytes) -> None:
+    envelope = attacked.forge.seal(attacked.desire(new))
+    newer = attacked.forge.seal(attacked.desire(old))
+    assert attacked.prepare(newer).state == "staged"
+    outcome = attacked.prepare(envelope)
+    refused(attacked, outcome, old, "allowed: newer than order 1.1.3")
+    standing = Journal(attacked.state_dir / "update").standing
+    assert standing.order is not None
+    assert standing.order.counter == 3
+
+
+def test_a_report_that_refuses_a_forged_desire_says_what_the_update_was_at(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    """Anybody could send a forgery: it must not hide from the operators how it goes."""
+    envelope = attacked.forge.seal(attacked.desire(new), [CryptoSigner.generate_ed25519()])
+    outcome = attacked.prepare(envelope)
+    assert attacked.report(outcome).state == "staged"
+    assert "desire refused" in attacked.report(outcome).warnings[-1]
+    assert Journal(attacked.state_dir / "update").standing.state == "staged"
