@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from edge_agent.cli.program import print_version, run_program
+from edge_agent.cli.rollout_fleet_group import FLEET_COMMANDS
 from edge_agent.cli.rollout_repository_group import REPOSITORY_COMMANDS
 
 _NAME = "edge-rollout"
@@ -16,7 +17,7 @@ def rollout() -> None:
     """Sign and publish models, and move a fleet of gateways to them, over the MQTT broker."""
 
 
-for _command in REPOSITORY_COMMANDS:
+for _command in (*REPOSITORY_COMMANDS, *FLEET_COMMANDS):
     rollout.add_command(_command)
 
 

@@ -87,6 +87,13 @@ def exit_code_of(command: Callable[[], int]) -> int:
     """Run ``command``; where it fails as it may, say why and return the exit code for that."""
     from edge_agent.bundle import BundleError
     from edge_agent.rollout.envelope import EnvelopeError
+    from edge_agent.rollout.fleet.claim import HeldError
+    from edge_agent.rollout.fleet.inventory import InventoryError
+    from edge_agent.rollout.fleet.kept import DrivenError, RolloutError
+    from edge_agent.rollout.fleet.orders import OrdersError
+    from edge_agent.rollout.fleet.plan import PlanError
+    from edge_agent.rollout.fleet.sightings import SightingsError
+    from edge_agent.rollout.fleet.start import OverlapError
     from edge_agent.rollout.mqtt import BrokerError
     from edge_agent.rollout.repository.home import BusyError, HomeError
     from edge_agent.rollout.repository.keys import KeyFileError
@@ -103,6 +110,14 @@ def exit_code_of(command: Callable[[], int]) -> int:
         PassphraseError: exit_codes.CONFIGURATION,
         KeyFileError: exit_codes.REFUSED,
         ConflictError: exit_codes.REFUSED,
+        DrivenError: exit_codes.REFUSED,
+        HeldError: exit_codes.REFUSED,
+        OverlapError: exit_codes.REFUSED,
+        PlanError: exit_codes.USAGE,
+        InventoryError: exit_codes.BAD_DATA,
+        RolloutError: exit_codes.BAD_DATA,
+        OrdersError: exit_codes.BAD_DATA,
+        SightingsError: exit_codes.BAD_DATA,
         OSError: exit_codes.UNAVAILABLE,
     }
     try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from edge_agent.rollout.fleet.desk import Desk
 from edge_agent.rollout.fleet.sightings import RefusedError, Sighting, Sightings
 from edge_agent.rollout.messages import Report
-from edge_agent.rollout.mqtt import BrokerClient
+from edge_agent.rollout.mqtt import BrokerClient, connected
 
 _BATCH = 500
 
@@ -59,3 +59,27 @@ class Hearing:
         gateway = topic.split("/")[-2]
         if gateway in self._members:
             self._waiting.put((gateway, payload))
+
+
+def hear_lying(desk: Desk, at: datetime) -> tuple[Hearing, dict[str, str]]:
+    """Hear what the broker retains of all gateways, and keep what is believed.
+
+    Returns:
+        What is known then, and by gateway why its report is not believed.
+
+    Raises:
+        BrokerError: not reached, refused or lost.
+        InventoryError, SightingsError, HomeError, BusyError, OSError: of the home folder.
+    """
+    hearing = Hearing(desk)
+    refused: dict[str, str] = {}
+    with connected(desk.home.broker(), "edge-rollout") as client:
+        hearing.listen(client, desk.topics.update("+"))
+        client.collect(desk.topics.fence, desk.topics.fence)  # behind all that is retained
+    while hearing.backlog:
+        for gateway, said in hearing.within(0.0, at):
+            if isinstance(said, RefusedError):
+                refused[gateway] = str(said)
+    with desk.locked():
+        desk.keep_sightings(hearing.seen)
+    return hearing, refused
