@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from time import monotonic, sleep
 
 from securesystemslib.signer import CryptoSigner, Key
 
@@ -15,7 +14,7 @@ from edge_agent.rollout.fleet.kept import Kept
 from edge_agent.rollout.fleet.orders import Orders
 from edge_agent.rollout.fleet.sightings import Sightings, read_sightings, write_sightings
 from edge_agent.rollout.messages import Operators
-from edge_agent.rollout.repository.home import BusyError, Home
+from edge_agent.rollout.repository.home import Home
 from edge_agent.rollout.repository.repository import Repository
 from edge_agent.rollout.topics import RolloutTopics
 
@@ -89,18 +88,5 @@ class Desk:
         Raises:
             BusyError: one of them works on.
         """
-        deadline_s = monotonic() + patience_s
-        while True:
-            lock = self.home.locked()
-            try:
-                lock.__enter__()
-            except BusyError:
-                if monotonic() >= deadline_s:
-                    raise
-                sleep(0.05)
-                continue
-            break
-        try:
+        with self.home.locked(patience_s):
             yield
-        finally:
-            lock.__exit__(None, None, None)

@@ -37,6 +37,7 @@ def export(home: Home, destination: Path) -> Exported:
         OSError: a file cannot be read or written.
     """
     roles = Roles(home.metadata)
+    roles.confirm()
     targets = [target_file(home, target) for target in roles.targets().signed.targets.values()]
     metadata = roles.files()
     last = metadata.pop(TIMESTAMP_FILE)

@@ -13,6 +13,8 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
+from typing import BinaryIO
 
 from edge_agent.rollout.broker import Broker
 from edge_agent.rollout.repository.durable import write_durably
@@ -76,10 +78,7 @@ class Home:
         """
         file = self.folder / SETTINGS_FILE
         if not file.is_file():
-            raise HomeError(
-                f"{file}: there is no such file; edge-rollout init makes a home folder, --home or"
-                " EDGE_ROLLOUT_HOME names it"
-            )
+            raise self._absent()
         return read_settings(file)
 
     def broker(self) -> Broker:
@@ -110,16 +109,38 @@ class Home:
         return [file for file in (self.inventory, *rollouts) if file.exists()]
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, patience_s: float = 60.0) -> Iterator[None]:
         """Keep other commands out of the folder.
 
+        Args:
+            patience_s: to wait for another command, which holds the lock for as long as it works.
+
         Raises:
-            BusyError: one works in it now.
-            OSError: there is no folder.
+            BusyError: it works on.
+            HomeError: there is no folder.
         """
-        with (self.folder / ".lock").open("wb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BusyError(f"{self.folder}: another command works here now") from error
+        deadline_s = monotonic() + patience_s
+        try:
+            file = (self.folder / ".lock").open("wb")
+        except OSError as error:
+            raise self._absent() from error
+        with file:
+            while not _is_locked(file):
+                if monotonic() >= deadline_s:
+                    raise BusyError(f"{self.folder}: another command works here now")
+                sleep(0.05)
             yield
+
+    def _absent(self) -> HomeError:
+        return HomeError(
+            f"{self.folder}: no home folder: edge-rollout init makes one, --home or"
+            " EDGE_ROLLOUT_HOME names it"
+        )
+
+
+def _is_locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -109,6 +109,23 @@ class Roles:
             name = f"{signed.version}.{name}"
         write_durably(self._folder / name, metadata.to_bytes())
 
+    def confirm(self) -> None:
+        """See that gateways would believe what is here: a rotation that was cut off is not done.
+
+        Raises:
+            HomeError: they would not; the message says what to do.
+        """
+        root = self.root().signed
+        for metadata in (self.targets(), self.snapshot(), self.timestamp()):
+            signed: Targets | Snapshot | Timestamp = metadata.signed
+            if not root.get_verification_result(
+                signed.type, metadata.signed_bytes, metadata.signatures
+            ):
+                raise HomeError(
+                    f"{self._folder}: {signed.type} is not signed by the keys of the newest root:"
+                    " edge-rollout refresh signs it again"
+                )
+
     def files(self) -> dict[str, Path]:
         """Return what gateways may ask for, by name: all roots, and the latest few of the others.
 

@@ -124,6 +124,7 @@ class _Upload:
 
     def run(self, *, everything: bool) -> Uploaded:
         topics, client = self._topics, self._client
+        self._roles.confirm()
         old = self._old_index()
         targets = {
             name: self._target(name, target, old.targets.get(name), everything=everything)
