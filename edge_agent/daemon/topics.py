@@ -13,9 +13,15 @@ Kind = Literal[
     "label",
     "group",
     "status",
+    "update",
     "reply",
 ]
-OF_GATEWAY: tuple[Kind, ...] = ("status", "group", "reply")  # the others are each asset's own
+OF_GATEWAY: tuple[Kind, ...] = (
+    "status",
+    "group",
+    "update",
+    "reply",
+)  # the others are each asset's own
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -50,6 +56,7 @@ CARRIAGE: dict[Kind, Carriage] = {
     "group": Carriage(priority=2, retained=True, expiry_s=None),
     "anomaly": Carriage(priority=3, retained=False, expiry_s=7 * DAY_S, stored=True),
     "label": Carriage(priority=4, retained=False, expiry_s=7 * DAY_S, stored=True),
+    "update": Carriage(priority=4, retained=True, expiry_s=None),
     "status": Carriage(priority=5, retained=True, expiry_s=None),
     "reply": Carriage(priority=6, retained=False, expiry_s=HOUR_S),
 }
@@ -72,6 +79,11 @@ class Topics:
     def command(self) -> str:
         """Topic on which the gateway is told what to do."""
         return f"{self.root}/{self.gateway}/command"
+
+    @property
+    def desired(self) -> str:
+        """Topic on which the gateway is told what it should run."""
+        return f"{self.root}/desired/{self.gateway}"
 
     def of_gateway(self, kind: Kind) -> str:
         """Topic of one kind of the gateway's own messages."""

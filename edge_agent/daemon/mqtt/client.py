@@ -15,7 +15,9 @@ Protocol = Literal["5", "3.1.1"]
 
 CONNECT_TIMEOUT_S = 5.0
 _SEND_NONE_RETAINED = 2  # MQTT 5, 3.8.3.1
-_PACKET_BYTES_MAX = 65536  # more a broker that speaks MQTT 5 does not send here: see Inbox
+# More a broker that speaks MQTT 5 does not send here: see Inbox and Desires, which take 64 KiB, and
+# the packet has a topic, too.
+_PACKET_BYTES_MAX = 65_536 + 1024
 
 
 class ConnectionFailed(Exception):  # noqa: N818 - "failed" says more than "error"
@@ -86,9 +88,9 @@ def connect_properties(protocol: Protocol) -> "Properties | None":
     return properties
 
 
-def subscription(protocol: Protocol) -> dict[str, Any]:
-    """Return how to subscribe: what is retained is no command."""
-    if protocol != "5":
+def subscription(protocol: Protocol, *, retained: bool) -> dict[str, Any]:
+    """Return how to subscribe; what is ``retained`` may be news, but is no command."""
+    if protocol != "5" or retained:
         return {"qos": QOS}
     from paho.mqtt.subscribeoptions import SubscribeOptions
 

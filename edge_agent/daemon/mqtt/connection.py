@@ -7,7 +7,7 @@ and for the outbox alike, so that a message leaves the moment it is put.
 import os
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 from typing import Protocol as Shape
 
@@ -22,7 +22,7 @@ from edge_agent.daemon.mqtt.client import (
     publish_properties,
     subscription,
 )
-from edge_agent.daemon.mqtt.inbox import Heard, Inbox
+from edge_agent.daemon.mqtt.ear import Ear, Heard
 from edge_agent.daemon.outbox import Outbox, Outgoing, late
 from edge_agent.daemon.topics import QOS
 
@@ -58,7 +58,7 @@ class Connection:
         password: str | None,
         will: LastWill,
         on_refused: Callable[[str], None],
-        inbox: Inbox | None,
+        ears: Sequence[Ear],
     ) -> None:
         """Prepare without touching the network.
 
@@ -68,7 +68,7 @@ class Connection:
             password: None where the broker wants none.
             will: for the broker to keep.
             on_refused: called with topic and reason of a message that the broker did not accept.
-            inbox: takes commands; None: nobody commands over MQTT.
+            ears: what is subscribed to.
 
         Raises:
             ConnectionFailed: the files for TLS cannot be used.
@@ -85,10 +85,10 @@ class Connection:
         self._in_flight_max = IN_FLIGHT_MAX
         self._settled: list[tuple[Outgoing, bool]] = []
         self._on_refused = on_refused
-        self._inbox = inbox
-        if inbox is not None:
-            self._client.on_message = self._on_message
-            self._client.on_subscribe = self._on_subscribe
+        self._ears = {ear.topic: ear for ear in ears}
+        self._asked: dict[int, Ear] = {}
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
 
     def open(self) -> None:
         """Connect and wait for CONNACK. Raises ConnectionFailed."""
@@ -125,8 +125,11 @@ class Connection:
                 f"{_where(self._settings)} refused the connection: {name}, MQTT {self._protocol}",
                 speaks_otherwise=code == _UNSUPPORTED_PROTOCOL_VERSION,
             )
-        if self._inbox is not None:
-            self._client.subscribe(self._inbox.topic, **subscription(self._protocol))
+        for ear in self._ears.values():
+            how = subscription(self._protocol, retained=ear.wants_retained)
+            _, number = self._client.subscribe(ear.topic, **how)
+            if number is not None:
+                self._asked[number] = ear
 
     def serve(self, outbox: Outbox, wake_fd: int, time_left_s: Callable[[], float]) -> None:
         """Send what comes into ``outbox`` while there is time left.
@@ -232,9 +235,11 @@ class Connection:
         self._ended = f"connection ended ({reason})"
 
     def _on_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
-        assert self._inbox is not None  # noqa: S101 - nothing is subscribed to without it
+        ear = self._ears.get(message.topic)
+        if ear is None:
+            return
         properties = message.properties
-        self._inbox.take(
+        ear.take(
             Heard(
                 payload=bytes(message.payload),
                 retained=message.retain,
@@ -247,13 +252,14 @@ class Connection:
         self,
         _client: "Client",
         _data: object,
-        _mid: int,
+        mid: int,
         reasons: "list[ReasonCode]",
         _properties: "Properties | None",
     ) -> None:
-        assert self._inbox is not None  # noqa: S101 - as above
-        refusals = [str(reason) for reason in reasons if reason.is_failure]
-        self._inbox.subscribed(refusals[0] if refusals else None)
+        ear = self._asked.pop(mid, None)
+        if ear is not None:
+            refusals = [str(reason) for reason in reasons if reason.is_failure]
+            ear.subscribed(refusals[0] if refusals else None)
 
     def _on_publish(
         self,

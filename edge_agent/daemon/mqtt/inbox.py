@@ -24,6 +24,7 @@ from edge_agent.daemon.commands.requests import (
     name_of,
     refused,
 )
+from edge_agent.daemon.mqtt.ear import Heard
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.outbox.pace import Pace
 from edge_agent.daemon.session import Session
@@ -37,23 +38,6 @@ REPLY_BYTES_MAX = 65536  # longer ones a broker may drop, or hang up
 _TOPIC_MAX = 200
 _ORIGIN = Origin("mqtt")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A message on the command topic.
-
-    Attributes:
-        payload: its bytes.
-        retained: the broker had kept it.
-        response_topic: where the sender listens, MQTT 5.
-        correlation: what the sender wants back with the answer, MQTT 5.
-    """
-
-    payload: bytes
-    retained: bool = False
-    response_topic: str | None = None
-    correlation: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +79,7 @@ class Inbox:
         self._submit = submit
         self._pace = Pace(PER_S, AT_ONCE)
         self.topic = session.topics.command
+        self.wants_retained = False
         self.state = InboxState()
 
     def take(self, heard: Heard) -> None:

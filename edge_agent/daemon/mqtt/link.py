@@ -15,6 +15,7 @@ from edge_agent.daemon.config.settings import Mqtt
 from edge_agent.daemon.messages import Status
 from edge_agent.daemon.mqtt.client import ConnectionFailed, LastWill, Protocol
 from edge_agent.daemon.mqtt.connection import Connection
+from edge_agent.daemon.mqtt.ear import Ear
 from edge_agent.daemon.mqtt.inbox import Inbox
 from edge_agent.daemon.outbox import Outbox
 
@@ -50,7 +51,12 @@ class LinkState:
 
 
 class MqttLink:
-    """Carries the outbox to the broker on a thread of its own."""
+    """Carries the outbox to the broker on a thread of its own.
+
+    Attributes:
+        more_ears: what is subscribed to besides commands, from the next connection on.
+        state: see LinkState.
+    """
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class MqttLink:
         self._on_connected = on_connected
         self._on_leaving = on_leaving
         self._inbox = inbox
+        self.more_ears: tuple[Ear, ...] = ()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         outbox.wake = self._wake
         self._stop_at_s: float | None = None
@@ -168,7 +175,7 @@ class MqttLink:
             self._password,
             will,
             self._note_refusal,
-            self._inbox if self._settings.commands else None,
+            [*((self._inbox,) if self._settings.commands else ()), *self.more_ears],
         )
         connection.open()
         self.state.connected, self.state.protocol, self.state.error = True, protocol, None

@@ -88,11 +88,15 @@ class Outbox:
         self.wake()
         return True
 
+    def state_sealed(self, kind: Kind, topic: str, body: bytes) -> None:
+        """State what holds now, signed: it is sent as it is."""
+        with self._work:
+            self._retained.put(kind, topic, body)
+        self.wake()
+
     def clear(self, kind: Kind, topic: str) -> None:
         """Have the broker forget the retained message of ``topic``."""
-        with self._work:
-            self._retained.clear(kind, topic)
-        self.wake()
+        self.state_sealed(kind, topic, b"")
 
     # The MQTT thread.
 
@@ -224,7 +228,10 @@ class Outbox:
     def held(self) -> list[Outgoing]:
         """Return all stored messages that are in memory: waiting, in flight or acknowledged."""
         with self._work:
-            return self._held()
+            queues = (*self._live.values(), *self._loaded.values())
+            waiting = [outgoing for queue in queues for outgoing in queue]
+            flying = [outgoing for outgoing in self._in_flight if outgoing.place is not None]
+            return [*waiting, *flying, *self._acknowledged]
 
     def withdraw(self, numbers: Iterable[int]) -> set[int]:
         """Take back messages that are to be evicted; return those that have not been sent yet."""
@@ -241,12 +248,6 @@ class Outbox:
         """Look for backlog once more: the database has become another one."""
         with self._work:
             self._drained = dict.fromkeys(QUEUED, False)
-
-    def _held(self) -> list[Outgoing]:
-        queues = (*self._live.values(), *self._loaded.values())
-        waiting = [outgoing for queue in queues for outgoing in queue]
-        flying = [outgoing for outgoing in self._in_flight if outgoing.place is not None]
-        return [*waiting, *flying, *self._acknowledged]
 
     def _is_sending(self) -> bool:
         return bool(self._in_flight or any(self._live.values()) or any(self._loaded.values()))

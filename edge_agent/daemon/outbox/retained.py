@@ -39,9 +39,9 @@ class Retained:
         self._states[topic] = _State(outgoing, message.session, message.seq)
         self._unsent[topic] = None
 
-    def clear(self, kind: Kind, topic: str) -> None:
-        """Have the broker forget the message of ``topic``."""
-        self._states[topic] = _State(Outgoing(kind, topic, b""), "", 0)
+    def put(self, kind: Kind, topic: str, body: bytes) -> None:
+        """State ``body``, whatever it says; nothing has the broker forget what ``topic`` had."""
+        self._states[topic] = _State(Outgoing(kind, topic, body), "", 0)
         self._unsent[topic] = None
 
     def send_again(self) -> None:

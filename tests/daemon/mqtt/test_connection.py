@@ -42,6 +42,6 @@ def test_a_connection_that_is_reset_at_once_is_one_that_failed(
     settings = Mqtt(port=resetting_port, client_id="edge-agent-gw-1")
     will = LastWill("edge/v1/gw-1/status", b"{}")
     for _ in range(20):
-        opened = Connection(settings, "5", None, will, lambda _refusal: None, None)
+        opened = Connection(settings, "5", None, will, lambda _refusal: None, ())
         with pytest.raises(ConnectionFailed, match=f"broker 127.0.0.1:{resetting_port}: "):
             opened.open()

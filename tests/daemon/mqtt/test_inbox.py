@@ -9,7 +9,8 @@ from edge_agent.daemon.commands.bus import Origin, Respond
 from edge_agent.daemon.commands.messages import Reply
 from edge_agent.daemon.commands.requests import COMMAND_BYTES_MAX, AnyCommand, Shelve, done
 from edge_agent.daemon.mqtt import inbox as module
-from edge_agent.daemon.mqtt.inbox import AT_ONCE, Heard, Inbox
+from edge_agent.daemon.mqtt.ear import Heard
+from edge_agent.daemon.mqtt.inbox import AT_ONCE, Inbox
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.outbox.outbox import ANSWERS_MAX
 from edge_agent.daemon.session import Session
