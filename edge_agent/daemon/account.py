@@ -17,6 +17,7 @@ from edge_agent.daemon.report import AgentReport, asset_reports, link_report, pr
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.status import boot_time_s, status_file, write_report
 from edge_agent.daemon.trial.trials import Trials
+from edge_agent.daemon.update.updates import Updates
 from edge_agent.daemon.watches import Watches
 
 
@@ -38,6 +39,7 @@ class Account:
     watches: Watches
     recorder: Recorder
     trials: Trials
+    updates: Updates
     _began_s: float = field(default_factory=time.monotonic)
 
     def write(self) -> None:
@@ -73,6 +75,7 @@ class Account:
             assets=asset_reports(list(self.watches.records), self.recorder),
             reload=self.changes.last_reload,
             trials=self.trials.reports,
+            update=self.updates.report,
         )
 
     @property

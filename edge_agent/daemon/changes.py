@@ -19,6 +19,7 @@ from edge_agent.daemon.reload import Done, Plan, Reloader, Running
 from edge_agent.daemon.report import ReloadReport
 from edge_agent.daemon.systemd import Notifier
 from edge_agent.daemon.watches import Watches
+from edge_agent.rollout.broker import Broker
 from edge_agent.rollout.messages import RemoteSettings
 
 
@@ -69,6 +70,10 @@ class Changes:
         """Have the configuration read again; without ``done`` from a signal handler, too."""
         self._reloader.ask(done)
 
+    def renew(self, done: Done | None = None) -> None:
+        """Have all bundles read again, and nothing else."""
+        self._reloader.renew(done)
+
     def look(self, now_s: float) -> None:
         """Go on with whatever is under way; about once a second, ``now_s`` is monotonic."""
         self._reload()
@@ -80,6 +85,23 @@ class Changes:
         """Wait for what is being read, until ``deadline_s``, monotonic."""
         self._late.join(max(0.0, deadline_s - time.monotonic()))
         self._reloader.join(max(0.0, deadline_s - time.monotonic()))
+
+    def broker(self) -> Broker | None:
+        """Return how another process reaches the broker now; None while there is no connection."""
+        if not self._link.state.connected:
+            return None
+        mqtt = self.config.mqtt
+        return Broker(
+            host=mqtt.host,
+            port=mqtt.port or 1883,
+            root=mqtt.root,
+            username=mqtt.username,
+            password=self._renewal.credentials.password,
+            tls=mqtt.tls,
+            ca_file=mqtt.ca_file,
+            cert_file=mqtt.cert_file,
+            key_file=mqtt.key_file,
+        )
 
     @property
     def last_reload(self) -> ReloadReport | None:

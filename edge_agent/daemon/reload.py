@@ -5,14 +5,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.config.check import check_draft
-from edge_agent.daemon.config.draft import Draft, read_draft
+from edge_agent.daemon.config.draft import Draft, is_file, read_draft
 from edge_agent.daemon.config.followed import followed_line
-from edge_agent.daemon.config.problems import ConfigError, shown
+from edge_agent.daemon.config.problems import ConfigError, Problem, shown
 from edge_agent.daemon.config.settings import Config, OutboxSettings
 from edge_agent.daemon.judged import Judged, judge
 from edge_agent.daemon.models import Models
@@ -139,6 +140,40 @@ def plan_reload(path: Path, running: Running) -> Plan:
     )
 
 
+def plan_renewal(running: Running) -> Plan:
+    """Read all bundles again, and compare them with those in use; all else stays.
+
+    An asset whose bundle is gone is not watched any more: somebody took it away.
+
+    Raises:
+        ConfigError: with every bundle that is there and cannot be used.
+    """
+    models, config = running.models.renewed(), running.config
+    begin, swap, problems = [], [], []
+    for index, asset in enumerate(config.asset):
+        judged, before = judge(asset, models), running.judged.get(asset.name)
+        if judged.bundle is None and is_file(Path(asset.bundle)):
+            where = f"asset[{index}].bundle"
+            problems.append(Problem(asset.name, where, str(judged.reason), "one that works here"))
+        elif judged.bundle is None and before is None:
+            continue  # it waits for its bundle, and goes on waiting
+        elif before is None or not (judged.is_as(before) or judged.is_sensed_as(before)):
+            begin.append(judged)
+        elif not judged.is_as(before):
+            swap.append(judged)
+    if problems:
+        raise ConfigError(problems)
+    return Plan(
+        config=config,
+        credentials=running.credentials,
+        models=models,
+        begin=tuple(begin),
+        swap=tuple(swap),
+        removed=(),
+        reconnect=False,
+    )
+
+
 def _refuse_fixed(draft: Draft, old: Config) -> None:
     """Add a problem for each key that the agent cannot change while it runs."""
     for where in FIXED:
@@ -156,6 +191,7 @@ class Reloader:
         self._path = path
         self._notifier = notifier
         self._asked = False
+        self._bundles_alone = False
         self._waiting: list[Done] = []
         self._answered: list[Done] = []
         self._thread: threading.Thread | None = None
@@ -173,10 +209,16 @@ class Reloader:
             self._waiting.append(done)
         self._asked = True
 
+    def renew(self, done: Done | None = None) -> None:
+        """Have all bundles read again, and nothing else; ``done`` as for ``ask``."""
+        if done is not None:
+            self._waiting.append(done)
+        self._bundles_alone = True
+
     @property
     def is_wanted(self) -> bool:
         """It was asked, and nothing is being read."""
-        return self._asked and not self.is_reading
+        return (self._asked or self._bundles_alone) and not self.is_reading
 
     @property
     def is_reading(self) -> bool:
@@ -185,13 +227,14 @@ class Reloader:
 
     def begin(self, running: Running) -> None:
         """Begin to read."""
-        self._asked = False
+        make = partial(plan_reload, self._path) if self._asked else plan_renewal
+        self._asked = self._bundles_alone = False
         self._answered, self._waiting = self._waiting, []
         now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={now_us}")
-        _log.info("reading %s again", self._path)
+        _log.info("reading %s again", "the bundles" if make is plan_renewal else self._path)
         self._thread = threading.Thread(
-            target=self._run, args=(running,), name="reload", daemon=True
+            target=self._run, args=(make, running), name="reload", daemon=True
         )
         self._thread.start()
 
@@ -246,9 +289,9 @@ class Reloader:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _run(self, running: Running) -> None:
+    def _run(self, make: Callable[[Running], Plan], running: Running) -> None:
         try:
-            self._outcome = plan_reload(self._path, running)
+            self._outcome = make(running)
         except ConfigError as error:
             self._outcome = tuple(map(str, error.problems))
         except Exception as error:  # noqa: BLE001 - whatever a new file leads to, the old one runs

@@ -20,6 +20,7 @@ from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.recorder import Reach, Recorder
 from edge_agent.daemon.records import AssetRecord, Commissioning
 from edge_agent.daemon.trial.report import TrialReport
+from edge_agent.daemon.update.report import UpdateReport
 from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.budget import BudgetSpec
 
@@ -151,6 +152,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
         assets: all that are configured.
         reload: of the configuration; None where there was none since the start.
         trials: of other bundles, one for an asset at most.
+        update: by the operator; None in a status of an agent that knew of none.
     """
 
     pid: int
@@ -173,6 +175,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     assets: tuple[AssetReport, ...]
     reload: ReloadReport | None = None
     trials: tuple[TrialReport, ...] = ()
+    update: UpdateReport | None = None
 
 
 def asset_report(

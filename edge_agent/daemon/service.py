@@ -18,6 +18,7 @@ from edge_agent.daemon.commands.bus import Bus
 from edge_agent.daemon.commands.requests import Commission
 from edge_agent.daemon.commissioning.commissioner import Commissioner
 from edge_agent.daemon.commissioning.overlays import overlays_in
+from edge_agent.daemon.config.enrolled import why_not_enrolled
 from edge_agent.daemon.config.remote import read_settings
 from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.judged import judge
@@ -39,6 +40,8 @@ from edge_agent.daemon.systemd import Notifier, Watchdog, has_terminal, watchdog
 from edge_agent.daemon.topics import Topics
 from edge_agent.daemon.trial.handlers import register_trials
 from edge_agent.daemon.trial.trials import Trials
+from edge_agent.daemon.update.steps import recovered_steps
+from edge_agent.daemon.update.updates import Surroundings, Updates
 from edge_agent.daemon.watches import Watches
 
 _log = logging.getLogger(__name__)
@@ -118,16 +121,38 @@ class Service:
         register_trials(self._bus, self._trials, do)
         overlays = overlays_in(state.path)
         models = Models(state.path / "verified.json", overlays)
+        before = read_settings(state.path).in_force
+        steps = recovered_steps(state.path)
         self._changes = Changes(
             path,
             (config, credentials, models),
-            read_settings(state.path).in_force,
+            steps.settings.kept.in_use,
             self._watches,
             self._herald,
             self._link,
             self._notifier,
             self._keeper.do,
         )
+        if self._changes.remote != before:
+            self._changes.ask()
+        unusable = why_not_enrolled(config)
+        self._updates = Updates(
+            steps,
+            Surroundings(
+                enrolment=config.update.enrolment if unusable is None else None,
+                unusable=unusable,
+                session=self._session,
+                outbox=self._outbox,
+                watches=self._watches,
+                trials=self._trials,
+                changes=self._changes,
+                broker=self._changes.broker,
+                in_background=do,
+                wake=wake,
+            ),
+        )
+        if self._updates.desires is not None:
+            self._link.more_ears = (self._updates.desires,)
         self._commissioner = Commissioner(self._watches, overlays, self._recorder, self._keeper.do)
         self._bus.register(Commission, self._commissioner.command)
         self._failure: str | None = None
@@ -144,6 +169,7 @@ class Service:
             watches=self._watches,
             recorder=self._recorder,
             trials=self._trials,
+            updates=self._updates,
         )
         report, submit = self._account.report, self._bus.submit
         self._door = LocalDoor(folder, config.metrics, lookout, report, submit)
@@ -233,6 +259,7 @@ class Service:
         self._session.clock.utc_offset_ns()  # a step is seen by asking
         self._herald.look()
         self._changes.look(now_s)
+        self._updates.look(now_s)
         self._commissioner.look(self._changes.models)
         if now_s >= self._report_due_s:
             self._report_due_s = now_s + WRITE_INTERVAL_S
@@ -250,6 +277,7 @@ class Service:
         self._bus.serve()
         self._watches.turn()
         self._trials.turn()
+        self._updates.turn()
 
     def _end(self) -> None:
         self._notifier.send("STOPPING=1")
@@ -257,6 +285,7 @@ class Service:
         self._watches.ask_to_stop()
         self._watches.save()
         self._trials.save()
+        self._updates.end()
         self._keeper.do(self._account.remove)
         self._door.stop(max(0.1, deadline_s - time.monotonic()))
         self._herald.stopped()
@@ -267,6 +296,7 @@ class Service:
         self._trials.join(max(0.0, deadline_s - time.monotonic()))
         self._commissioner.join(max(0.0, deadline_s - time.monotonic()))
         self._changes.join(deadline_s)
+        self._updates.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()
         total = self._store.ledger.snapshot().total()
         _log.info(

@@ -29,6 +29,11 @@ class KeptSettings(msgspec.Struct, frozen=True, kw_only=True):
     starts: int = 0
 
     @property
+    def in_use(self) -> RemoteSettings | None:
+        """What the agent that runs goes by."""
+        return self.confirmed if self.trying is None else self.trying
+
+    @property
     def in_force(self) -> RemoteSettings | None:
         """What the next start goes by."""
         return self.confirmed if self.trying is None or self.starts else self.trying

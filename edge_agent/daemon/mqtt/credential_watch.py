@@ -18,7 +18,11 @@ INTERVAL_S = 30.0
 
 
 class CredentialWatch:
-    """Looks at the files now and then, and connects anew when they have become others."""
+    """Looks at the files now and then, and connects anew when they have become others.
+
+    Attributes:
+        credentials: what they held when they were read last.
+    """
 
     def __init__(
         self,
@@ -34,7 +38,7 @@ class CredentialWatch:
             use: connects anew, with a password.
         """
         self._mqtt = mqtt
-        self._credentials = credentials
+        self.credentials = credentials
         self._use = use
         self._seen = signature(mqtt)
         self._due_s = time.monotonic() + INTERVAL_S
@@ -61,7 +65,7 @@ class CredentialWatch:
         except CredentialError as error:
             _log.warning("new credentials cannot be used: %s: found %s", error.key, error.found)
             return
-        if found != self._credentials:
-            self._credentials = found
+        if found != self.credentials:
+            self.credentials = found
             _log.info("credentials were replaced: connecting anew")
             self._use(self._mqtt, found.password)

@@ -59,6 +59,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         replaced: folder that each line used when the commit began; None: nothing.
         trials: how the trials ended, by asset.
         held_s: seconds that the new models have run without a fault; None: they do not run.
+        starts: of the agent since they took over, that did not end as they should.
         number: of the last report.
         warnings: what will be wrong soon, of the last time that the metadata were looked at.
         history: the last steps, oldest first.
@@ -74,6 +75,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     replaced: dict[str, str | None] = {}
     trials: dict[str, TrialEnd] = {}
     held_s: float | None = None
+    starts: Count = 0
     number: Count = 0
     warnings: tuple[str, ...] = ()
     history: tuple[Entry, ...] = ()

@@ -1,0 +1,1 @@
+"""What the operator wants this gateway to run: heard, verified, tried, taken over, held."""

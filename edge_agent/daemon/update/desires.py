@@ -1,0 +1,66 @@
+"""What is heard on the gateway's own topic of desires; nothing of it is believed here."""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from edge_agent.daemon.mqtt.ear import Heard
+from edge_agent.rollout.messages import DESIRE_BYTES_MAX, Desire
+
+_log = logging.getLogger(__name__)
+
+
+class Desires:
+    """Takes the newest envelope; on the MQTT thread.
+
+    Attributes:
+        topic: see Ear.
+        wants_retained: see Ear.
+        problem: why none can come, or the last one was not taken.
+    """
+
+    def __init__(self, topic: str, wake: Callable[[], None]) -> None:
+        """Listen on ``topic``; ``wake`` is called when something new has come."""
+        self.topic = topic
+        self.wants_retained = True
+        self.problem: str | None = None
+        self._wake = wake
+        self._newest: bytes | None = None
+
+    def take(self, heard: Heard) -> None:
+        """Take an envelope. An empty one says nothing: a broker forgets what it kept."""
+        if not heard.payload:
+            return
+        if len(heard.payload) > DESIRE_BYTES_MAX:
+            self._note(f"{self.topic}: {len(heard.payload)} bytes, allowed: {DESIRE_BYTES_MAX}")
+            return
+        self._newest = heard.payload
+        self._wake()
+
+    def subscribed(self, problem: str | None) -> None:
+        """Take note of the broker's answer to the subscription."""
+        self._note(None if problem is None else f"{self.topic}: the broker refused: {problem}")
+
+    def news(self) -> bytes | None:
+        """Return the newest envelope, once; from any thread."""
+        newest, self._newest = self._newest, None
+        return newest
+
+    def _note(self, problem: str | None) -> None:
+        if problem is not None and problem != self.problem:
+            _log.warning("update: %s", problem)
+        self.problem = problem
+
+
+class _Sealed(msgspec.Struct):
+    payload: bytes  # Base64 in JSON, as DSSE has it
+
+
+def peek(envelope: bytes) -> Desire | None:
+    """Return what an envelope says, whoever sealed it: to know a desire again, not to follow it."""
+    try:
+        sealed = msgspec.json.decode(envelope, type=_Sealed)
+        return msgspec.json.decode(sealed.payload, type=Desire)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
