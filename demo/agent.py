@@ -11,7 +11,6 @@ from typing import Any
 from demo.broker import HOST
 from demo.failure import DemoError
 from demo.processes import command, ending, running
-from demo.story import Story
 
 GATEWAY = "demo"
 ROOT = "edge/v1"
@@ -30,8 +29,11 @@ root = {root}
 backlog_per_s = 10000
 
 [publish]
-features = true
+features = {features}
 
+[metrics]
+enabled = false
+{update}
 [[asset]]
 name = {asset}
 bundle = {bundle}
@@ -43,6 +45,29 @@ on_failure = "error"
 [asset.sensor.options]
 {options}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What an agent is told to watch.
+
+    Attributes:
+        asset: name of the machine.
+        bundle: file that judges it, or ``line:NAME`` for what operators roll out.
+        sensor: plugin.
+        options: of the plugin.
+        name: of the gateway.
+        features: publish the vectors, too.
+        enrolment: folder by which the operator knows the gateway; None: it takes no models.
+    """
+
+    asset: str
+    bundle: str
+    sensor: str
+    options: Mapping[str, Any]
+    name: str = GATEWAY
+    features: bool = True
+    enrolment: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +95,11 @@ class Agent:
 
 
 @contextmanager
-def running_agent(
-    story: Story, asset: str, bundle: Path, port: int, folder: Path, log: Path
-) -> Iterator[Agent]:
-    """Run the agent on ``story``.
+def running_agent(gateway: Gateway, port: int, folder: Path, log: Path) -> Iterator[Agent]:
+    """Run the agent of ``gateway``.
 
     Args:
-        story: holds the sensor.
-        asset: name of the machine.
-        bundle: what judges it.
+        gateway: what it watches.
         port: of the broker.
         folder: where its configuration and its state go.
         log: what it says.
@@ -87,24 +108,30 @@ def running_agent(
         DemoError: it cannot be started.
     """
     config = folder / "config.toml"
-    config.write_text(_config(story, asset, bundle, port), encoding="utf-8")
+    config.write_text(_config(gateway, port), encoding="utf-8")
     arguments = [command("edge-agent"), "run", "--config", str(config)]
     with log.open("wb") as output, running(arguments, output) as process:
         yield Agent(process, log)
 
 
-def _config(story: Story, asset: str, bundle: Path, port: int) -> str:
+def _config(gateway: Gateway, port: int) -> str:
     given = {
-        "gateway": GATEWAY,
+        "gateway": gateway.name,
         "host": HOST,
         "port": port,
         "root": ROOT,
-        "asset": asset,
-        "bundle": str(bundle.absolute()),
-        "plugin": story.sensor,
+        "features": gateway.features,
+        "asset": gateway.asset,
+        "bundle": gateway.bundle,
+        "plugin": gateway.sensor,
     }
+    update = ""
+    if gateway.enrolment is not None:
+        update = f"\n[update]\nenrolment = {_toml(str(gateway.enrolment.absolute()))}\n"
     return _CONFIG.format(
-        **{key: _toml(value) for key, value in given.items()}, options=_table(story.options)
+        **{key: _toml(value) for key, value in given.items()},
+        update=update,
+        options=_table(gateway.options),
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from demo.agent import GATEWAY, ROOT, Agent, running_agent
+from demo.agent import GATEWAY, ROOT, Agent, Gateway, running_agent
 from demo.broker import Broker, running_broker
 from demo.failure import DemoError
 from demo.journal import Journal, Placed
 from demo.lines import event_line, heading, note_line, score_text, status_lines
 from demo.picture import draw
+from demo.rollout import roll_out
 from demo.screen import Screen
 from demo.story import Story
 from demo.subscriber import Received, Subscriber, subscribed
@@ -30,7 +31,7 @@ Teller = Callable[[Path, Screen], Story]
 
 
 def play(tell: Teller, output: Path, screen: Screen, *, embedded: bool) -> bool:
-    """Train, watch, sum up, draw; return whether the damage was heard of.
+    """Train, watch, sum up, draw, roll out; return whether the damage was heard of.
 
     Args:
         tell: makes the story; gets a folder for files that are not needed afterwards.
@@ -66,11 +67,13 @@ def play(tell: Teller, output: Path, screen: Screen, *, embedded: bool) -> bool:
         screen.step("", f"what follows is what a subscriber of {topics} receives")
         screen.line()
         log = output / "agent.log"
-        agent = stack.enter_context(
-            running_agent(story, ASSET, trained.path, broker.port, temporary, log)
-        )
+        gateway = Gateway(ASSET, str(trained.path.absolute()), story.sensor, story.options)
+        agent = stack.enter_context(running_agent(gateway, broker.port, temporary, log))
         journal = _watch(story, agent, subscriber, broker, screen)
-    return _conclude(journal, trained, output, screen)
+        heard = _conclude(journal, trained, output, screen)
+        if story.undamaged is not None:
+            roll_out(trained.bundle, story.undamaged, output, broker.port, screen)
+    return heard
 
 
 def _watch(

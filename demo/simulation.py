@@ -52,6 +52,7 @@ QUICK = Plan(
 )
 
 _RATE_HZ = 8192.0
+_WINDOWS_PER_S = 6.0  # of the machines that do not fail
 _LENGTH = 4096
 
 
@@ -96,6 +97,7 @@ def simulated(folder: Path, plan: Plan) -> Story:
         speedup=plan.speedup,
         onset=onset,
         stopped=stopped,
+        undamaged=_undamaged(plan),
         notes=(
             Note(stopped[0], "the machine is stopped for a while, which is no anomaly"),
             Note(onset, "a spall begins on the outer ring, a third of the noise at first"),
@@ -121,3 +123,10 @@ def _options(plan: Plan) -> dict[str, Any]:
         "speedup": plan.speedup,
         **special,
     }
+
+
+def _undamaged(plan: Plan) -> dict[str, Any]:
+    """Return the options for the machine without its spall and its stop, a few windows a second."""
+    left_out = ("defect", "idle", "duration_s")
+    kept = {key: value for key, value in _options(plan).items() if key not in left_out}
+    return {**kept, "speedup": _WINDOWS_PER_S * plan.period_s}

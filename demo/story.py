@@ -31,6 +31,8 @@ class Story:
         speedup: time-lapse, 0 for as fast as it goes.
         onset: window in which the damage begins; None where nobody knows.
         stopped: windows during which the machine stands still, half open.
+        undamaged: options of the sensor for the same machine as it would have stayed, in
+            time-lapse; None where there is no such thing.
         notes: in the order of their windows.
     """
 
@@ -47,6 +49,7 @@ class Story:
     speedup: float = 0.0
     onset: int | None = None
     stopped: tuple[int, int] | None = None
+    undamaged: dict[str, Any] | None = None
     notes: tuple[Note, ...] = ()
 
     @property
