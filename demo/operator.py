@@ -4,6 +4,7 @@ import os
 import secrets
 import shlex
 import subprocess
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from demo.screen import WIDTH, Screen
 
 _PROGRAM = "edge-rollout"
 _PATIENCE_S = 300.0
+_NOISE = "INFO: Created TensorFlow Lite"  # the library's own word, which none of ours can stop
+_BAR = {"█", "░"}
 
 
 class Operator:
@@ -42,7 +45,9 @@ class Operator:
     def running(self, *arguments: str, code: int = 0) -> Iterator[None]:
         """Run a command meanwhile; its answer is shown when it has ended. Raises as ``run``."""
         shown = [Path(a).name if os.sep in a else a for a in arguments]
-        self._screen.line(f"$ {_PROGRAM} {shlex.join(shown)}"[:WIDTH])
+        typed = f"$ {_PROGRAM} {shlex.join(shown)}"
+        for line in textwrap.wrap(typed, WIDTH, subsequent_indent="      "):
+            self._screen.line(line)
         process = subprocess.Popen(
             [command(_PROGRAM), *arguments],
             stdin=subprocess.DEVNULL,
@@ -61,7 +66,8 @@ class Operator:
             if process.stdout is not None:
                 process.stdout.close()
         for line in said:
-            self._screen.line(f"  {line}"[:WIDTH])
+            if not line.startswith(_NOISE):
+                self._answer(line)
         if process.returncode != code:
             raise DemoError(
                 f"{_PROGRAM} {arguments[0]} ended with code {process.returncode}, expected: {code}"
@@ -80,6 +86,14 @@ class Operator:
             check=False,
         )
         return ran.stdout
+
+    def _answer(self, line: str) -> None:
+        """Show a line of an answer, a long one in several; of a table's row what fits."""
+        if _BAR & set(line):
+            self._screen.line(f"  {line}"[:WIDTH])
+            return
+        for part in textwrap.wrap(line, WIDTH - 2, subsequent_indent="    ") or [""]:
+            self._screen.line(f"  {part}")
 
     def _rest(self, process: subprocess.Popen[str]) -> list[str]:
         began_s = time.monotonic()
