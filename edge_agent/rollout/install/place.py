@@ -259,6 +259,7 @@ class Lines:
             if gone.exists():
                 self._disk.remove_tree(gone)
             self._disk.rename(home / folder, gone)
+            self._disk.sync(home)  # else the old name might come back with half of what it held
             self._disk.remove_tree(gone)
 
     def _clear(self, entry: Path) -> None:

@@ -14,7 +14,8 @@ from forge import Forge
 def gateway(tmp_path: Path) -> Gateway:
     """Nothing is published, nothing runs."""
     forge = Forge()
-    return Gateway(tmp_path, forge, enrol(tmp_path / "enrolment", forge.first_root))
+    home = tmp_path / "gateway"
+    return Gateway(home, forge, enrol(home / "enrolment", forge.first_root))
 
 
 @pytest.fixture(scope="session")

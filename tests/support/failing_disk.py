@@ -1,0 +1,122 @@
+"""A disk at which the process, or the power, ends before any system call."""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from edge_agent.rollout.install.disk import Disk
+
+End = Literal["process", "power", "full"]
+
+
+class EndedError(BaseException):
+    """The process was killed; nothing catches this."""
+
+
+class FailingDisk(Disk):
+    """Ends before call number ``at``, or in the middle of it where it has one.
+
+    ``process``: what was done is there. ``power``: what was not synced is not: content is lost, and
+    names are as they were. ``full``: from then on there is no space, and the process goes on.
+    """
+
+    def __init__(self, at: int | None = None, end: End = "process") -> None:
+        self.calls = 0
+        self._at = at
+        self._end = end
+        self._undo: list[tuple[Path, Callable[[], None]]] = []
+        self._contents: dict[Path, bytes] = {}
+
+    def make_folder(self, folder: Path) -> None:
+        self._step(needs_space=True)
+        if not folder.exists():
+            super().make_folder(folder)
+            self._undo.append((folder.parent, lambda: shutil.rmtree(folder)))
+
+    def write(self, file: Path, content: bytes) -> None:
+        self._step(lambda: file.write_bytes(content[: len(content) // 2]), needs_space=True)
+        if not file.exists():
+            self._undo.append((file.parent, lambda: file.unlink(missing_ok=True)))
+        super().write(file, content)
+        self._contents[file] = content
+
+    def sync(self, path: Path) -> None:
+        self._step()
+        super().sync(path)
+        self._contents.pop(path, None)
+        self._undo = [(folder, undo) for folder, undo in self._undo if folder != path]
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step()
+        before = _remembered(target)
+        lost = self._contents.pop(source, None)
+        super().rename(source, target)
+        if lost is not None:
+            self._contents[target] = lost
+
+        def undo() -> None:
+            target.rename(source)
+            before()
+
+        self._undo.append((target.parent, undo))
+
+    def link(self, link: Path, target: str) -> None:
+        self._step(needs_space=True)
+        super().link(link, target)
+        self._undo.append((link.parent, link.unlink))
+
+    def remove(self, file: Path) -> None:
+        self._step()
+        before = _remembered(file)
+        super().remove(file)
+        self._undo.append((file.parent, before))
+
+    def remove_tree(self, folder: Path) -> None:
+        def half() -> None:
+            files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+            for file in files[: (len(files) + 1) // 2]:
+                file.unlink()
+
+        self._step(half)
+        super().remove_tree(folder)
+
+    def _step(self, half: Callable[[], object] | None = None, *, needs_space: bool = False) -> None:
+        self.calls += 1
+        if self._at is None or self.calls <= self._at:
+            return
+        if self._end == "full":
+            if needs_space:
+                if half is not None:
+                    half()
+                raise OSError(28, "No space left on device")
+            return
+        if half is not None:
+            half()
+        if self._end == "power":
+            self._lose()
+        raise EndedError
+
+    def _lose(self) -> None:
+        for file in self._contents:
+            if file.exists():
+                file.write_bytes(b"")
+        for _, undo in reversed(self._undo):
+            with contextlib.suppress(FileNotFoundError):
+                undo()
+
+
+def _remembered(path: Path) -> Callable[[], None]:
+    """Return what puts back what is at ``path`` now."""
+    if path.is_symlink():
+        target = path.readlink()
+        return lambda: path.symlink_to(target)
+    if path.is_file():
+        content = path.read_bytes()
+
+        def put_back() -> None:
+            path.write_bytes(content)
+
+        return put_back
+    return lambda: None
