@@ -26,19 +26,19 @@ class FailingDisk(Disk):
         self.calls = 0
         self._at = at
         self._end = end
-        self._undo: list[tuple[Path, Callable[[], None]]] = []
+        self._undo: list[tuple[Path, Callable[[Path], None]]] = []
         self._contents: dict[Path, bytes] = {}
 
     def make_folder(self, folder: Path) -> None:
         self._step(needs_space=True)
         if not folder.exists():
             super().make_folder(folder)
-            self._undo.append((folder.parent, lambda: shutil.rmtree(folder)))
+            self._undo.append((folder.parent, lambda at: shutil.rmtree(at / folder.name)))
 
     def write(self, file: Path, content: bytes) -> None:
         self._step(lambda: file.write_bytes(content[: len(content) // 2]), needs_space=True)
         if not file.exists():
-            self._undo.append((file.parent, lambda: file.unlink(missing_ok=True)))
+            self._undo.append((file.parent, lambda at: (at / file.name).unlink()))
         super().write(file, content)
         self._contents[file] = content
 
@@ -51,21 +51,20 @@ class FailingDisk(Disk):
     def rename(self, source: Path, target: Path) -> None:
         self._step()
         before = _remembered(target)
-        lost = self._contents.pop(source, None)
         super().rename(source, target)
-        if lost is not None:
-            self._contents[target] = lost
+        self._contents = {_moved(f, source, target): c for f, c in self._contents.items()}
+        self._undo = [(_moved(at, source, target), undo) for at, undo in self._undo]
 
-        def undo() -> None:
-            target.rename(source)
-            before()
+        def undo(at: Path) -> None:
+            (at / target.name).rename(at / source.name)
+            before(at)
 
         self._undo.append((target.parent, undo))
 
     def link(self, link: Path, target: str) -> None:
         self._step(needs_space=True)
         super().link(link, target)
-        self._undo.append((link.parent, link.unlink))
+        self._undo.append((link.parent, lambda at: (at / link.name).unlink()))
 
     def remove(self, file: Path) -> None:
         self._step()
@@ -95,28 +94,33 @@ class FailingDisk(Disk):
         if half is not None:
             half()
         if self._end == "power":
-            self._lose()
+            self.lose_power()
         raise EndedError
 
-    def _lose(self) -> None:
+    def lose_power(self) -> None:
+        """Take back what was not synced."""
         for file in self._contents:
             if file.exists():
                 file.write_bytes(b"")
-        for _, undo in reversed(self._undo):
+        for folder, undo in reversed(self._undo):
             with contextlib.suppress(FileNotFoundError):
-                undo()
+                undo(folder)
 
 
-def _remembered(path: Path) -> Callable[[], None]:
-    """Return what puts back what is at ``path`` now."""
+def _moved(path: Path, source: Path, target: Path) -> Path:
+    return target / path.relative_to(source) if path.is_relative_to(source) else path
+
+
+def _remembered(path: Path) -> Callable[[Path], None]:
+    """Return what puts back what is at ``path`` now, in a folder of whatever name."""
     if path.is_symlink():
         target = path.readlink()
-        return lambda: path.symlink_to(target)
+        return lambda at: (at / path.name).symlink_to(target)
     if path.is_file():
         content = path.read_bytes()
 
-        def put_back() -> None:
-            path.write_bytes(content)
+        def put_back(at: Path) -> None:
+            (at / path.name).write_bytes(content)
 
         return put_back
-    return lambda: None
+    return lambda _at: None

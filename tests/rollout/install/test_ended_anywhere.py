@@ -85,6 +85,24 @@ def test_ended_anywhere_one_whole_model_is_in_use(models: Path, act: str, end: E
         assert not [entry for entry in (after / LINE).iterdir() if entry.name.startswith(".")]
         do(lines)
         assert lines.is_whole(LINE, str(lines.current(LINE)))
+        folders = {e.name for e in (after / LINE).iterdir() if e.is_dir() and not e.is_symlink()}
+        assert folders == set(lines.installed(LINE))
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_is_done_outlives_a_power_cut(models: Path, act: str) -> None:
+    do, _ = ACTS[act]
+    expected = fresh(models, 0)
+    do(Lines(expected))
+    after, disk = fresh(models, 1), FailingDisk()
+    do(Lines(after, disk))
+    disk.lose_power()
+    lines = Lines(after)
+    assert lines.recover() == ()
+    assert lines.current(LINE) == Lines(expected).current(LINE)
+    assert lines.before(LINE) == Lines(expected).before(LINE)
+    assert lines.installed(LINE) == Lines(expected).installed(LINE)
+    assert all(lines.is_whole(LINE, folder) for folder in lines.installed(LINE))
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -108,6 +126,16 @@ def test_ended_anywhere_the_first_model_is_in_use_or_none(tmp_path: Path, end: E
         assert lines.roll_back(LINE, folder_of("5.0.0")) is None
         assert lines.current(LINE) is None
         assert not (after / LINE / "current").is_symlink()
+
+
+def test_a_first_model_and_the_journal_outlive_a_power_cut(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    take_over(Lines(tmp_path / "models", disk))
+    Journal(tmp_path / "update", disk).enter("rejected", "of no use")
+    Journal(tmp_path / "update", disk).enter("downloading")
+    disk.lose_power()
+    assert Lines(tmp_path / "models").current(LINE) == folder_of("5.0.0")
+    assert Journal(tmp_path / "update").standing.state == "downloading"
 
 
 @pytest.mark.parametrize("end", ENDS)
