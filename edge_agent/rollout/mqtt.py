@@ -216,6 +216,7 @@ class BrokerClient:
         found: dict[str, bytes] = {}
         try:
             self.publish(fence, end, retain=False)
+            self.flush()
             while True:
                 topic, payload = came.get(timeout=quiet_s)
                 if topic != fence:

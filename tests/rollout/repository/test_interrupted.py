@@ -106,7 +106,6 @@ def test_a_command_that_is_cut_off_anywhere_is_done_again_and_gateways_never_see
         # ... any other command finds a repository that it can go on with, ...
         repository_in(home).refresh()
         export(home, stick)
-        gateway.looks_into(stick)
         # ... and the same one does what it should have done.
         command(home, new)
         export(home, stick)

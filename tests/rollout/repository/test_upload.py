@@ -1,0 +1,269 @@
+"""What comes to lie on a real broker, and what a gateway gets of it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from brokers import MakeMosquitto, Mosquitto
+from operators import Gateway, bundle_of, content_seen, home_at, repository_in
+
+from edge_agent.rollout.mqtt import BrokerClient, BrokerError, connected
+from edge_agent.rollout.repository.home import Home, HomeError
+from edge_agent.rollout.repository.repository import Repository
+from edge_agent.rollout.repository.upload import (
+    Uploaded,
+    keep_and_publish,
+    kept_messages,
+    restore,
+    upload,
+)
+from edge_agent.rollout.topics import RolloutTopics
+
+TOPICS = RolloutTopics("edge/v1")
+Site = tuple[Home, Repository, Gateway]
+MakeSite = Callable[[int], Site]
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> MakeSite:
+    """``make_site(port)``: an operator who uses that broker, and a gateway."""
+
+    def make(port: int) -> Site:
+        home = home_at(tmp_path / "home", port)
+        repository = repository_in(home)
+        repository.init()
+        return home, repository, Gateway(tmp_path / "gateway", repository.roles.root_bytes())
+
+    return make
+
+
+@pytest.fixture
+def site(make_site: MakeSite, mosquitto: Mosquitto) -> Site:
+    return make_site(mosquitto.port)
+
+
+def client_of(home: Home) -> AbstractContextManager[BrokerClient]:
+    return connected(home.broker(), "test")
+
+
+def sent_by(home: Home, how: Callable[[BrokerClient, Home], Uploaded] = upload) -> Uploaded:
+    with client_of(home) as client:
+        return how(client, home)
+
+
+def retained(home: Home, pattern: str = "edge/v1/repo/#") -> dict[str, bytes]:
+    with client_of(home) as client:
+        return client.collect(pattern, TOPICS.fence)
+
+
+def test_a_gateway_gets_from_the_broker_what_was_published(site: Site, bundle_file: Path) -> None:
+    home, repository, gateway = site
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    with client_of(home) as client:
+        seen = gateway.looks_at(client)
+        assert content_seen(seen, published.target) == bundle_file.read_bytes()
+        assert seen.operators() == repository.operators()
+
+
+def test_what_lies_there_is_not_sent_again(site: Site, bundle_file: Path) -> None:
+    home, repository, _ = site
+    repository.publish(bundle_file)
+    first = sent_by(home)
+    assert first.there == first.deleted == 0
+    for how in (upload, restore):
+        again = sent_by(home, how)
+        assert (again.sent, again.there, again.deleted) == (0, first.sent, 0)
+
+
+def test_an_upload_that_is_cut_off_anywhere_goes_on_where_it_was(
+    site: Site, samples_bundle: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, repository, gateway = site
+    old = repository.publish(bundle_of(samples_bundle, "1.0.0", tmp_path))
+    sent_by(home)
+    new = repository.publish(bundle_of(samples_bundle, "1.1.0", tmp_path))
+    original = BrokerClient.publish
+    sent: list[str] = []
+
+    def cut(client: BrokerClient, topic: str, payload: bytes, *, retain: bool = True) -> None:
+        """Send one message, then lose the connection."""
+        original(client, topic, payload, retain=retain)
+        if retain:
+            sent.append(topic)
+            client.flush()
+            raise BrokerError("the connection was lost")
+
+    def cut_off() -> bool:
+        with monkeypatch.context() as patched:
+            patched.setattr(BrokerClient, "publish", cut)
+            try:
+                sent_by(home)
+            except BrokerError:
+                return True
+        return False
+
+    while cut_off():
+        with client_of(home) as client:  # at any time, a gateway finds one whole repository
+            seen = gateway.looks_at(client)
+            assert content_seen(seen, old.target) is not None
+            is_last = sent[-1] == TOPICS.metadata("timestamp.json")
+            assert (seen.target(new.target) is not None) == is_last
+    assert len(sent) == len(set(sent)) > 4  # nothing came twice
+    assert sent[-2:] == [TOPICS.index, TOPICS.metadata("timestamp.json")]
+
+
+def test_a_broker_that_was_wiped_is_restored_with_all_that_lay_there(
+    site: Site, mosquitto: Mosquitto, bundle_file: Path
+) -> None:
+    home, repository, gateway = site
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    with client_of(home) as client:
+        keep_and_publish(client, home, TOPICS.desired("gw-1"), b"what gw-1 should run")
+        keep_and_publish(client, home, TOPICS.desired("gw-2"), b"what gw-2 should run")
+        keep_and_publish(client, home, TOPICS.desired("gw-2"), b"")
+        keep_and_publish(client, home, TOPICS.rollout("r1"), b"plan and progress")
+        client.flush()
+    everything = retained(home, "edge/v1/#")
+    mosquitto.stop()
+    mosquitto.start()
+    assert retained(home, "edge/v1/#") == {}
+    sent_by(home, restore)
+    assert retained(home, "edge/v1/#") == everything
+    assert TOPICS.desired("gw-1") in everything
+    assert TOPICS.desired("gw-2") not in everything
+    with client_of(home) as client:
+        assert content_seen(gateway.looks_at(client), published.target) is not None
+
+
+def test_restoring_fills_the_holes_and_touches_nothing_else(site: Site, bundle_file: Path) -> None:
+    home, repository, _ = site
+    repository.publish(bundle_file)
+    sent_by(home)
+    before = retained(home)
+    lost = next(topic for topic in before if topic.endswith(".edgemodel/0"))
+    strange = TOPICS.chunk("00.left-over.edgemodel", 0)
+    with client_of(home) as client:
+        client.publish(lost, b"")
+        client.publish(strange, b"of a command that was cut off")
+        client.flush()
+    done = sent_by(home, restore)
+    assert (done.sent, done.deleted) == (1, 1)
+    assert retained(home) == before
+
+
+def test_an_index_that_says_anything_is_replaced(site: Site, bundle_file: Path) -> None:
+    home, repository, gateway = site
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    with client_of(home) as client:
+        client.publish(TOPICS.index, b"\xff{}")
+        client.flush()
+    assert sent_by(home).sent == 1
+    with client_of(home) as client:
+        assert content_seen(gateway.looks_at(client), published.target) is not None
+
+
+def test_what_was_taken_out_leaves_nothing_on_the_broker(site: Site, bundle_file: Path) -> None:
+    home, repository, _ = site
+    sent_by(home)
+    empty = retained(home, "edge/v1/repo/targets/#")
+    repository.publish(bundle_file)
+    sent_by(home)
+    assert len(retained(home, "edge/v1/repo/targets/#")) > len(empty)
+    repository.unpublish("test-bearing", "1.0.0")
+    sent_by(home)
+    assert retained(home, "edge/v1/repo/targets/#") == empty
+
+
+def test_no_packet_is_longer_than_the_broker_takes(
+    make_site: MakeSite, make_mosquitto: MakeMosquitto, bundle_file: Path
+) -> None:
+    limit = 6000
+    broker = make_mosquitto("allow_anonymous true", f"max_packet_size {limit}")
+    home, repository, gateway = make_site(broker.port)
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    with client_of(home) as client:
+        assert client.packet_bytes_max == limit
+        seen = gateway.looks_at(client)
+        assert content_seen(seen, published.target) == bundle_file.read_bytes()
+    longest = max(len(payload) for payload in retained(home).values())
+    assert limit // 2 < longest < limit
+    # Done again, the smaller chunks are known by the index, and stay.
+    assert sent_by(home).sent == 0
+
+
+def test_on_a_broker_that_takes_less_than_before_chunks_become_smaller(
+    make_site: MakeSite, make_mosquitto: MakeMosquitto, bundle_file: Path, tmp_path: Path
+) -> None:
+    home, repository, gateway = make_site(make_mosquitto("allow_anonymous true").port)
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    smaller = make_mosquitto("allow_anonymous true", "max_packet_size 6000")
+    (home.folder / "operator.toml").write_text(
+        f'[broker]\nhost = "127.0.0.1"\nport = {smaller.port}\n'
+    )
+    sent_by(home, restore)
+    with client_of(home) as client:
+        assert content_seen(gateway.looks_at(client), published.target) is not None
+
+
+def test_packets_too_short_for_anything_are_refused_with_the_limit(
+    make_site: MakeSite, make_mosquitto: MakeMosquitto
+) -> None:
+    broker = make_mosquitto("allow_anonymous true", "max_packet_size 900")
+    home, _, _ = make_site(broker.port)
+    with pytest.raises(BrokerError, match="packets of 900 bytes at most, needed: 1024"):
+        sent_by(home)
+
+
+def test_a_broker_of_the_old_protocol_does_too(
+    make_site: MakeSite, old_broker: int, bundle_file: Path
+) -> None:
+    home, repository, gateway = make_site(old_broker)
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    with client_of(home) as client:
+        assert content_seen(gateway.looks_at(client), published.target) == bundle_file.read_bytes()
+
+
+def test_an_access_list_that_refuses_the_operator_is_an_error(
+    make_site: MakeSite, make_mosquitto: MakeMosquitto, tmp_path: Path
+) -> None:
+    access = tmp_path / "acl"
+    access.write_text("topic read edge/v1/#\n")
+    home, _, _ = make_site(make_mosquitto("allow_anonymous true", f"acl_file {access}").port)
+    with pytest.raises(BrokerError, match="refuses a message: Not authorized"):
+        sent_by(home)
+
+
+def test_where_nobody_listens_that_is_said_with_the_address(
+    make_site: MakeSite, mosquitto: Mosquitto
+) -> None:
+    home, _, _ = make_site(mosquitto.port)
+    mosquitto.stop()
+    with pytest.raises(BrokerError, match=rf"127\.0\.0\.1:{mosquitto.port}"):
+        sent_by(home)
+
+
+def test_only_what_lies_below_the_root_is_kept(site: Site) -> None:
+    home, _, _ = site
+    with client_of(home) as client:
+        for topic in ("other/desired/gw-1", "edge/v1/repo"):
+            with pytest.raises(HomeError, match="two levels or more below edge/v1"):
+                keep_and_publish(client, home, topic, b"x")
+    assert list(kept_messages(home)) == []
+
+
+def test_how_far_it_is_is_told_by_bytes_of_targets(site: Site, bundle_file: Path) -> None:
+    home, repository, _ = site
+    repository.publish(bundle_file)
+    total = sum(target.length for target in repository.targets().values())
+    for _ in range(2):
+        told: list[int] = []
+        with client_of(home) as client:
+            upload(client, home, told.append)
+        assert sum(told) == total
