@@ -1,5 +1,6 @@
 """The agent's account of itself: how all its parts are doing, for whoever asks."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from edge_agent.daemon.status import boot_time_s, status_file, write_report
 from edge_agent.daemon.trial.trials import Trials
 from edge_agent.daemon.update.updates import Updates
 from edge_agent.daemon.watches import Watches
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,20 @@ class Account:
     def remove(self) -> None:
         """Leave no status file behind. Raises OSError."""
         self._file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Put into the log what was done, and what was not sent."""
+        total = self.store.ledger.snapshot().total()
+        _log.info(
+            "stopped after %d windows; messages not sent: %d waiting; since installation:"
+            " %d evicted, %d expired, %d refused, %d lost",
+            sum(record.windows for record in self.watches.records),
+            total.pending,
+            total.evicted,
+            total.expired,
+            total.refused,
+            total.lost,
+        )
 
     def report(self) -> AgentReport:
         """Return how the agent is now."""

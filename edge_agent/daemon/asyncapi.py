@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from edge_agent.daemon.commands.requests import AnyCommand, name_of
+from edge_agent.daemon.commands.requests import RemoteCommand, name_of
 from edge_agent.daemon.schemas import MESSAGES, explain, one_line
 from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Kind
 
@@ -27,7 +27,7 @@ def asyncapi_file() -> bytes:
 
 
 def _document() -> dict[str, Any]:
-    commands = get_args(AnyCommand)
+    commands = get_args(RemoteCommand)
     every = [*MESSAGES.values(), *commands]
     _, schemas = msgspec.json.schema_components(every, ref_template=_REFERENCE)
     for definition in schemas.values():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.config.settings import Config
+from edge_agent.daemon.judged import judge
 from edge_agent.daemon.late_bundles import LateBundles
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.mqtt.credential_watch import CredentialWatch
@@ -65,6 +66,15 @@ class Changes:
         self._reloader = Reloader(path, notifier)
         self._late = LateBundles()
         self._renewal = CredentialWatch(self.config.mqtt, self._credentials, link.use)
+
+    def begin(self, is_stopping: Callable[[], bool]) -> bool:
+        """Watch all assets; return whether it came so far before the agent was to end."""
+        for asset in self.config.asset:
+            if is_stopping():  # verifying many bundles takes longer than ending may
+                return False
+            self._watches.add(judge(asset, self.models), self.config.publish)
+        self._herald.features = self._watches.features()
+        return True
 
     def ask(self, done: Done | None = None) -> None:
         """Have the configuration read again; without ``done`` from a signal handler, too."""

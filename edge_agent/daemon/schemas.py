@@ -13,7 +13,7 @@ import msgspec
 
 from edge_agent.daemon.alarms.messages import GroupState, Label
 from edge_agent.daemon.commands.messages import Reply
-from edge_agent.daemon.commands.requests import AnyCommand, Command
+from edge_agent.daemon.commands.requests import Command, RemoteCommand
 from edge_agent.daemon.envelope import Envelope
 from edge_agent.daemon.messages import (
     AlarmState,
@@ -50,7 +50,7 @@ MESSAGES: dict[Kind, type[Message]] = {
 def schema_files() -> dict[str, bytes]:
     """Return the content of each schema file by its name."""
     files = {f"{kind}.schema.json": _schema(struct) for kind, struct in MESSAGES.items()}
-    return files | {"command.schema.json": _schema(AnyCommand)}
+    return files | {"command.schema.json": _schema(RemoteCommand)}
 
 
 def _schema(struct: Any) -> bytes:  # noqa: ANN401 - a struct, or a union of some

@@ -15,13 +15,12 @@ from edge_agent.daemon.birth import Herald
 from edge_agent.daemon.changes import Changes
 from edge_agent.daemon.commands.audit import Audit
 from edge_agent.daemon.commands.bus import Bus
-from edge_agent.daemon.commands.requests import Commission
+from edge_agent.daemon.commands.requests import Commission, Model
 from edge_agent.daemon.commissioning.commissioner import Commissioner
 from edge_agent.daemon.commissioning.overlays import overlays_in
 from edge_agent.daemon.config.enrolled import why_not_enrolled
 from edge_agent.daemon.config.remote import read_settings
 from edge_agent.daemon.config.settings import Config
-from edge_agent.daemon.judged import judge
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.daemon.local.door import LocalDoor
@@ -41,7 +40,8 @@ from edge_agent.daemon.topics import Topics
 from edge_agent.daemon.trial.handlers import register_trials
 from edge_agent.daemon.trial.trials import Trials
 from edge_agent.daemon.update.steps import recovered_steps
-from edge_agent.daemon.update.updates import Surroundings, Updates
+from edge_agent.daemon.update.surroundings import Surroundings
+from edge_agent.daemon.update.updates import Updates
 from edge_agent.daemon.watches import Watches
 
 _log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Service:
         register_trials(self._bus, self._trials, do)
         overlays = overlays_in(state.path)
         models = Models(state.path / "verified.json", overlays)
-        before = read_settings(state.path).in_force
+        read_with = read_settings(state.path).in_force
         steps = recovered_steps(state.path)
         self._changes = Changes(
             path,
@@ -133,7 +133,7 @@ class Service:
             self._notifier,
             self._keeper.do,
         )
-        if self._changes.remote != before:
+        if self._changes.remote != read_with:
             self._changes.ask()
         unusable = why_not_enrolled(config)
         self._updates = Updates(
@@ -146,11 +146,11 @@ class Service:
                 watches=self._watches,
                 trials=self._trials,
                 changes=self._changes,
-                broker=self._changes.broker,
                 in_background=do,
                 wake=wake,
             ),
         )
+        self._bus.register(Model, self._updates.by_hand.command)
         if self._updates.desires is not None:
             self._link.more_ears = (self._updates.desires,)
         self._commissioner = Commissioner(self._watches, overlays, self._recorder, self._keeper.do)
@@ -239,17 +239,14 @@ class Service:
         self._changes.ask()
 
     def _begin(self) -> None:
-        for asset in self._changes.config.asset:
-            if self._loop.is_stopping:  # verifying many bundles takes longer than ending may
-                return
-            self._watches.add(judge(asset, self._changes.models), self._changes.config.publish)
+        if not self._changes.begin(lambda: self._loop.is_stopping):
+            return
         if self._end_with_data and not self._watches.running:
             reasons = dict.fromkeys(str(record.reason) for record in self._watches.records)
             raise AgentFailed(f"no asset can be scored: {'; '.join(reasons)}")
         known = {ledger.asset for ledger in self._store.ledger.snapshot().assets}
         for former in known - {asset.name for asset in self._changes.config.asset}:
             self._watches.forget(former)
-        self._herald.features = self._watches.features()
         self._watches.start(time.monotonic())
 
     def _tick(self, now_s: float) -> None:
@@ -298,14 +295,4 @@ class Service:
         self._changes.join(deadline_s)
         self._updates.join(max(0.0, deadline_s - time.monotonic()))
         self._notifier.close()
-        total = self._store.ledger.snapshot().total()
-        _log.info(
-            "stopped after %d windows; messages not sent: %d waiting; since installation:"
-            " %d evicted, %d expired, %d refused, %d lost",
-            sum(record.windows for record in self._watches.records),
-            total.pending,
-            total.evicted,
-            total.expired,
-            total.refused,
-            total.lost,
-        )
+        self._account.close()

@@ -193,7 +193,30 @@ class TrialStatus(Command, frozen=True, kw_only=True, tag="trial_status"):
     asset: Name
 
 
-AnyCommand = (
+class Model(Command, frozen=True, kw_only=True, tag="model"):
+    """Install a model that somebody has brought, or take the last one back.
+
+    Attributes:
+        action: ``install`` or ``rollback``.
+        line: that it is for; None: the one that is named as the bundle is, or the only one.
+        path: folder of an exported repository, or a bundle's file; absolute, for ``install``.
+        model: which of a folder's, as ``NAME@VERSION``; None: the highest version there is.
+        unsigned: take a file though the gateway is enrolled.
+        allow_downgrade: a lower version than the one running may be taken.
+    """
+
+    asset: ClassVar[None] = None
+    action: Literal["install", "rollback"]
+    line: Name | None = None
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)] | None = None
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    unsigned: bool = False
+    allow_downgrade: bool = False
+
+
+# What whoever may publish on the command topic can ask for. What a gateway runs is not among it:
+# that takes a signature, or somebody at the gateway.
+RemoteCommand = (
     Alarms
     | Log
     | Acknowledge
@@ -207,6 +230,7 @@ AnyCommand = (
     | Trial
     | TrialStatus
 )
+AnyCommand = RemoteCommand | Model
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from edge_agent.daemon.commands.requests import (
     Answer,
     AnyCommand,
     CommandId,
+    RemoteCommand,
     name_of,
     refused,
 )
@@ -57,7 +58,7 @@ class InboxState:
     problem: str | None = None
 
 
-_COMMAND: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+_COMMAND: msgspec.json.Decoder[RemoteCommand] = msgspec.json.Decoder(RemoteCommand)
 
 
 class _Named(msgspec.Struct):
@@ -114,7 +115,7 @@ class Inbox:
         else:
             self._submit(command, _ORIGIN, respond)
 
-    def _why_not(self, heard: Heard, command: AnyCommand | str) -> str | None:
+    def _why_not(self, heard: Heard, command: RemoteCommand | str) -> str | None:
         now_s = time.monotonic()
         if self._pace.wait_s(now_s) > 0.0:
             return f"too many commands, allowed: {AT_ONCE} at once and then {PER_S:g} a second"
@@ -144,7 +145,9 @@ class Inbox:
         shown = wanted[:_TOPIC_MAX].encode("unicode_escape").decode()
         return own, f"response topic {shown}, allowed: {own} and what lies below it"
 
-    def _respond(self, topic: str, heard: Heard, command: AnyCommand | str, answer: Answer) -> None:
+    def _respond(
+        self, topic: str, heard: Heard, command: RemoteCommand | str, answer: Answer
+    ) -> None:
         now_ns = time.time_ns()
         own_id, name = (
             (_id_in(heard.payload), None)
@@ -170,7 +173,7 @@ class Inbox:
             self.state.unanswered += 1
 
 
-def _decode(payload: bytes) -> AnyCommand | str:
+def _decode(payload: bytes) -> RemoteCommand | str:
     """Return the command, or why there is none."""
     if len(payload) > COMMAND_BYTES_MAX:
         return f"{len(payload)} bytes, allowed: {COMMAND_BYTES_MAX}"

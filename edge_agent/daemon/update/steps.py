@@ -6,13 +6,14 @@ All of them run on the keeper's thread, one after the other; only ``recover`` ru
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_agent.daemon.update.operator_settings import OperatorSettings
 from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
 from edge_agent.rollout.install.journal import Journal, Standing, TrialEnd
 from edge_agent.rollout.install.orders import Outcome, Progress
-from edge_agent.rollout.install.place import Lines
-from edge_agent.rollout.messages import RemoteSettings, UpdateState
+from edge_agent.rollout.install.place import Lines, PlaceError
+from edge_agent.rollout.messages import Desire, RemoteSettings, UpdateState
 
 _log = logging.getLogger(__name__)
 
@@ -95,24 +96,11 @@ class Steps:
 
     def believe(self, envelope: bytes, progress: Progress) -> None:
         """Begin with a desire, or go on to the next state of its verification."""
-        if self.standing.desire == progress.desire and self.standing.state == "downloading":
-            self.journal.enter(progress.state, number=progress.number)
-            return
-        self.settings.confirm()  # what it replaces was healthy until now
-        make_folders(self._disk, self._envelope.parent)
-        replace(self._disk, self._envelope, envelope)
-        self.journal.enter(
-            progress.state,
-            order=progress.desire.order,
-            desire=progress.desire,
-            number=progress.number,
-            staged={},
-            replaced={},
-            trials={},
-            held_s=None,
-            starts=0,
-            warnings=(),
-        )
+        if self.standing.desire != progress.desire:
+            make_folders(self._disk, self._envelope.parent)
+            replace(self._disk, self._envelope, envelope)
+        changes = self._begun(progress.desire)
+        self.journal.enter(progress.state, number=progress.number, **changes)
 
     def verified(self, outcome: Outcome) -> None:
         """Take note of how the verification ended."""
@@ -120,15 +108,29 @@ class Steps:
         if outcome.state is None:  # not believed: the update stands where it stood
             self.journal.note(number=number, warnings=outcome.warnings)
             return
-        self.journal.enter(
-            outcome.state,
-            outcome.reason,
-            desire=outcome.desire or self.standing.desire,
-            staged=outcome.staged,
-            replaced={line: self.lines.current(line) for line in outcome.staged},
-            number=number,
-            warnings=outcome.warnings,
-        )
+        changes = self._begun(outcome.desire) | {
+            "staged": outcome.staged,
+            "replaced": {line: self.lines.current(line) for line in outcome.staged},
+            "number": number,
+            "warnings": outcome.warnings,
+        }
+        self.journal.enter(outcome.state, outcome.reason, **changes)
+
+    def _begun(self, desire: Desire | None) -> dict[str, Any]:
+        """Return what changes with a desire that is another: what it replaces is left as it is."""
+        if desire is None or desire == self.standing.desire:
+            return {}
+        self.settings.confirm()  # it was healthy until now
+        return {
+            "order": desire.order,
+            "desire": desire,
+            "staged": {},
+            "replaced": {},
+            "trials": {},
+            "held_s": None,
+            "starts": 0,
+            "warnings": (),
+        }
 
     def enter(self, state: UpdateState, reason: str | None = None) -> None:
         """Go on to a state that needs nothing of the disk but to be known."""
@@ -181,6 +183,34 @@ class Steps:
         self.journal.enter(state, reason, held_s=None, starts=0)
         for line in lines:
             self.lines.drop_unused(line)
+
+    def use(self, line: str, folder: str, reason: str) -> None:
+        """Have a placed model used, whatever the operator wants. Raises PlaceError."""
+        self.lines.activate(line, folder)
+        self._depart(line, reason)
+
+    def put_back(self, line: str, folder: str) -> None:
+        """Take back what was just put to ``use``."""
+        self.lines.roll_back(line, folder)
+
+    def go_back(self, line: str | None, by: str) -> dict[str, str]:
+        """Have used what was used before; return the line and its folder. Raises PlaceError."""
+        lines = self.lines.names()
+        if line is None and len(lines) != 1:
+            raise PlaceError(f"no line was named, allowed: one of {', '.join(lines) or 'none'}")
+        line = line or lines[0]
+        current, before = self.lines.current(line), self.lines.before(line)
+        if current is None or not before:
+            raise PlaceError(f"{line}: nothing was in use before, allowed: a line with two models")
+        folder = self.lines.roll_back(line, current) or ""
+        self._depart(line, f"{line} was taken back to {folder} by {by}")
+        return {"line": line, "folder": folder, "before": current}
+
+    def _depart(self, line: str, reason: str) -> None:
+        """Note that a line does not run what the operator wants any more."""
+        if self.standing.state == "active" and line in self.standing.staged:
+            self.settings.confirm()
+            self.journal.enter("rolled_back", reason, held_s=None, starts=0)
 
 
 def recovered_steps(state_dir: Path) -> Steps:
