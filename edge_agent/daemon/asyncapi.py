@@ -14,6 +14,7 @@ import msgspec
 from edge_agent.daemon.commands.requests import RemoteCommand, name_of
 from edge_agent.daemon.schemas import MESSAGES, explain, one_line
 from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Kind
+from edge_agent.rollout.messages import Desire, Report, Sealed
 
 FILE_NAME = "asyncapi.json"
 _REFERENCE = "#/components/schemas/{name}"
@@ -28,7 +29,7 @@ def asyncapi_file() -> bytes:
 
 def _document() -> dict[str, Any]:
     commands = get_args(RemoteCommand)
-    every = [*MESSAGES.values(), *commands]
+    every = [*MESSAGES.values(), *commands, Report, Desire]
     _, schemas = msgspec.json.schema_components(every, ref_template=_REFERENCE)
     for definition in schemas.values():
         explain(definition)
@@ -43,35 +44,38 @@ def _document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {kind: _channel(kind) for kind in MESSAGES}
-        | {"command": _at("command", ("root", "gateway"), [name_of(one) for one in commands])},
+        | {"command": _at("{root}/{gateway}/command", [name_of(one) for one in commands])}
+        | {"desired": _at("{root}/desired/{gateway}", ["desired"])},
         "operations": {f"send_{kind}": _operation(kind) for kind in MESSAGES}
-        | {"receive_command": _receiving()},
+        | {"receive_command": _receiving(), "receive_desired": _wanted()},
         "components": {
             "messages": {kind: _message(kind, struct) for kind, struct in MESSAGES.items()}
-            | {name_of(one): _message(name_of(one), one) for one in commands},
+            | {name_of(one): _message(name_of(one), one) for one in commands}
+            | {"desired": _message("desired", Sealed)},
             "schemas": schemas,
         },
     }
 
 
 def _channel(kind: Kind) -> dict[str, Any]:
-    names = ("root", "gateway") if kind in OF_GATEWAY else ("root", "gateway", "asset")
-    return _at(kind, names, [kind])
+    of_gateway = kind in OF_GATEWAY
+    return _at("{root}/{gateway}/" + ("" if of_gateway else "{asset}/") + kind, [kind])
 
 
-def _at(last: str, names: Sequence[str], messages: Sequence[str]) -> dict[str, Any]:
+def _at(address: str, messages: Sequence[str]) -> dict[str, Any]:
     meanings = {
         "root": "First levels of every topic, edge/v1 unless configured otherwise.",
         "gateway": f"Name of the gateway, {_NAME_FORM}.",
         "asset": f"Name of the machine, {_NAME_FORM}.",
     }
     return {
-        "address": "/".join(f"{{{name}}}" for name in names) + f"/{last}",
+        "address": address,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "parameters": {
             name: {"description": meanings[name]}
             | ({"default": "edge/v1", "examples": ["edge/v1"]} if name == "root" else {})
-            for name in names
+            for name in meanings
+            if f"{{{name}}}" in address
         },
     }
 
@@ -102,6 +106,15 @@ def _receiving() -> dict[str, Any]:
             "channel": {"$ref": "#/channels/reply"},
         },
         "bindings": {"mqtt": {"qos": QOS, "bindingVersion": _MQTT_BINDING}},
+    }
+
+
+def _wanted() -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": "#/channels/desired"},
+        "messages": [{"$ref": "#/channels/desired/messages/desired"}],
+        "bindings": {"mqtt": {"qos": QOS, "retain": True, "bindingVersion": _MQTT_BINDING}},
     }
 
 

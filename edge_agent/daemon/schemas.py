@@ -26,6 +26,7 @@ from edge_agent.daemon.messages import (
     Status,
 )
 from edge_agent.daemon.topics import Kind
+from edge_agent.rollout.messages import Desire, Report, Sealed
 
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _ENVELOPE, _COMMAND = (
@@ -33,7 +34,7 @@ _ENVELOPE, _COMMAND = (
     for struct in (Envelope, Command)
 )
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MESSAGES: dict[Kind, type[Message]] = {
+MESSAGES: dict[Kind, type[Message | Sealed]] = {
     "features": Features,
     "score": Score,
     "anomaly": AnomalyEvent,
@@ -43,6 +44,7 @@ MESSAGES: dict[Kind, type[Message]] = {
     "label": Label,
     "group": GroupState,
     "status": Status,
+    "update": Sealed,
     "reply": Reply,
 }
 
@@ -50,7 +52,8 @@ MESSAGES: dict[Kind, type[Message]] = {
 def schema_files() -> dict[str, bytes]:
     """Return the content of each schema file by its name."""
     files = {f"{kind}.schema.json": _schema(struct) for kind, struct in MESSAGES.items()}
-    return files | {"command.schema.json": _schema(RemoteCommand)}
+    more = {"command": RemoteCommand, "desired": Sealed, "report": Report, "desire": Desire}
+    return files | {f"{name}.schema.json": _schema(said) for name, said in more.items()}
 
 
 def _schema(struct: Any) -> bytes:  # noqa: ANN401 - a struct, or a union of some

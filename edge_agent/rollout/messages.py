@@ -203,6 +203,33 @@ class Operators(
     keys: dict[str, dict[str, object]]
 
 
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """One signature.
+
+    Attributes:
+        keyid: of the key, as the metadata of the repository spell it.
+        sig: hex.
+    """
+
+    keyid: str
+    sig: str
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True, rename={"payload_type": "payloadType"}):
+    """A signed envelope, DSSE 1.0 (github.com/secure-systems-lab/dsse).
+
+    Attributes:
+        payload: the message, JSON, in Base64.
+        payload_type: what is in it: ``application/vnd.edge-agent.report+json`` for a report,
+            ``application/vnd.edge-agent.desire+json`` for a desire.
+        signatures: of the operators, or of the gateway.
+    """
+
+    payload: bytes
+    payload_type: str
+    signatures: tuple[Signature, ...]
+
+
 OPERATORS_TARGET = "operators.json"
 DESIRE_TYPE = "application/vnd.edge-agent.desire+json"
 REPORT_TYPE = "application/vnd.edge-agent.report+json"

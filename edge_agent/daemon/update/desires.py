@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from edge_agent.daemon.mqtt.ear import Heard
-from edge_agent.rollout.messages import DESIRE_BYTES_MAX, Desire
+from edge_agent.rollout.messages import DESIRE_BYTES_MAX, Desire, Sealed
 
 _log = logging.getLogger(__name__)
 
@@ -53,14 +53,10 @@ class Desires:
         self.problem = problem
 
 
-class _Sealed(msgspec.Struct):
-    payload: bytes  # Base64 in JSON, as DSSE has it
-
-
 def peek(envelope: bytes) -> Desire | None:
     """Return what an envelope says, whoever sealed it: to know a desire again, not to follow it."""
     try:
-        sealed = msgspec.json.decode(envelope, type=_Sealed)
+        sealed = msgspec.json.decode(envelope, type=Sealed)
         return msgspec.json.decode(sealed.payload, type=Desire)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
