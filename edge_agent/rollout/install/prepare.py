@@ -25,6 +25,7 @@ from edge_agent.rollout.install.orders import Outcome, Prepare, Progress, Said
 from edge_agent.rollout.install.place import Lines, Placed, PlaceError
 from edge_agent.rollout.install.reporting import Reporting
 from edge_agent.rollout.install.sign import read_signer
+from edge_agent.rollout.install.turn import BusyError, one_at_a_time
 from edge_agent.rollout.install.verify import Verifier, VerifyError, kept_operators
 from edge_agent.rollout.messages import Desire, WantedModel
 from edge_agent.rollout.mqtt import BrokerError, connected
@@ -79,7 +80,7 @@ class _Preparation:
         """Do it, and put into words what came of it."""
         reporting = self._reporting
         try:
-            with self._repository() as fetcher:
+            with one_at_a_time(self._update, self._disk), self._repository() as fetcher:
                 staged = self._stage(fetcher)
         except DisbeliefError as error:
             return reporting.disbelieved(str(error), self._warnings)
@@ -87,7 +88,7 @@ class _Preparation:
             return reporting.ended("rejected", str(error), self._desire, self._warnings)
         except VerifyError as error:
             return self._failed(str(error), again=error.again)
-        except (BrokerError, DownloadError) as error:
+        except (BrokerError, DownloadError, BusyError) as error:
             return self._failed(str(error))
         except OSError as error:
             return self._failed(f"disk: {error}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 from tuf.api.exceptions import DownloadError, RepositoryError
-from tuf.api.metadata import Metadata, TargetFile
+from tuf.api.metadata import Metadata, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater
 
 from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
@@ -147,6 +147,11 @@ class Verifier:
         if operators is None:
             raise VerifyError(f"{OPERATORS_TARGET} is not what it should be")
         return operators
+
+    def paths(self) -> list[str]:
+        """Return the paths of all targets, as ``refresh`` has found them. Raises OSError."""
+        file = self._work / "metadata" / "targets.json"
+        return sorted(Metadata[Targets].from_file(str(file)).signed.targets)
 
     def target(self, path: str) -> TargetFile | None:
         """Return what the metadata say of a target; None where it is no target. Raises as above."""
