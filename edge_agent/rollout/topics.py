@@ -9,6 +9,7 @@
 {root}/{gateway}/update           a Report in its envelope
 {root}/rollouts/{id}              plan, state and controller of a rollout, in an envelope
 {root}/rollouts/{id}/{n}          part n, from 0, of its gateways, in an envelope
+{root}/rollouts/{id}/left         not retained: a controller makes way for another one
 """
 
 from dataclasses import dataclass
@@ -90,6 +91,10 @@ class RolloutTopics:
     def rollout_part(self, rollout: str, part: int) -> str:
         """Some of its gateways."""
         return f"{self.rollout(rollout)}/{part}"
+
+    def left(self, rollout: str) -> str:
+        """Where a controller says that it has made way for another one; not retained."""
+        return f"{self.rollout(rollout)}/left"
 
 
 def stored_name(target: str, sha256: str) -> str:

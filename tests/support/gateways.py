@@ -1,17 +1,28 @@
 """Gateways of a fleet that only speak: real keys and envelopes, no models, no scoring."""
 
+import copy
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from memory_broker import MemoryBroker
 from securesystemslib.signer import CryptoSigner
 
 from edge_agent.rollout.envelope import seal, unseal
+from edge_agent.rollout.fleet.controller import Controller
 from edge_agent.rollout.fleet.desk import Desk
+from edge_agent.rollout.fleet.drive import steady_clock
 from edge_agent.rollout.fleet.inventory import Inventory, Member
+from edge_agent.rollout.fleet.kept import Wish
+from edge_agent.rollout.fleet.plan import Plan, parse_limit
+from edge_agent.rollout.fleet.record import Outcome
+from edge_agent.rollout.fleet.start import Asked, start
+from edge_agent.rollout.fleet.states import Progress
 from edge_agent.rollout.messages import (
     DESIRE_TYPE,
     REPORT_TYPE,
@@ -20,6 +31,7 @@ from edge_agent.rollout.messages import (
     RemoteSettings,
     Report,
     RunningModel,
+    Terms,
     UpdateState,
     WantedModel,
 )
@@ -101,6 +113,7 @@ class Voice:
         return seal(report, REPORT_TYPE, [self.signer])
 
 
+MakePlan = Callable[..., Plan]
 Behaviour = Callable[["Speaker", Desire], None]
 
 
@@ -117,8 +130,11 @@ class Speaker:
         client.subscribe(desk.topics.desired(voice.gateway), self._hear)
 
     def say(self, report: Report) -> None:
+        self.send(self.voice.seal(report))
+
+    def send(self, content: bytes) -> None:
         # paho's thread delivers desires: an acknowledgement cannot be waited for there.
-        self._client.publish(self._desk.topics.update(self.voice.gateway), self.voice.seal(report))
+        self._client.publish(self._desk.topics.update(self.voice.gateway), content)
 
     def _hear(self, _topic: str, payload: bytes) -> None:
         desire = unseal(payload, DESIRE_TYPE, Desire, self._desk.keys)
@@ -148,6 +164,9 @@ def stay_silent(_speaker: Speaker, _desire: Desire) -> None:
     """As one that is offline."""
 
 
+Speakers = dict[str, Speaker]
+
+
 class Hall:
     """A home folder, and gateways that speak over one connection each."""
 
@@ -166,19 +185,71 @@ class Hall:
         members = {name: voice.member for name, voice in self.voices.items()}
         self.desk.keep_inventory(Inventory(version=1, gateways=members))
 
-    def another_desk(self) -> Desk:
-        """As another process would have it."""
-        return Desk(Repository(Home(self.folder, "tester"), lambda _name: PASSPHRASE))
+    def copied(self, folder: Path) -> "Hall":
+        """The same again elsewhere, before anything was rolled out."""
+        other = copy.copy(self)
+        other.folder = Path(shutil.copytree(self.folder, folder))
+        other.desk = other.another_desk()
+        other.voices = {
+            name: Voice(name, voice.signer, runs=None) for name, voice in self.voices.items()
+        }
+        return other
+
+    def another_desk(self, folder: Path | None = None) -> Desk:
+        """As another process would have it, or another computer with a copy of the folder."""
+        home = Home(folder or self.folder, "tester")
+        return Desk(Repository(home, lambda _name: PASSPHRASE))
+
+    def speakers(self, broker: MemoryBroker, does: Behaviour, **other: Behaviour) -> Speakers:
+        """All gateways on a broker in memory; those named (``gw_1``) do something else."""
+        return {
+            name: Speaker(
+                self.desk, broker.client(), voice, other.get(name.replace("-", "_"), does)
+            )
+            for name, voice in self.voices.items()
+        }
 
     @contextmanager
-    def speaking(
-        self, does: Behaviour, *exceptions: tuple[str, Behaviour]
-    ) -> Iterator[dict[str, Speaker]]:
-        """All gateways, connected; those named do as is said beside them."""
-        special = dict(exceptions)
+    def speaking(self, does: Behaviour) -> Iterator[Speakers]:
+        """All gateways, connected to the real broker."""
         with ExitStack() as stack:
-            speakers = {}
-            for name, voice in self.voices.items():
-                client = stack.enter_context(connected(self.desk.home.broker(), name))
-                speakers[name] = Speaker(self.desk, client, voice, special.get(name, does))
-            yield speakers
+            yield {
+                name: Speaker(
+                    self.desk,
+                    stack.enter_context(connected(self.desk.home.broker(), name)),
+                    voice,
+                    does,
+                )
+                for name, voice in self.voices.items()
+            }
+
+    def start(self, version: str = "1.1.0", **changed: Any) -> str:
+        """Plan a rollout to everybody: one, then the rest, within ten minutes."""
+        fields: dict[str, Any] = {
+            "model": f"test-bearing@{version}",
+            "line": LINE,
+            "to": ("all",),
+            "waves": ((1, False), (100, True)),
+            "limits": (parse_limit("failed>50%"),),
+            "rate_per_min": 60_000.0,
+            "terms": Terms(timeout_s=600.0, hold_s=5.0),
+            "settings": None,
+            "by": "tester",
+        }
+        asked = Asked(**{**fields, **changed})
+        return start(self.desk, asked, datetime.now(UTC)).plan.rollout
+
+
+def run(
+    desk: Desk,
+    client: BrokerClient,
+    rollout: str,
+    wish: Wish | None = None,
+    stopping: threading.Event | None = None,
+    *,
+    take_over: bool = False,
+) -> tuple[Outcome, Progress]:
+    """Drive over a broker in memory, as a process would."""
+    with desk.kept.driving(rollout):
+        controller = Controller(desk, client, rollout, steady_clock(), lambda _progress: None)
+        return controller.run(stopping or threading.Event(), wish, take_over=take_over)

@@ -1,15 +1,30 @@
 """Who may drive a rollout: one controller for the fleet, and the newest one counts."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from edge_agent.rollout.envelope import EnvelopeError
-from edge_agent.rollout.fleet.copies import Head, Lease, Part, joined, read_head, read_part
+import msgspec
+
+from edge_agent.rollout.envelope import EnvelopeError, seal, unseal
+from edge_agent.rollout.fleet.copies import (
+    HEAD_TYPE,
+    Head,
+    Lease,
+    Part,
+    joined,
+    read_head,
+    read_part,
+)
 from edge_agent.rollout.fleet.desk import Desk
 from edge_agent.rollout.fleet.kept import RolloutError
+from edge_agent.rollout.fleet.progress import recall
 from edge_agent.rollout.fleet.states import Progress
-from edge_agent.rollout.messages import Report
+from edge_agent.rollout.messages import DESIRE_TYPE, Desire, Report
 from edge_agent.rollout.mqtt import BrokerClient
+from edge_agent.rollout.repository.upload import keep_and_publish
+
+_WAY_S = 20.0
 
 
 class HeldError(Exception):
@@ -76,8 +91,28 @@ def claim(
     return epoch, newer[-1] if newer else None
 
 
+def make_way(desk: Desk, client: BrokerClient, head: Head, epoch: int, now: datetime) -> None:
+    """Have the controller behind ``head`` stop, and wait a while for it to say that it has.
+
+    Until it has heard of us it sends orders that we could not know of.
+
+    Raises:
+        KeyFileError, HomeError, OSError: of the home folder.
+        BrokerError: lost.
+    """
+    rollout, left = head.plan.rollout, threading.Event()
+    client.subscribe(desk.topics.left(rollout), lambda _topic, _payload: left.set())
+    lease = Lease(epoch=epoch, instance=desk.instance, renewed=now)
+    ours = seal(msgspec.structs.replace(head, lease=lease, at=now), HEAD_TYPE, desk.signers)
+    keep_and_publish(client, desk.home, desk.topics.rollout(rollout), ours)
+    client.flush()
+    left.wait(_WAY_S)
+
+
 def adopt(desk: Desk, client: BrokerClient, head: Head) -> Progress:
     """Return the progress that another controller left on the broker.
+
+    It sends orders before it publishes that it has: those say so themselves.
 
     Raises:
         RolloutError: a part is missing, or not signed by an operator.
@@ -85,7 +120,15 @@ def adopt(desk: Desk, client: BrokerClient, head: Head) -> Progress:
     """
     rollout = head.plan.rollout
     found = client.collect(f"{desk.topics.rollout(rollout)}/+", desk.topics.fence)
-    return joined(head, [_part(desk, found, rollout, number) for number in range(head.parts)])
+    progress = joined(head, [_part(desk, found, rollout, n) for n in range(head.parts)])
+    desired = client.collect(desk.topics.desired("+"), desk.topics.fence)
+    for content in desired.values():
+        try:
+            desire = unseal(content, DESIRE_TYPE, Desire, desk.keys, desk.operators.threshold)
+        except EnvelopeError:
+            continue  # nobody follows it
+        recall(progress, desire)
+    return progress
 
 
 def _part(desk: Desk, found: Mapping[str, bytes], rollout: str, number: int) -> Part:

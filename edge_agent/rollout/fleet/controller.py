@@ -8,7 +8,7 @@ import queue
 import threading
 
 from edge_agent.rollout.fleet import progress as machine
-from edge_agent.rollout.fleet.claim import adopt, claim, heads_of, superseded
+from edge_agent.rollout.fleet.claim import adopt, claim, heads_of, make_way, superseded
 from edge_agent.rollout.fleet.desk import Desk
 from edge_agent.rollout.fleet.hearing import Hearing
 from edge_agent.rollout.fleet.judge import before_of
@@ -22,10 +22,10 @@ from edge_agent.rollout.messages import WantedModel
 from edge_agent.rollout.mqtt import BrokerClient, BrokerError
 from edge_agent.rollout.repository.home import BusyError
 from edge_agent.rollout.repository.repository import ConflictError
-from edge_agent.rollout.repository.upload import keep_and_publish
+from edge_agent.rollout.repository.upload import keep_and_publish, restore
 
 _STEP_S = 0.2
-_BATCH = 500  # orders of one step
+_BATCH = 50  # orders of one step: between two, another controller is heard of
 
 
 class Controller:
@@ -93,9 +93,16 @@ class Controller:
             epoch, newer = claim(
                 desk, self._rollout, heads, answered, self._now(), take_over=take_over
             )
-        self._progress = (
-            desk.kept.read(self._rollout) if newer is None else adopt(desk, client, newer)
-        )
+        if newer is None:
+            self._progress = desk.kept.read(self._rollout)
+        else:
+            if newer.lease.holds(self._now()):
+                make_way(desk, client, newer, epoch, self._now())
+            self._progress = adopt(desk, client, newer)
+        if newer is None and self._progress.epoch and topics.rollout(self._rollout) not in lying:
+            # What was there is gone, and everything else with it.
+            with desk.locked():
+                self._record.say("restore", upload=restore(client, desk.home))
         client.subscribe(topics.rollout("+"), lambda _topic, payload: self._heads.put(payload))
         if self._progress.epoch != epoch:
             self._record.say("drive", epoch=epoch, instance=desk.instance)
@@ -125,6 +132,9 @@ class Controller:
         later = superseded(self._desk, heads, self._progress.epoch)
         if later is not None:
             self._record.say("superseded", by=later.instance, epoch=later.epoch)
+            left = self._desk.topics.left(self._rollout)
+            self._client.publish(left, b"", retain=False)
+            self._client.flush()
             return "superseded"
         if wish is not None:
             self._do(wish)

@@ -24,7 +24,7 @@ from edge_agent.rollout.fleet.states import (
     Refused,
     State,
 )
-from edge_agent.rollout.messages import Order, Report
+from edge_agent.rollout.messages import Desire, Order, Report
 
 _REASON_LENGTH = 300
 _CATCH_UP = timedelta(seconds=2)  # of orders that a late driver may send at once
@@ -80,6 +80,18 @@ def order(
     if entry.state == "waiting":
         entry.before = before
         _move(entry, "ordered", None, now)
+
+
+def recall(progress: Progress, desire: Desire) -> None:
+    """Note an order that another controller gave and had not written down for us yet."""
+    entry = progress.entries.get(desire.gateway)
+    if entry is None or desire.rollout != progress.plan.rollout:
+        return
+    if entry.order is not None and entry.order >= desire.order:
+        return
+    entry.order, entry.issued, entry.sent = desire.order, desire.issued, True
+    if entry.state == "waiting":
+        _move(entry, "ordered", None, desire.issued)
 
 
 def unsent(progress: Progress) -> list[str]:
