@@ -24,15 +24,10 @@ class Ran:
 
 
 @pytest.fixture
-def edge_agent(
-    capfdbinary: pytest.CaptureFixture[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Ran]:
-    """``edge_agent("check", ...)`` in this process: a second is too long for every case."""
-    monkeypatch.syspath_prepend(BENCH)
-    discovery.rescan()
+def run_command(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ran]:
+    """``run_command(main, "check", ...)`` in this process: a second is too long for every case."""
 
-    def run(*arguments: object) -> Ran:
+    def run(main: Callable[[list[str]], None], *arguments: object) -> Ran:
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as exited:
             main([str(argument) for argument in arguments])
@@ -41,6 +36,16 @@ def edge_agent(
         return Ran(int(exited.value.code or 0), out, err)
 
     return run
+
+
+@pytest.fixture
+def edge_agent(
+    run_command: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """``edge_agent("check", ...)`` with the bench's plugins."""
+    monkeypatch.syspath_prepend(BENCH)
+    discovery.rescan()
+    return lambda *arguments: run_command(main, *arguments)
 
 
 @pytest.fixture

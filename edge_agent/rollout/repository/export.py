@@ -6,8 +6,8 @@ import msgspec
 
 from edge_agent.rollout.repository.chain import target_file
 from edge_agent.rollout.repository.durable import write_durably
-from edge_agent.rollout.repository.home import Home
-from edge_agent.rollout.repository.roles import TIMESTAMP_FILE, Roles
+from edge_agent.rollout.repository.home import TIMESTAMP_FILE, Home
+from edge_agent.rollout.repository.roles import Roles
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from edge_agent.rollout.repository.settings import OperatorSettings, broker_of, 
 from edge_agent.rollout.topics import RolloutTopics
 
 SETTINGS_FILE = "operator.toml"
+TIMESTAMP_FILE = "timestamp.json"  # the last to be written, and what makes the others count
 
 
 class HomeError(Exception):
@@ -59,7 +60,7 @@ class Home:
             OSError: it cannot be written.
         """
         file = self.folder / SETTINGS_FILE
-        if self.metadata.exists():
+        if (self.metadata / TIMESTAMP_FILE).exists():
             raise HomeError(f"{self.folder}: there is a repository already")
         self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         write_durably(file, settings)

@@ -14,12 +14,10 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from edge_agent.rollout.repository.durable import write_durably
-from edge_agent.rollout.repository.home import HomeError
+from edge_agent.rollout.repository.home import TIMESTAMP_FILE, HomeError
 
 # Gateways that have just read an older timestamp still find what it speaks of.
 KEPT_VERSIONS = 3
-
-TIMESTAMP_FILE = "timestamp.json"
 
 Role = TypeVar("Role", Root, Targets, Snapshot, Timestamp)
 

@@ -14,8 +14,8 @@ from tuf.api.metadata import TargetFile
 from edge_agent.rollout.mqtt import BrokerClient, BrokerError
 from edge_agent.rollout.repository.chain import target_file
 from edge_agent.rollout.repository.durable import sync_folder, write_durably
-from edge_agent.rollout.repository.home import Home, HomeError
-from edge_agent.rollout.repository.roles import TIMESTAMP_FILE, Roles
+from edge_agent.rollout.repository.home import TIMESTAMP_FILE, Home, HomeError
+from edge_agent.rollout.repository.roles import Roles
 from edge_agent.rollout.topics import CHUNK_BYTES, Index, Stored, stored_name
 
 CHUNK_BYTES_MIN = 1024

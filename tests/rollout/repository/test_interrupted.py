@@ -61,6 +61,29 @@ def rotate_root(home: Home, _new: Path) -> None:
     repository_in(home).rotate("root-1")
 
 
+def test_a_beginning_that_is_cut_off_anywhere_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)  # counted, but not waited for
+    for after in range(100):
+        folder = tmp_path / f"{after}"
+
+        def begin(folder: Path = folder) -> None:
+            repository_in(home_in(folder)).init()
+
+        was_cut = power_cut(after, begin, monkeypatch)
+        home = Home(folder, "anna")
+        if not Roles(home.metadata).started():
+            begin()
+        repository = repository_in(home)
+        gateway = Gateway(tmp_path / f"gateway-{after}", repository.roles.root_bytes())
+        assert gateway.looks_into(folder / "repository").operators() == repository.operators()
+        if not was_cut:
+            assert after > 5
+            return
+    pytest.fail("it never ended")
+
+
 @pytest.fixture(scope="module")
 def template(samples_bundle: bytes, tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("template")
