@@ -62,7 +62,8 @@ class Home:
         file = self.folder / SETTINGS_FILE
         if (self.metadata / TIMESTAMP_FILE).exists():
             raise HomeError(f"{self.folder}: there is a repository already")
-        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         write_durably(file, settings)
         try:
             self.settings()
