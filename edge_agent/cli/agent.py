@@ -7,6 +7,7 @@ import click
 
 from edge_agent.cli.alarm_group import alarm
 from edge_agent.cli.duration import DURATION
+from edge_agent.cli.model_group import model
 from edge_agent.cli.options import CONFIG, COUNT, JSON, PATH
 from edge_agent.cli.program import print_version, run_program
 from edge_agent.cli.trial_group import trial
@@ -265,6 +266,7 @@ def outbox_fsck(config: Path, *, as_json: bool) -> int:
 
 agent.add_command(alarm)
 agent.add_command(trial)
+agent.add_command(model)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,10 @@ TIMEOUT_S = 30.0
 
 
 def answer_of_running(
-    config: Path, make: "Callable[[str, str], AnyCommand]", timeout_s: float = TIMEOUT_S
+    config: Path,
+    make: "Callable[[str, str], AnyCommand]",
+    timeout_s: float = TIMEOUT_S,
+    code_of: "Callable[[Answer], int]" = lambda _answer: exit_codes.REFUSED,
 ) -> "Answer | int":
     """Return what the agent of ``config`` answers; after saying why it does not, the exit code.
 
@@ -26,6 +29,7 @@ def answer_of_running(
         make: returns the command; its arguments are ``id`` and ``by``. Raises ValidationError
             of msgspec where the agent would not understand it.
         timeout_s: to wait for the answer.
+        code_of: returns the exit code of an answer that refuses.
     """
     import msgspec
 
@@ -53,7 +57,7 @@ def answer_of_running(
         return exit_codes.TRY_AGAIN
     if answer.result == "refused":
         print_error(f"refused: {answer.reason}")
-        return exit_codes.REFUSED
+        return code_of(answer)
     if not answer.durable:
         print_error("done, but the disk does not take it: it ends with the agent's next restart")
     return answer

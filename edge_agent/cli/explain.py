@@ -6,20 +6,17 @@ import click
 
 from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json
+from edge_agent.cli.running import state_dir_of
 
 
 def explain_command(event: str, config: Path, out: Path | None, *, as_json: bool) -> int:
     """Explain an anomaly from its snapshot; return the exit code."""
-    from edge_agent.daemon.config.draft import read_draft
-    from edge_agent.daemon.config.settings import STATE_DIR
     from edge_agent.daemon.explain.find import NoSnapshotError, UnreadableError, find_snapshot
     from edge_agent.daemon.explain.page import page
     from edge_agent.daemon.explain.text import explanation
 
-    stated = read_draft(config).said("state_dir")
-    state_dir = stated if isinstance(stated, str) else STATE_DIR
     try:
-        snapshot = find_snapshot(event, Path(state_dir))
+        snapshot = find_snapshot(event, state_dir_of(config))
     except NoSnapshotError as error:
         print_error(str(error))
         return exit_codes.UNAVAILABLE

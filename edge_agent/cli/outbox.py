@@ -7,9 +7,9 @@ import click
 
 from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error, print_json, print_table
+from edge_agent.cli.running import settings_of
 
 if TYPE_CHECKING:
-    from edge_agent.daemon.config.settings import Config
     from edge_agent.daemon.outbox.inspect import Stats
 
 
@@ -18,7 +18,7 @@ def stats_command(config: Path, *, as_json: bool) -> int:
     from edge_agent.daemon.outbox.inspect import UnavailableError, read_stats
     from edge_agent.daemon.outbox.layout import DamagedError
 
-    settings = _settings(config)
+    settings = settings_of(config)
     if settings is None:
         return exit_codes.CONFIGURATION
     try:
@@ -40,7 +40,7 @@ def fsck_command(config: Path, *, as_json: bool) -> int:
     """Check the database and its ledger; return the exit code."""
     from edge_agent.daemon.outbox.inspect import UnavailableError, check
 
-    settings = _settings(config)
+    settings = settings_of(config)
     if settings is None:
         return exit_codes.CONFIGURATION
     try:
@@ -56,18 +56,6 @@ def fsck_command(config: Path, *, as_json: bool) -> int:
         if not findings.problems:
             click.echo(f"{findings.file}: sound; {findings.messages} messages wait")
     return exit_codes.BAD_DATA if findings.problems else exit_codes.OK
-
-
-def _settings(config: Path) -> "Config | None":
-    from edge_agent.daemon.config.draft import load_config
-    from edge_agent.daemon.config.problems import ConfigError
-
-    try:
-        return load_config(config)
-    except ConfigError as error:
-        for problem in error.problems:
-            print_error(str(problem))
-        return None
 
 
 def _print(stats: "Stats") -> None:

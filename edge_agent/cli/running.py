@@ -7,6 +7,7 @@ from edge_agent.cli import exit_codes
 from edge_agent.cli.output import print_error
 
 if TYPE_CHECKING:
+    from edge_agent.daemon.config.settings import Config
     from edge_agent.daemon.report import AgentReport
 
 
@@ -32,3 +33,25 @@ def report_of_running(config: Path) -> "AgentReport | int":
     for problem in draft.problems:
         print_error(str(problem))
     return exit_codes.CONFIGURATION
+
+
+def settings_of(config: Path) -> "Config | None":
+    """Return what the configuration says; None after saying what is wrong with it."""
+    from edge_agent.daemon.config.draft import load_config
+    from edge_agent.daemon.config.problems import ConfigError
+
+    try:
+        return load_config(config)
+    except ConfigError as error:
+        for problem in error.problems:
+            print_error(str(problem))
+        return None
+
+
+def state_dir_of(config: Path) -> Path:
+    """Return the agent's folder, also where the rest of the configuration is wrong."""
+    from edge_agent.daemon.config.draft import read_draft
+    from edge_agent.daemon.config.settings import STATE_DIR
+
+    stated = read_draft(config).said("state_dir")
+    return Path(stated if isinstance(stated, str) else STATE_DIR)

@@ -57,6 +57,7 @@ def test_the_commands_are_those_of_the_design() -> None:
             "explain",
             "alarm",
             "commission",
+            "model",
         ),
     }
     assert isinstance(agent.commands["outbox"], click.Group)

@@ -23,7 +23,7 @@ from edge_agent.rollout.install.states import is_under_way
 _log = logging.getLogger(__name__)
 
 MODULE = "edge_agent.rollout.install.by_hand"
-_GRACE_S = 30.0  # beyond the process's own deadline
+GRACE_S = 30.0  # beyond the process's own deadline
 
 
 class ByHandUpdates:
@@ -103,7 +103,7 @@ class ByHandUpdates:
             allow_downgrade=command.allow_downgrade,
         )
         try:
-            placing = outcome_of(MODULE, order, Placing, order.timeout_s + _GRACE_S)
+            placing = outcome_of(MODULE, order, Placing, order.timeout_s + GRACE_S)
         except (ChildError, OSError) as error:
             placing = Placing(refused=f"verification {error}", kind="failed")
         self._ended.append((command, respond, placing))

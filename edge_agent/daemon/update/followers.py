@@ -1,5 +1,6 @@
 """The assets that follow lines: what they ask of a model, and what judges them now."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.daemon.commissioning.listening import ListeningBundle
@@ -56,19 +57,7 @@ class Followers:
 
     def facts(self) -> tuple[AssetFacts, ...]:
         """Return what each asset that follows a line asks of a model."""
-        return tuple(
-            AssetFacts(
-                name=asset.name,
-                line=line,
-                sensor=self._sensor(asset),
-                channels=asset.channels,
-                context=asset.context,
-                false_alarms_per_month=asset.false_alarms_per_month,
-                has_velocity_limit=asset.velocity_limit is not None,
-            )
-            for asset in self.config.asset
-            if (line := self._line(asset)) is not None
-        )
+        return facts_of(self.config, self._sensor)
 
     def _running(self, asset: Asset) -> RunningModel:
         watch, record = self._watches.watch_of(asset.name), self.records().get(asset.name)
@@ -109,3 +98,22 @@ class Followers:
 
     def _line(self, asset: Asset) -> str | None:
         return followed_line(asset.bundle, Path(self.config.state_dir))
+
+
+def facts_of(
+    config: Config, sensor_of: Callable[[Asset], SensorFacts | None]
+) -> tuple[AssetFacts, ...]:
+    """Return what each asset of ``config`` that follows a line asks of a model."""
+    return tuple(
+        AssetFacts(
+            name=asset.name,
+            line=line,
+            sensor=sensor_of(asset),
+            channels=asset.channels,
+            context=asset.context,
+            false_alarms_per_month=asset.false_alarms_per_month,
+            has_velocity_limit=asset.velocity_limit is not None,
+        )
+        for asset in config.asset
+        if (line := followed_line(asset.bundle, Path(config.state_dir))) is not None
+    )
