@@ -14,6 +14,7 @@ from edge_agent.cli.running import report_of_running
 if TYPE_CHECKING:
     from edge_agent.daemon.ledger import WindowCounts
     from edge_agent.daemon.report import AgentReport, AssetReport, BudgetReport
+    from edge_agent.daemon.update.report import UpdateReport
 
 _NAMED = 3
 _FULL = 0.8  # of the outbox: from there on messages will soon have to go
@@ -103,6 +104,11 @@ def troubles_of(report: "AgentReport") -> Iterator[str]:
     if report.reload is not None and not report.reload.accepted:
         problems = "; ".join(report.reload.problems)
         yield f"the configuration read at {report.reload.at[:19]}Z was refused: {problems}"
+    update = report.update
+    if update is not None:
+        if update.state in {"rejected", "rolled_back", "failed"}:
+            yield f"update: {update.state.replace('_', ' ')}: {update.reason}"
+        yield from (f"update: {said}" for said in (update.problem, *update.warnings) if said)
 
 
 def _troubles_of_assets(report: "AgentReport") -> Iterator[str]:
@@ -136,6 +142,8 @@ def _facts(report: "AgentReport") -> Iterator[str]:
         phase = "" if trial.phase == "done" else f", {trial.phase}"
         said = f"{trial.asset}: {trial.model or trial.bundle}: {trial.verdict}{phase}"
         yield f"trial    {said}: {'; '.join(trial.reasons)}"
+    if report.update is not None and (report.update.enrolled or report.update.state != "idle"):
+        yield f"update   {_update(report.update)}"
     process = report.process
     yield (
         f"process  {report.pid}, up {duration_text(report.uptime_s)},"
@@ -144,6 +152,19 @@ def _facts(report: "AgentReport") -> Iterator[str]:
     )
     version = report.versions.get("edge-agent", "unknown")
     yield f"agent    edge-agent {version}, gateway {report.gateway}, as of {report.written[:19]}Z"
+
+
+def _update(update: "UpdateReport") -> str:
+    """Say how the last update stands, and what it is about."""
+    said = update.state.replace("_", " ") if update.enrolled else f"not enrolled, {update.state}"
+    if update.models:
+        said += f": {', '.join(update.models)}"
+    if update.rollout is not None:
+        said += f", rollout {update.rollout}"
+    if update.state == "active" and update.held_s is not None and update.hold_s:
+        share = f"{duration_text(update.held_s)} of {duration_text(update.hold_s)}"
+        said += ", held" if update.held_s >= update.hold_s else f", held for {share}"
+    return f"{said}; {update.waiting}" if update.waiting else said
 
 
 def _memories(report: "AgentReport") -> Iterator[str]:

@@ -12,17 +12,20 @@ from typing import Any
 
 import msgspec
 from brokers import Mosquitto
-from fitted import GATEWAY, LINE, Gateway, enrol
+from fitted import GATEWAY, LINE, Gateway, enrol, wanted
 from forge import Forge
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 from waiting import wait_until
 
+from edge_agent.daemon.commands.requests import Answer, AnyCommand
+from edge_agent.daemon.local.client import ask
+from edge_agent.daemon.status import read_report
 from edge_agent.rollout.broker import Broker
 from edge_agent.rollout.envelope import unseal
 from edge_agent.rollout.install.journal import Journal, Standing
-from edge_agent.rollout.install.place import Lines
-from edge_agent.rollout.messages import REPORT_TYPE, Desire, Report, Terms
+from edge_agent.rollout.install.place import Lines, Placed
+from edge_agent.rollout.messages import REPORT_TYPE, Desire, Report, Terms, UpdateState
 from edge_agent.rollout.mqtt import connected
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -54,6 +57,7 @@ class Site:
     broker: Mosquitto
     reports: list[Report] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
+    features: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         forge = Forge()
@@ -75,6 +79,38 @@ class Site:
             self.reports.append(unseal(bytes(message.payload), REPORT_TYPE, Report, keys))
         elif message.topic.endswith("/score"):
             self.scores.append(json.loads(message.payload))
+        elif message.topic.endswith("/features"):
+            self.features.append(bytes(message.payload))
+
+    def install(self, bundle: bytes) -> None:
+        """Have a model in use before the agent is started for the first time."""
+        model = wanted(bundle)
+        placed = Placed(
+            name=model.name, version=model.version, sha256=model.sha256, length=model.length
+        )
+        self.lines().activate(LINE, self.lines().place(LINE, placed, bundle))
+
+    def kill_in(self, state: UpdateState) -> bool:
+        """Wait for ``state``, and kill the agent in it; say False where it was too quick for that.
+
+        It is stopped first, so that it can be seen to be in the state when it is killed.
+        """
+        assert self.process is not None
+        passed = self.passed(state)
+        assert wait_until(lambda: self.passed(state) > passed or self._is_in(state), 120.0, 0.001)
+        self.process.send_signal(signal.SIGSTOP)
+        if self.standing().state != state:
+            self.process.send_signal(signal.SIGCONT)
+            return False
+        self.kill()
+        return True
+
+    def passed(self, state: UpdateState) -> int:
+        """Count how often ``state`` was entered."""
+        return sum(entry.state == state for entry in self.standing().history)
+
+    def _is_in(self, state: UpdateState) -> bool:
+        return self.standing().state == state
 
     def publish(self, *bundles: bytes) -> None:
         """Put bundles into the repository, and all of that on the broker."""
@@ -160,6 +196,14 @@ class Site:
             score["model_sha256"] == sha256 and score["score"] is not None
             for score in self.scores[since:]
         )
+
+    def scored(self) -> int:
+        """How many windows have a score by the agent's own account, broker or not."""
+        return read_report(GATEWAY, self.home / "state").assets[0].scored
+
+    def ask(self, command: AnyCommand) -> Answer:
+        """Ask the agent on its own machine."""
+        return ask(read_report(GATEWAY, self.home / "state"), command, 60.0)
 
     def told(self) -> str:
         states = [(r.state, r.reason, r.warnings) for r in self.reports]

@@ -21,6 +21,8 @@ from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, StoreState
 from edge_agent.daemon.messages import AssetState
 from edge_agent.daemon.report import AgentReport, AssetReport, LinkReport
 from edge_agent.daemon.topics import Kind
+from edge_agent.daemon.update.report import UpdateReport
+from edge_agent.rollout.messages import UpdateState
 
 Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
 _FATES = {
@@ -72,6 +74,8 @@ class _ReportCollector(Collector):
         yield from _messages(report.ledger)
         yield from _outbox(report.outbox)
         yield from _scores(report.assets)
+        if report.update is not None:
+            yield from _update(report.update)
 
 
 def _family(
@@ -223,6 +227,23 @@ def _outbox(outbox: StoreState) -> Iterator[Metric]:
         "edge_agent_outbox_set_aside",
         "Database files found damaged since the agent began.",
         outbox.set_aside,
+    )
+
+
+def _update(update: UpdateReport) -> Iterator[Metric]:
+    yield _family(
+        GaugeMetricFamily,
+        "edge_agent_update_state",
+        "1 for the state that the operator's update is in, 0 for all others.",
+        ("state",),
+        (((state,), update.state == state) for state in get_args(UpdateState)),
+    )
+    yield _family(
+        GaugeMetricFamily,
+        "edge_agent_update_held_seconds",
+        "For which the new models have run without a fault.",
+        (),
+        [((), update.held_s)],
     )
 
 
