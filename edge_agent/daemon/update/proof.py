@@ -12,7 +12,7 @@ BACK_S = 60.0  # an agent with other settings is back by then: devices are opene
 _WINDOWS = 20  # beyond the washout, of which one at least must have a score
 _NOT_WORKING = ("washout", "invalid", "error")  # reasons that are the model's own
 _DELIVERING = ("running", "commissioning")
-_FAILED = ("failed", "left_out")
+_NOT_BACK = ("starting", "failed", "left_out")
 
 
 class Proof:
@@ -51,11 +51,13 @@ class Proof:
         for name in unwatched:
             record = records.get(name)
             return f"asset {name}: {'not watched' if record is None else record.reason}"
-        counts = now_s >= self._back_by_s or not self._were_well
+        counts = True
         for name in sorted(self._were_well & records.keys()):
             record = records[name]
-            if record.state in _FAILED and now_s >= self._back_by_s:
+            is_back = record.state not in _NOT_BACK
+            if not is_back and now_s >= self._back_by_s:
                 return f"asset {name} does not work with the settings: {record.reason}"
+            counts = counts and is_back
         for name, (watch, sha256) in watched.items():
             fault = self._fault(name, watch, sha256)
             if fault is not None:
