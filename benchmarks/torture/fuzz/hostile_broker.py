@@ -82,7 +82,7 @@ class HostileBroker:
         version: Protocol = "3.1.1" if level == _LEVEL_311 else "5"
         session = Session(Topics("edge/v1", "gw-1"))
         inbox = Inbox(session, outbox, lambda _command, _origin, respond: respond(done()))
-        connection = Connection(settings, version, None, will, lambda _refusal: None, inbox)
+        connection = Connection(settings, version, None, will, lambda _refusal: None, [inbox])
         end_s = math.inf
         try:
             connection.open()
