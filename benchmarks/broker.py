@@ -47,6 +47,11 @@ class Broker:
         """It was started and not stopped."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process, while it is running."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start and wait until it answers. Raises NoBrokerError."""
         with self._log.open("ab") as log:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memory_broker import MemoryBroker
 from securesystemslib.signer import CryptoSigner
 
+from benchmarks.fleet.memory_broker import MemoryBroker
 from edge_agent.rollout.envelope import seal, unseal
 from edge_agent.rollout.fleet.controller import Controller
 from edge_agent.rollout.fleet.desk import Desk

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from fitted import renamed
 from gateways import LINE, Behaviour, Hall, Speaker, Voice, prove, roll_back, run, stay_silent
-from memory_broker import MemoryBroker, MemoryClient
 from securesystemslib.signer import CryptoSigner
 from waiting import wait_until
 
+from benchmarks.fleet.memory_broker import MemoryBroker, MemoryClient
 from edge_agent.rollout.envelope import seal, unseal
 from edge_agent.rollout.fleet.claim import HeldError
 from edge_agent.rollout.fleet.copies import HEAD_TYPE, Head, Lease, read_head
