@@ -139,6 +139,12 @@ class Machine:
             self.run("systemctl", "restart", "edge-agent")
         return self.show("MemoryCurrent").isdigit()
 
+    def add_user(self, name: str) -> str:
+        """Let the broker know another user; return the password."""
+        self.run("mosquitto_passwd", "-b", "/etc/mosquitto/passwords", name, PASSWORD)
+        self.run("systemctl", "reload", "mosquitto")
+        return PASSWORD
+
     def install(self, package: Path) -> subprocess.CompletedProcess[str]:
         shutil.copy(package, self.path("/root"))
         return self.run(
