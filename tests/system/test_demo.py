@@ -17,7 +17,7 @@ from demo.failure import DemoError
 from demo.subscriber import subscribed
 
 REPOSITORY = Path(__file__).parents[2]
-TRAINING_S = 400  # a busy machine with one core
+TRAINING_S = 900  # a busy machine with one core
 
 pytestmark = [
     pytest.mark.system,
@@ -32,6 +32,21 @@ def command(output: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "demo", "--quick", "--output", str(output), *more]
 
 
+def assert_fleet_is_moved(said: str) -> None:
+    """Versions 1.0.0 and 1.1.0 arrive; 1.2.0 is refused, 1.3.0 rolled back, 1.4.0 taken back."""
+    ended = re.findall(r"^  bearing-1-(1\.\d\.0)-[\d-]+: (\w+)", said, re.MULTILINE)
+    assert list(dict.fromkeys(ended)) == [
+        ("1.0.0", "completed"),
+        ("1.1.0", "completed"),
+        ("1.3.0", "aborted"),
+        ("1.4.0", "aborted"),
+    ]
+    assert said.count("3 of 3 gateways have proved it") == 2
+    assert re.search(r"bearing-1-1\.2\.0\.edgemodel:\s+golden window \d+: score is", said)
+    assert "failed: rolled_back: trial bad: bearing-" in said
+    assert said.count("(exit code 65)") == 3
+
+
 @pytest.mark.timeout(TRAINING_S)
 def test_the_demonstration_trains_watches_and_hears_the_alarm(tmp_path: Path) -> None:
     output = tmp_path / "output"
@@ -43,6 +58,7 @@ def test_the_demonstration_trains_watches_and_hears_the_alarm(tmp_path: Path) ->
     assert re.search(r"\d d \d\d:\d\d +bearing-1 +OPEN +\d", said), said
     assert "120 received of 120" in said
     assert "no false alarms" in said
+    assert_fleet_is_moved(said)
     lines = [line for line in ran.stdout.splitlines() if str(tmp_path) not in line]
     assert not [line for line in lines if len(line) > 100]
     assert "TensorFlow" not in said

@@ -53,6 +53,7 @@ class Machine:
     root: Path
     log: Path
     leader: int = 0
+    password: str = PASSWORD  # of everybody, at its broker
     _nspawn: subprocess.Popen[bytes] | None = None
     _listeners: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -138,12 +139,6 @@ class Machine:
             self.run("systemctl", "daemon-reexec")
             self.run("systemctl", "restart", "edge-agent")
         return self.show("MemoryCurrent").isdigit()
-
-    def add_user(self, name: str) -> str:
-        """Let the broker know another user; return the password."""
-        self.run("mosquitto_passwd", "-b", "/etc/mosquitto/passwords", name, PASSWORD)
-        self.run("systemctl", "reload", "mosquitto")
-        return PASSWORD
 
     def install(self, package: Path) -> subprocess.CompletedProcess[str]:
         shutil.copy(package, self.path("/root"))
@@ -269,7 +264,8 @@ def new_machine(
         for name in ("mosquitto.conf", "acl"):
             text = (REPOSITORY / "deploy" / "mosquitto" / name).read_text()
             machine.write(f"/etc/mosquitto/{name}", text)
-        machine.write("/etc/mosquitto/passwords", f"gw-1:{PASSWORD}\nscada:{PASSWORD}\n")
+        users = "".join(f"{name}:{PASSWORD}\n" for name in ("gw-1", "scada", "operator"))
+        machine.write("/etc/mosquitto/passwords", users)
         passwd = ["chroot", str(root), "mosquitto_passwd", "-U", "/etc/mosquitto/passwords"]
         subprocess.run(passwd, check=True)
         machine.write("/etc/hosts", "127.0.0.1 localhost\n")

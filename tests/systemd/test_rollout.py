@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from waiting import wait_until
+
+from edge_agent.bundle import Bundle
 
 pytestmark = [pytest.mark.systemd, pytest.mark.timeout(1500)]
 
@@ -20,13 +23,13 @@ LINE = "samples"
 class Operator:
     """The operator's commands, in the network of a machine and with the files of this one."""
 
-    def __init__(self, machine: Any, home: Path, password: str) -> None:
+    def __init__(self, machine: Any, home: Path) -> None:
         self.machine = machine
         self.home = home
         self.environment = {
             **os.environ,
             "EDGE_ROLLOUT_HOME": str(home),
-            "EDGE_ROLLOUT_PASSPHRASE": password,
+            "EDGE_ROLLOUT_PASSPHRASE": secrets.token_urlsafe(24),
         }
 
     def run(self, *arguments: str) -> str:
@@ -47,10 +50,9 @@ class Operator:
 def test_an_enrolled_agent_gets_verifies_and_runs_what_the_operator_rolls_out(
     machine: Any, samples_bundle: bytes, tmp_path: Path
 ) -> None:
-    password = machine.add_user("operator")
-    operator = Operator(machine, tmp_path / "home", password)
+    operator = Operator(machine, tmp_path / "home")
     secret = tmp_path / "password"
-    secret.write_text(f"{password}\n")
+    secret.write_text(f"{machine.password}\n")
     operator.run(
         *("init", "--broker", "127.0.0.1:1883", "--username", "operator"),
         *("--password-file", str(secret)),
@@ -68,24 +70,17 @@ def test_an_enrolled_agent_gets_verifies_and_runs_what_the_operator_rolls_out(
     machine.run("systemctl", "restart", "edge-agent")
     bundle = tmp_path / "samples.edgemodel"
     bundle.write_bytes(samples_bundle)
-    published = json.loads(operator.run("publish", str(bundle), "--json"))
+    published = Bundle.decode(samples_bundle)
+    model = f"{published.manifest.name}@{published.manifest.version}"
+    operator.run("publish", str(bundle))
     said = operator.run(
-        *(
-            "start",
-            f"{published['name']}@{published['version']}",
-            "--to",
-            "group=hall",
-            "--line",
-            LINE,
-            "--waves",
-            "100%",
-        ),
+        *("start", model, "--to", "group=hall", "--line", LINE, "--waves", "100%"),
         *("--hold", "3s", "--min-windows", "5", "--timeout", "5m", "--json"),
     )
     assert '"succeeded"' in said
     assert machine.is_scoring(), machine.journal()
     listed = json.loads(machine.run("edge-agent", "model", "list", "--json").stdout)
-    assert published["sha256"] in json.dumps(listed)
+    assert published.sha256 in json.dumps(listed)
     assert wait_until(lambda: machine.show("ActiveState") == "active")
     machine.write(f"{HERE}/config.toml", config)
     machine.run("systemctl", "restart", "edge-agent")
