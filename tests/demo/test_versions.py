@@ -27,5 +27,5 @@ def test_a_nervous_version_is_sound_and_calls_sooner(first: Bundle, tmp_path: Pa
 
 def test_a_damaged_version_does_not_show_its_golden_scores(first: Bundle, tmp_path: Path) -> None:
     second = Bundle.read(damaged(first, "1.3.0", tmp_path))
-    with pytest.raises(BundleError, match="golden window .* score is"):
+    with pytest.raises(BundleError, match=r"golden window \d+: score is"):
         second.verify_golden()
