@@ -41,12 +41,13 @@ def connected(broker: Broker, client_id: str) -> Iterator["BrokerClient"]:
 
     Args:
         broker: where, and as whom.
-        client_id: unique among all clients; the process's number is put behind it.
+        client_id: what the broker's log shows; something random is put behind it, as a broker ends
+            the connection of another client with the same id.
 
     Raises:
         BrokerError: no connection came about.
     """
-    client = BrokerClient(broker, f"{client_id}-{os.getpid()}")
+    client = BrokerClient(broker, f"{client_id}-{os.urandom(4).hex()}")
     client.open()
     try:
         yield client

@@ -57,13 +57,14 @@ class Gateway:
 
     def looks_into(self, exported: Path) -> Verifier:
         """Verify an exported folder, or the operator's own. Raises VerifyError."""
-        return self._looks(FolderFetcher(exported, Deadline(PATIENCE_S)))
+        return self.looks_by(FolderFetcher(exported, Deadline(PATIENCE_S)))
 
     def looks_at(self, client: BrokerClient) -> Verifier:
         """Verify what is retained. Raises VerifyError."""
-        return self._looks(RetainedFetcher(client, "edge/v1", Deadline(PATIENCE_S)))
+        return self.looks_by(RetainedFetcher(client, "edge/v1", Deadline(PATIENCE_S)))
 
-    def _looks(self, fetcher: FetcherInterface) -> Verifier:
+    def looks_by(self, fetcher: FetcherInterface) -> Verifier:
+        """Verify what ``fetcher`` brings. Raises VerifyError."""
         verifier = Verifier(self._folder, self._root, ENROLLED, fetcher)
         verifier.refresh(synchronised=False)
         return verifier

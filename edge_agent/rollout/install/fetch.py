@@ -58,6 +58,8 @@ class RetainedFetcher(FetcherInterface):
         return self._target(url.removeprefix(TARGETS))
 
     def _metadata(self, file: str) -> Iterator[bytes]:
+        if file not in self._known().metadata and not file.endswith(".root.json"):
+            self._index = None  # read before an upload, and the timestamp after it
         if file not in self._known().metadata:
             raise DownloadHTTPError(f"{file} is not among what is published", _MISSING)
         return iter([self._retained(self._topics.metadata(file))])

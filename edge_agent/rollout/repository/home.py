@@ -133,6 +133,19 @@ class Home:
                 sleep(0.05)
             yield
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take turns with other processes at what lies in ``retained`` and on the broker.
+
+        A controller sends for hours, without the folder's lock.
+
+        Raises:
+            OSError: there is no folder.
+        """
+        with (self.folder / ".retained.lock").open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def _absent(self) -> HomeError:
         return HomeError(
             f"{self.folder}: no home folder: edge-rollout init makes one, --home or"

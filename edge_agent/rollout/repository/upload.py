@@ -5,13 +5,15 @@ that looks in between finds the old repository whole. What lies there already is
 that an upload that was cut off goes on where it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import msgspec
 from tuf.api.metadata import TargetFile
 
-from edge_agent.rollout.mqtt import BrokerClient, BrokerError
+from edge_agent.rollout.mqtt import IN_FLIGHT, BrokerClient, BrokerError
 from edge_agent.rollout.repository.chain import target_file
 from edge_agent.rollout.repository.durable import sync_folder, write_durably
 from edge_agent.rollout.repository.home import TIMESTAMP_FILE, Home, HomeError
@@ -69,14 +71,17 @@ def restore(client: BrokerClient, home: Home, progress: Progress = lambda _: Non
         BrokerError, HomeError, SettingsError: as ``upload``.
     """
     done = upload(client, home, progress, everything=True)
-    topics = home.topics()
-    kept = dict(kept_messages(home))
+    kept = sorted(kept_messages(home).items())
     there: dict[str, bytes] = {}
-    for pattern in {topic.rpartition("/")[0] + "/+" for topic in kept}:
-        there |= client.collect(pattern, topics.fence)
-    for topic, payload in kept.items():
-        _send(client, done, topic, payload, there)
-    client.flush()
+    for pattern in {topic.rpartition("/")[0] + "/+" for topic, _ in kept}:
+        there |= client.collect(pattern, home.topics().fence)
+    for first in range(0, len(kept), IN_FLIGHT):
+        # What a controller has sent in between has another content now, or none.
+        with home.turn():
+            for topic, file in kept[first : first + IN_FLIGHT]:
+                with contextlib.suppress(FileNotFoundError):
+                    _send(client, done, topic, file.read_bytes(), there)
+            client.flush()
     return done
 
 
@@ -98,19 +103,19 @@ def keep_and_publish(client: BrokerClient, home: Home, topic: str, payload: byte
     if name == topic or "/" not in name:
         raise HomeError(f"topic {topic}: allowed: two levels or more below {root}")
     file = home.retained / quote(name, safe="")
-    if payload:
-        write_durably(file, payload)
-    client.publish(topic, payload)
-    if not payload and file.exists():
-        file.unlink()
-        sync_folder(home.retained)
+    with home.turn():
+        if payload:
+            write_durably(file, payload)
+        client.publish(topic, payload)
+        if not payload and file.exists():
+            file.unlink()
+            sync_folder(home.retained)
 
 
-def kept_messages(home: Home) -> Iterator[tuple[str, bytes]]:
-    """Return topic and payload of what ``keep_and_publish`` has kept. Raises HomeError."""
+def kept_messages(home: Home) -> dict[str, Path]:
+    """Return where ``keep_and_publish`` has kept what, by topic. Raises HomeError."""
     root = home.topics().root
-    for file in sorted(home.retained.glob("[!.]*")):
-        yield f"{root}/{unquote(file.name)}", file.read_bytes()
+    return {f"{root}/{unquote(file.name)}": file for file in home.retained.glob("[!.]*")}
 
 
 class _Upload:
