@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from edge_agent.bundle import Bundle, BundleError
+from edge_agent.bundle import Bundle, BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
 from edge_agent.pipeline.limit import velocity_meter
 from edge_agent.plugin import FeatureError
@@ -44,20 +44,29 @@ def examine(content: bytes, model: WantedModel, assets: Iterable[AssetFacts]) ->
         for asset in assets:
             if asset.sensor is None:
                 unseen.append(f"asset {asset.name}: its sensor was not opened yet to be compared")
-            else:
-                _refuse(asset, unmet_needs(bundle, asset.sensor, asset.channels, asset.context))
-            if manifest.form == "calibrated":
-                fitted = loaded.for_budget(asset.false_alarms_per_month)
-                if asset.has_velocity_limit:
-                    velocity_meter(fitted.manifest.flow.input)
+            problems = _problems(bundle, loaded, asset)
+            if problems:
+                raise ExaminationError(f"asset {asset.name}: {'; '.join(problems)}")
         bundle.verify_golden(loaded)
-    except (BundleError, BudgetError) as error:
+    except BundleError as error:
         raise ExaminationError(str(error)) from error
-    except FeatureError as error:
-        raise ExaminationError(f"velocity_limit: {error}") from error
     return tuple(unseen)
 
 
-def _refuse(asset: AssetFacts, problems: list[str]) -> None:
-    if problems:
-        raise ExaminationError(f"asset {asset.name}: {'; '.join(problems)}")
+def _problems(bundle: Bundle, loaded: LoadedBundle, asset: AssetFacts) -> list[str]:
+    """Say in sentences what of an asset the bundle cannot do."""
+    problems = []
+    if asset.sensor is not None:
+        problems += unmet_needs(bundle, asset.sensor, asset.channels, asset.context)
+    if bundle.manifest.form == "general":  # what it can do shows when it is commissioned
+        return problems
+    try:
+        loaded.for_budget(asset.false_alarms_per_month)
+    except BudgetError as error:
+        problems.append(f"false_alarms_per_month: {error}")
+    try:
+        if asset.has_velocity_limit:
+            velocity_meter(bundle.manifest.flow.input)
+    except FeatureError as error:
+        problems.append(f"velocity_limit: {error}")
+    return problems
