@@ -14,7 +14,7 @@ settings.register_profile(
 )
 settings.load_profile("shared-machine")
 
-pytest_plugins = ("brokers",)  # in tests/support
+pytest_plugins = ("brokers", "commands")  # in tests/support
 
 _PATIENCE_S = 2.0  # for threads that were told to end and are about to
 

@@ -1,63 +1,27 @@
 """Rollouts by the real command over a real broker, with gateways that only speak."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from brokers import Mosquitto
+from commands import PATIENCE_S, Rollout, ended
 from fitted import renamed
-from gateways import PASSPHRASE, Hall, prove, roll_back, stay_silent
+from gateways import Hall, prove, roll_back, stay_silent
 from waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 MODEL = "test-bearing@1.1.0"
 START = ("start", MODEL, "--line", "press", "--to", "all", "--hold", "1s", "--rate", "100/s")
-_PATIENCE_S = 90.0
-
-Rollout = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def hall(tmp_path: Path, mosquitto: Mosquitto, plain_bundle: bytes) -> Hall:
     bundles = [renamed(plain_bundle, version) for version in ("1.0.0", "1.1.0")]
     return Hall(tmp_path / "home", mosquitto.port, bundles, 4)
-
-
-@pytest.fixture
-def rollout(tmp_path: Path) -> Iterator[Rollout]:
-    """``rollout(*arguments)``: the command, as a process."""
-    begun: list[subprocess.Popen[str]] = []
-    known = {"EDGE_ROLLOUT_HOME": str(tmp_path / "home"), "EDGE_ROLLOUT_PASSPHRASE": PASSPHRASE}
-
-    def begin(*arguments: str) -> "subprocess.Popen[str]":
-        begun.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "edge_agent.cli.rollout", *arguments],
-                env={**os.environ, **known},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return begun[-1]
-
-    yield begin
-    for process in begun:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=_PATIENCE_S)
-
-
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    out, error = process.communicate(timeout=_PATIENCE_S)
-    return process.returncode, out + error
 
 
 def test_all_have_proved_themselves_and_a_pipeline_sees_it(hall: Hall, rollout: Rollout) -> None:
@@ -88,7 +52,7 @@ def test_a_controller_that_was_killed_is_resumed(hall: Hall, rollout: Rollout) -
         process = rollout(*START, "--waves", "100%")
         assert wait_until(lambda: all(speaker.desires for speaker in speakers.values()))
         process.send_signal(signal.SIGKILL)
-        process.wait(_PATIENCE_S)
+        process.wait(PATIENCE_S)
         first = {name: speaker.desires[0] for name, speaker in speakers.items()}
         code, said = ended(rollout("status"))
         assert code == 75

@@ -1,21 +1,18 @@
 """A gateway that is told what to run: real agent, real broker, real verification."""
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fitted import renamed, wanted
-from msgspec.structs import replace
+from nervous import more_nervous
 from securesystemslib.signer import CryptoSigner
 from sites import Site
 from waiting import wait_until
 
-from edge_agent.bundle import Bundle, encode_bundle, make_golden
 from edge_agent.daemon.commands.requests import Model
 from edge_agent.daemon.update.operator_settings import OperatorSettings
-from edge_agent.pipeline.window import Window
 from edge_agent.rollout.messages import RemoteSettings, Terms
 
 pytestmark = pytest.mark.system
@@ -176,19 +173,3 @@ def test_who_stands_at_the_gateway_takes_a_model_back(site: Site, old: bytes, ne
 
 def warnings(site: Site) -> list[str]:
     return [warning for report in site.reports for warning in report.warnings]
-
-
-def more_nervous(bundle: bytes) -> bytes:
-    """The same network with a threshold that healthy windows reach."""
-    made = Bundle.decode(bundle)
-    spec = made.manifest.flow
-    flow = replace(spec, threshold=replace(spec.threshold, value=0.02 * spec.threshold.value))
-    manifest = replace(made.manifest, version="1.5.0", flow=flow)
-    shown = made.golden
-    raw = [
-        (int(at), Window(samples, 0, 1, gap=False, clipped=False))
-        for at, samples in zip(shown.at, shown.samples, strict=True)
-    ]
-    loaded = dataclasses.replace(made, manifest=manifest).load()
-    golden = make_golden(loaded.flow(), shown.vectors, shown.start_ns, raw)
-    return encode_bundle(manifest, made.model, golden)
