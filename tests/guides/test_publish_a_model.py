@@ -8,7 +8,9 @@ import pytest
 
 from edge_agent.cli.rollout import rollout
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "publish-a-model.md"
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "guides" / "publish-a-model.md"
+UNIT = ROOT / "deploy" / "systemd" / "edge-rollout-refresh.service"
 COMMANDS = re.findall(
     r"^    (?:sudo -u \S+ )?edge-rollout (.+)$",
     re.sub(r" \\\n\s+", " ", GUIDE.read_text("utf-8")),
@@ -18,6 +20,12 @@ COMMANDS = re.findall(
 
 def test_there_are_commands_in_it() -> None:
     assert len(COMMANDS) >= 10
+
+
+def test_the_unit_runs_one_that_asks_nobody() -> None:
+    (line,) = re.findall(r"^ExecStart=\S+/edge-rollout (.+)$", UNIT.read_text(), re.MULTILINE)
+    test_each_command_is_understood(line)
+    assert "--passphrase-file" in line
 
 
 @pytest.mark.parametrize("line", COMMANDS)
