@@ -132,6 +132,8 @@ class _Preparation:
         self._say(self._reporting.progress("downloading", desire, self._warnings))
         fetched = [(model, self._fetch(verifier, model)) for model in desire.models]
         self._say(self._reporting.progress("verifying", desire, self._warnings))
+        for model, content in fetched:
+            self._examine(model, content)
         return {model.line: self._place(model, content) for model, content in fetched}
 
     def _fetch(self, verifier: Verifier, model: WantedModel) -> bytes | None:
@@ -154,12 +156,15 @@ class _Preparation:
                 return content
         return verifier.fetch(target)
 
+    def _examine(self, model: WantedModel, content: bytes | None) -> None:
+        if content is not None:
+            assets = [asset for asset in self._order.assets if asset.line == model.line]
+            self._warnings.extend(examine(content, model, assets))
+
     def _place(self, model: WantedModel, content: bytes | None) -> str:
         placed = _placed(model)
         if content is None:
             return placed.folder
-        assets = [asset for asset in self._order.assets if asset.line == model.line]
-        self._warnings.extend(examine(content, model, assets))
         self._lines.drop_unused(model.line, keep=(placed.folder,))
         return self._lines.place(model.line, placed, content)
 
