@@ -82,7 +82,10 @@ def settings_of(words: Sequence[str]) -> "RemoteSettings | None":
             numbers.setdefault(name, {}).update(_numbers([f"{asset}={value}"]))
         else:
             raise PlanError(f"set: found {word!r}; allowed: {_ALLOWED}")
-    return msgspec.convert({**switches, **numbers}, RemoteSettings)
+    try:
+        return msgspec.convert({**switches, **numbers}, RemoteSettings)
+    except msgspec.ValidationError as error:
+        raise PlanError(f"set: {error}; allowed: {_ALLOWED}") from error
 
 
 def _numbers(words: Sequence[str]) -> dict[str, float]:

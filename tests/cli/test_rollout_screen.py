@@ -1,0 +1,89 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from edge_agent.cli.rollout_screen import Screen, short_line, summary_lines
+from edge_agent.cli.rollout_wanted import settings_of
+from edge_agent.rollout.fleet import progress as machine
+from edge_agent.rollout.fleet.plan import Plan, PlanError
+from edge_agent.rollout.fleet.states import Progress
+from edge_agent.rollout.messages import RemoteSettings, Terms, WantedModel
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def progress() -> Progress:
+    model = WantedModel(
+        line="press",
+        name="press",
+        version="1.4.0",
+        sha256="ab" * 32,
+        length=1,
+        target="press/press-1.4.0.edgemodel",
+    )
+    plan = Plan(
+        rollout="press-1.4.0",
+        created=NOW,
+        by="kim",
+        to=("group=hall",),
+        models=(model,),
+        settings=None,
+        terms=Terms(),
+        waves=(("gw-1",), ("gw-2", "gw-3")),
+        limits=(),
+        rate_per_min=100.0,
+    )
+    begun = machine.begin(plan)
+    begun.entries["gw-1"].state = "succeeded"
+    begun.entries["gw-2"].state = "failed"
+    begun.entries["gw-2"].reason = "rolled_back: trial bad"
+    begun.wave = 1
+    machine.refuse(begun, "gw-3", "forged", "forged: signed by nobody", NOW)
+    return begun
+
+
+def test_it_says_how_far_each_wave_is_and_why_gateways_failed(progress: Progress) -> None:
+    lines = summary_lines(progress)
+    assert lines[0] == "press-1.4.0: running"
+    assert "1 of 3 gateways have proved it" in lines[1]
+    assert any(line.startswith("    1  failed: rolled_back: trial bad (gw-2)") for line in lines)
+    assert lines[-1] == "REFUSED  1 reports of gw-3: forged: signed by nobody"
+    waves = [line.split()[:2] for line in lines[4:6]]
+    assert waves == [["1", "1"], [">2", "2"]]
+
+
+def test_a_line_says_it_all_where_there_is_no_screen(
+    progress: Progress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert short_line(progress) == "running, wave 2 of 2: 1 waiting, 1 proved, 1 failed"
+    with Screen(on=True) as screen:
+        screen.show(progress)
+        screen.show(progress)
+        progress.status = "paused"
+        screen.show(progress)
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "running",
+        "paused",
+    ]
+
+
+def test_settings_are_read_from_words() -> None:
+    words = ("publish_features=on", "period_s.pump-1=60", "period_s.pump-2=30")
+    assert settings_of(words) == RemoteSettings(
+        publish_features=True, period_s={"pump-1": 60.0, "pump-2": 30.0}
+    )
+    assert settings_of(()) is None
+
+
+@pytest.mark.parametrize(
+    "word", ["publish_features", "publish_features=2", "period_s=60", "period_s.p=x", "mqtt.host=h"]
+)
+def test_other_settings_are_refused_with_what_is_allowed(word: str) -> None:
+    with pytest.raises(PlanError, match="allowed"):
+        settings_of((word,))
+
+
+def test_a_period_that_is_none_is_refused() -> None:
+    with pytest.raises(PlanError, match="allowed"):
+        settings_of(("period_s.p=0",))
