@@ -40,7 +40,7 @@ def placed(version: str) -> Placed:
 
 def desire(version: str | None, counter: int, **changes: Any) -> Desire:
     now = datetime.now(UTC)
-    models = ()
+    models: tuple[WantedModel, ...] = ()
     if version is not None:
         found = placed(version)
         models = (
@@ -316,7 +316,8 @@ def test_settings_that_a_crash_follows_are_not_read_again(plant: Plant) -> None:
         plant.go_on()
     assert plant.in_force == settings_wanted
     plant.begin()
-    assert (plant.state, plant.in_force) == ("rolled_back", None)
+    assert plant.state == "rolled_back"
+    assert plant.in_force is None
     assert plant.steps.standing.reason == "the agent did not live to confirm the settings"
 
 
