@@ -166,10 +166,10 @@ def _repository(
 
 
 def _upload(home: "Home", *, everything: bool = False) -> "Uploaded | None":
-    """Bring the repository to the broker; None where there is none."""
+    """Bring the repository to the broker, and all else where it lost all; None without one."""
     from edge_agent.rollout.mqtt import connected
     from edge_agent.rollout.repository.roles import Roles
-    from edge_agent.rollout.repository.upload import restore, upload
+    from edge_agent.rollout.repository.upload import is_wiped, restore, upload
 
     if not home.has_broker():
         return None
@@ -183,6 +183,7 @@ def _upload(home: "Home", *, everything: bool = False) -> "Uploaded | None":
             file=sys.stderr,
         ) as bar,
     ):
+        everything = everything or is_wiped(client, home)
         return (restore if everything else upload)(client, home, bar.update)
 
 

@@ -13,12 +13,15 @@ import msgspec
 import numpy as np
 import pytest
 from brokers import Mosquitto
+from click.testing import CliRunner
 from operators import PASSPHRASE, Gateway, bundle_of, content_seen
 
 from edge_agent.bundle import Bundle, encode_bundle
 from edge_agent.cli.rollout import main, rollout
+from edge_agent.rollout.mqtt import connected
 from edge_agent.rollout.repository.home import Home
 from edge_agent.rollout.repository.roles import Roles
+from edge_agent.rollout.repository.upload import keep_and_publish
 
 EdgeRollout = Callable[..., Any]
 
@@ -111,6 +114,43 @@ def test_from_the_first_key_to_the_wiped_broker(
         "republish",
         "republish",
     ]
+
+
+def test_a_broker_that_lost_everything_is_noticed_and_restored_by_the_daily_command(
+    edge_rollout: EdgeRollout, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    edge_rollout("init", "--broker", f"127.0.0.1:{mosquitto.port}")
+    home = Home(tmp_path / "home", "anna")
+    topic = home.topics().desired("gw-1")
+    with connected(home.broker(), "test") as client:
+        keep_and_publish(client, home, topic, b"what gw-1 should run")
+        client.flush()
+    mosquitto.stop()
+    mosquitto.start()
+    assert edge_rollout("refresh").code == 0
+    with connected(home.broker(), "test") as client:
+        assert client.fetch(topic, 60.0) == b"what gw-1 should run"
+
+
+def test_passphrases_are_asked_for_twice_when_keys_are_made_and_once_when_they_are_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EDGE_ROLLOUT_HOME", str(tmp_path / "home"))
+    said = ["first of the roots", "second of the roots", "that of the online one"]
+    twice = "".join(f"{one}\n{one}\n" for one in said)
+    ran = CliRunner().invoke(rollout, ["init"], f"{said[0]}\nmistyped\n{twice}")
+    assert ran.return_value == 0, ran.output
+    assert [line for line in ran.output.splitlines() if line.startswith("Passphrase of")] == [
+        "Passphrase of root-1: ",
+        "Passphrase of root-1: ",
+        "Passphrase of root-2: ",
+        "Passphrase of online: ",
+    ]
+    assert not any(one in ran.output for one in said)
+    ran = CliRunner().invoke(
+        rollout, ["rotate-key", "root-1"], f"{said[0]}\n{said[0]}\n{said[1]}\n"
+    )
+    assert ran.return_value == 0, ran.output
 
 
 def test_what_is_signed_but_not_sent_is_sent_by_the_same_command(

@@ -21,6 +21,7 @@ from edge_agent.rollout.repository.roles import Roles
 from edge_agent.rollout.topics import CHUNK_BYTES, Index, Stored, stored_name
 
 CHUNK_BYTES_MIN = 1024
+_KEPT_S = 10.0  # within which a broker returns what it has just acknowledged
 
 Progress = Callable[[int], None]
 """Hears how many bytes of targets have been seen to."""
@@ -62,6 +63,17 @@ def upload(
         HomeError, SettingsError: of the home folder.
     """
     return _Upload(client, home, progress).run(everything=everything)
+
+
+def is_wiped(client: BrokerClient, home: Home) -> bool:
+    """Say whether nothing was ever uploaded, or the broker has forgotten it.
+
+    Raises:
+        BrokerError: lost or refused.
+        HomeError, SettingsError: of the home folder.
+    """
+    topics = home.topics()
+    return topics.index not in client.collect(topics.index, topics.fence)
 
 
 def restore(client: BrokerClient, home: Home, progress: Progress = lambda _: None) -> Uploaded:
@@ -150,13 +162,22 @@ class _Upload:
         timestamp = topics.metadata(TIMESTAMP_FILE)
         self._send(timestamp, files[TIMESTAMP_FILE], there)
         client.flush()
-        if client.collect(timestamp, topics.fence).get(timestamp) != files[TIMESTAMP_FILE]:
-            raise BrokerError(f"{timestamp}: the broker does not keep what is sent to it")
+        self._see_kept({topics.metadata(name): content for name, content in files.items()})
         for topic in set(there) - {topics.metadata(name) for name in files}:
             self._delete(topic)
         self._forget(old.targets, targets, everything=everything)
         client.flush()
         return self._done
+
+    def _see_kept(self, messages: Mapping[str, bytes]) -> None:
+        """See that all is there: in MQTT 3.1.1 a broker drops what it does not like in silence."""
+        found = self._client.collect(self._topics.metadata("+"), self._topics.fence)
+        for topic, payload in messages.items():
+            # Asked for alone, it may come as late as it likes.
+            if found.get(topic) != payload and self._client.fetch(topic, _KEPT_S) != payload:
+                raise BrokerError(
+                    f"{topic}: {len(payload)} bytes: the broker does not keep what is sent to it"
+                )
 
     def _old_index(self) -> Index:
         topic = self._topics.index

@@ -293,6 +293,22 @@ def test_a_broker_of_the_old_protocol_does_too(
         assert content_seen(gateway.looks_at(client), published.target) == bundle_file.read_bytes()
 
 
+def test_a_broker_that_drops_what_it_finds_too_long_is_an_error_whatever_it_acknowledges(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _, _ = site
+    original = BrokerClient.publish
+
+    def dropping(client: BrokerClient, topic: str, payload: bytes, *, retain: bool = True) -> None:
+        if not topic.endswith("snapshot.json"):
+            original(client, topic, payload, retain=retain)
+
+    monkeypatch.setattr(BrokerClient, "publish", dropping)
+    monkeypatch.setattr("edge_agent.rollout.repository.upload._KEPT_S", 0.1)
+    with pytest.raises(BrokerError, match=r"1\.snapshot\.json: .* does not keep what is sent"):
+        sent_by(home)
+
+
 def test_an_access_list_that_refuses_the_operator_is_an_error(
     make_site: MakeSite, make_mosquitto: MakeMosquitto, tmp_path: Path
 ) -> None:
