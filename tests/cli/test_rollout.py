@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from brokers import Mosquitto
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from operators import PASSPHRASE, Gateway, bundle_of, content_seen
 
 from edge_agent.bundle import Bundle, encode_bundle
@@ -138,7 +138,11 @@ def test_passphrases_are_asked_for_twice_when_keys_are_made_and_once_when_they_a
     monkeypatch.setenv("EDGE_ROLLOUT_HOME", str(tmp_path / "home"))
     said = ["first of the roots", "second of the roots", "that of the online one"]
     twice = "".join(f"{one}\n{one}\n" for one in said)
-    ran = CliRunner().invoke(rollout, ["init"], f"{said[0]}\nmistyped\n{twice}")
+
+    def typed(text: str, *arguments: str) -> Result:
+        return CliRunner().invoke(rollout, arguments, text, standalone_mode=False)
+
+    ran = typed(f"{said[0]}\nmistyped\n{twice}", "init")
     assert ran.return_value == 0, ran.output
     assert [line for line in ran.output.splitlines() if line.startswith("Passphrase of")] == [
         "Passphrase of root-1: ",
@@ -147,9 +151,7 @@ def test_passphrases_are_asked_for_twice_when_keys_are_made_and_once_when_they_a
         "Passphrase of online: ",
     ]
     assert not any(one in ran.output for one in said)
-    ran = CliRunner().invoke(
-        rollout, ["rotate-key", "root-1"], f"{said[0]}\n{said[0]}\n{said[1]}\n"
-    )
+    ran = typed(f"{said[0]}\n{said[0]}\n{said[1]}\n", "rotate-key", "root-1")
     assert ran.return_value == 0, ran.output
 
 
