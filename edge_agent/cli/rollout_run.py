@@ -185,7 +185,15 @@ def _driven(
     from edge_agent.rollout.fleet.drive import drive
 
     with _until_interrupted() as stopping, screen:
-        return drive(desk, rollout, screen.show, stopping, wish=wish, take_over=take_over)
+        return drive(
+            desk,
+            rollout,
+            screen.show,
+            stopping,
+            trouble=screen.say,
+            wish=wish,
+            take_over=take_over,
+        )
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from edge_agent.cli.output import print_error
+
 if TYPE_CHECKING:
     from edge_agent.rollout.fleet.copies import WaveCounts
     from edge_agent.rollout.fleet.states import Progress, State
@@ -76,6 +78,16 @@ class Screen:
                 sys.stdout.write(f"{line}\n")
                 sys.stdout.flush()
                 self._last = line
+
+    def say(self, text: str) -> None:
+        """Say what is wrong meanwhile, until it is drawn over."""
+        if self._in_place:
+            width, height = shutil.get_terminal_size()
+            line = f"\x1b[{height};1H{_EMPTY_LINE}{_RED}{text[:width]}{_PLAIN}"
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        else:
+            print_error(f"{text}; trying again")
 
 
 def short_line(progress: "Progress") -> str:

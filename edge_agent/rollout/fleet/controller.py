@@ -6,6 +6,7 @@ it: a controller that is killed at any point goes on where it was, with the same
 
 import queue
 import threading
+from time import monotonic
 
 from edge_agent.rollout.fleet import progress as machine
 from edge_agent.rollout.fleet.claim import adopt, claim, heads_of, make_way, superseded
@@ -29,7 +30,11 @@ _BATCH = 50  # orders of one step: between two, another controller is heard of
 
 
 class Controller:
-    """One connection's worth of driving; ``drive`` makes another one after it was lost."""
+    """One connection's worth of driving; ``drive`` makes another one after it was lost.
+
+    Attributes:
+        good_s: when the last step was done, by the monotonic clock; None: none was.
+    """
 
     def __init__(
         self, desk: Desk, client: BrokerClient, rollout: str, now: Clock, watch: Watch
@@ -50,6 +55,7 @@ class Controller:
         self._hearing = Hearing(desk)
         self._heads: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._record = Record(desk, client, rollout, now, watch)
+        self.good_s: float | None = None
         self._progress: Progress
 
     def run(
@@ -72,7 +78,7 @@ class Controller:
         outcome: Outcome | None = None
         while outcome is None:
             outcome = self._step(wish or self._desk.kept.asked(self._rollout))
-            wish = None
+            wish, self.good_s = None, monotonic()
             if outcome is None and stopping.is_set():
                 outcome = "interrupted"
         self._record.close(self._progress, self._hearing.seen, outcome)
