@@ -114,11 +114,13 @@ class Course:
             self._do(lambda: self._steps.refuse("rejected", refusal), now_s)
         elif not lines and settings is None:
             self._do(lambda: self._steps.taken_over("runs already"), now_s)
-        elif self._candidates(standing):
+        elif desire.terms.trial and self._candidates(standing):
             self._do(lambda: self._steps.enter("trial"), now_s)
         else:
-            first = f"no trial: nothing to compare with for {', '.join(lines)}" if lines else None
-            self._begin_commit(first, {}, now_s)
+            why = f"nothing to compare with for {', '.join(lines)}"
+            if not desire.terms.trial:
+                why = "the operator takes it back"
+            self._begin_commit(f"no trial: {why}" if lines else None, {}, now_s)
 
     def _refusal(self, desire: Desire) -> str | None:
         try:

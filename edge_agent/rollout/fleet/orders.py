@@ -129,7 +129,5 @@ def _settings_before(plan: Plan, entry: Entry) -> RemoteSettings | None:
 
 
 def _terms_back(terms: Terms) -> Terms:
-    """What ran before has been proved; it is a lower version more often than not."""
-    return msgspec.structs.replace(
-        terms, min_windows=1, hold_s=0.0, limits={}, allow_downgrade=True
-    )
+    """What ran before may differ from what runs in all that a trial looks at: that is why."""
+    return msgspec.structs.replace(terms, hold_s=0.0, allow_downgrade=True, trial=False)

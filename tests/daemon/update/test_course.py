@@ -259,6 +259,19 @@ def test_a_good_trial_leads_to_a_commit_and_old_models_go_once_it_has_held(plant
     assert {one.version for one in plant.steps.lines.installed(LINE).values()} == {"1.1.0", "1.2.0"}
 
 
+def test_what_an_operator_takes_back_needs_no_trial(plant: Plant) -> None:
+    plant.want(desire("1.1.0", 2))
+    plant.go_on()
+    plant.verdict = "good"
+    plant.until_quiet()
+    plant.verdict = "bad"
+    terms = Terms(hold_s=0.0, allow_downgrade=True, trial=False)
+    plant.want(desire("1.0.0", 3, terms=terms))
+    plant.until_quiet()
+    assert (plant.state, plant.used) == ("active", "1.0.0")
+    assert plant.steps.standing.reason == "no trial: the operator takes it back"
+
+
 @pytest.mark.parametrize("verdict", ["bad", "inconclusive"])
 def test_any_other_trial_leaves_all_as_it_was(plant: Plant, verdict: str) -> None:
     plant.want(desire("1.1.0", 2))

@@ -67,7 +67,8 @@ def test_a_desire_to_go_back_may_go_down_and_puts_the_settings_back(make_plan: M
     desire = unseal(content, DESIRE_TYPE, Desire, [signer.public_key])
     assert desire.models == (wanted("1.0.0"),)
     assert desire.settings == before.settings
-    assert (desire.terms.allow_downgrade, desire.terms.hold_s) == (True, 0.0)
+    terms = desire.terms
+    assert (terms.allow_downgrade, terms.trial, terms.hold_s) == (True, False, 0.0)
 
 
 def test_without_a_number_there_is_no_desire(make_plan: MakePlan) -> None:
