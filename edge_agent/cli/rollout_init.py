@@ -19,14 +19,13 @@ _PORT_MAX = 65535
 
 @dataclass(frozen=True, slots=True)
 class BrokerChoice:
-    """What the command line says of the broker."""
+    """What the command line says of the broker; ``files`` by their keys in ``operator.toml``."""
 
     address: str | None
     root_topic: str
     username: str | None
-    password_file: Path | None
     tls: bool
-    ca_file: Path | None
+    files: dict[str, Path | None]
 
 
 def init_command(
@@ -67,8 +66,7 @@ def init_command(
 def _settings(choice: BrokerChoice) -> str | None:
     """Return the content of ``operator.toml``; None, after saying why, for no address."""
     if choice.address is None:
-        given = choice.tls or choice.username or choice.password_file or choice.ca_file
-        if given:
+        if choice.tls or choice.username or any(choice.files.values()):
             print_error(
                 "--broker: found nothing; allowed: HOST or HOST:PORT, as more is said of it"
             )
@@ -80,7 +78,7 @@ def _settings(choice: BrokerChoice) -> str | None:
         return None
     said: dict[str, object] = {"host": host, "port": port, "root": choice.root_topic}
     said |= {"username": choice.username, "tls": choice.tls or None}
-    for key, file in (("password_file", choice.password_file), ("ca_file", choice.ca_file)):
+    for key, file in choice.files.items():
         said[key] = None if file is None else str(file.absolute())
     # A JSON string is a TOML string, as true is true and a number a number.
     lines = [f"{key} = {json.dumps(value)}" for key, value in said.items() if value is not None]

@@ -26,6 +26,8 @@ _BUNDLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--password-file", type=PATH, help="Its first line is the broker's password.")
 @click.option("--tls", is_flag=True, help="Encrypt, and verify the broker's certificate.")
 @click.option("--ca-file", type=PATH, help="Certificates to trust instead of the system's.")
+@click.option("--cert-file", type=PATH, help="Own certificate, where the broker wants one.")
+@click.option("--key-file", type=PATH, help="Its private key.")
 @click.option("--root-keys", type=COUNT, default=2, show_default=True, help="Keys of the root.")
 @click.option(
     "--root-threshold", type=COUNT, default=1, show_default=True, help="How many must sign."
@@ -46,6 +48,8 @@ def init(  # noqa: PLR0913 - click passes one for each option
     password_file: Path | None,
     tls: bool,
     ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
     root_keys: int,
     root_threshold: int,
     online_keys: int,
@@ -59,7 +63,13 @@ def init(  # noqa: PLR0913 - click passes one for each option
     from edge_agent.cli.rollout_init import BrokerChoice, init_command
     from edge_agent.rollout.repository.repository import Holders
 
-    choice = BrokerChoice(broker, root_topic, username, password_file, tls, ca_file)
+    files = {
+        "password_file": password_file,
+        "ca_file": ca_file,
+        "cert_file": cert_file,
+        "key_file": key_file,
+    }
+    choice = BrokerChoice(broker, root_topic, username, tls, files)
     holders = Holders(root_keys, root_threshold, online_keys, online_threshold)
     return init_command(
         folder, passphrase_file, root_passphrase_file, choice, holders, as_json=as_json

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 IN_FLIGHT = 64  # messages that wait for the broker's acknowledgement at once
 FRAME_BYTES_MAX = 64  # of a packet beside topic and payload: its header and our properties
-_UNSUPPORTED = {1, 132}  # protocol version, by 3.1.1 and by 5
+_HUNG_UP = -1  # without an answer
+_UNSUPPORTED = {
+    1,
+    132,
+    _HUNG_UP,
+}  # protocol version, by 3.1.1, by 5, and by those that know neither
 
 Handler = Callable[[str, bytes], None]
 
@@ -81,10 +86,12 @@ class BrokerClient:
                 return
             self.close()
             if code not in _UNSUPPORTED or version == MQTTv311:
-                raise BrokerError(f"{self._broker}: the broker refuses the connection: code {code}")
+                said = self._lost if code == _HUNG_UP else f"code {code}"
+                raise BrokerError(f"{self._broker}: the broker refuses the connection: {said}")
 
     def _open(self, version: Any) -> int:  # noqa: ANN401 - an enumeration's member in paho's types
         self._lost = None
+        self._answers = queue.SimpleQueue()
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
@@ -256,6 +263,7 @@ class BrokerClient:
         self, _client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
         self._lost = f"the connection was lost: {code}"
+        self._answers.put(_HUNG_UP)
         for answered in list(self._subscribed.values()):
             answered.set()
 
