@@ -28,11 +28,8 @@ CONNECT_TIMEOUT_S = 10.0
 IN_FLIGHT = 64  # messages that wait for the broker's acknowledgement at once
 FRAME_BYTES_MAX = 64  # of a packet beside topic and payload: its header and our properties
 _HUNG_UP = -1  # without an answer
-_UNSUPPORTED = {
-    1,
-    132,
-    _HUNG_UP,
-}  # protocol version, by 3.1.1, by 5, and by those that know neither
+# The protocol's version: said by 3.1.1, by 5, and by those that know neither.
+_UNSUPPORTED = {1, 132, _HUNG_UP}
 
 Handler = Callable[[str, bytes], None]
 
