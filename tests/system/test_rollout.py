@@ -102,6 +102,9 @@ def test_a_fleet_is_moved_refuses_what_is_too_nervous_and_is_taken_back(
     assert "rolled_back: trial bad" in said
     assert versions(rollout) == {"1.1.0"}
 
+    code, said = ended(rollout("start", "--set", "publish_features=true", *START))
+    assert code == 0, said + logs((folder / "agent.log").read_text() for folder in agents)
+
     code, said = ended(rollout("abort", moved(tmp_path), "--roll-back"))
     assert code == 0, said
     assert wait_until(lambda: versions(rollout) == {"1.0.0"})
