@@ -1,9 +1,14 @@
+import base64
+import json
 from typing import Any
 
 import msgspec
 import pytest
 from fitted import GATEWAY
 from forge import Forge, in_days
+from hypothesis import given
+from hypothesis import strategies as st
+from securesystemslib.dsse import Envelope
 
 from edge_agent.rollout.install.accept import (
     DisbeliefError,
@@ -12,7 +17,14 @@ from edge_agent.rollout.install.accept import (
     believe,
 )
 from edge_agent.rollout.install.place import Placed
-from edge_agent.rollout.messages import Desire, Operators, Order, Terms, WantedModel
+from edge_agent.rollout.messages import (
+    DESIRE_TYPE,
+    Desire,
+    Operators,
+    Order,
+    Terms,
+    WantedModel,
+)
 
 SHA256 = "a" * 64
 
@@ -149,3 +161,49 @@ def test_keys_that_are_none_are_refused(forge: Forge) -> None:
     broken = operators(forge, keys={"a": {"keytype": "ed25519"}})
     with pytest.raises(DisbeliefError, match="no public key"):
         believe(forge.seal(desire()), broken, GATEWAY, None, None)
+
+
+FORGE = Forge()
+KEYID = FORGE.online.public_key.keyid
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(("payload", "payloadType", "signatures", "keyid", "sig", "x")), inner
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda said: json.dumps(said).encode()))
+def test_whatever_comes_is_refused_in_words(envelope: bytes) -> None:
+    with pytest.raises(DisbeliefError, match="desire refused"):
+        believe(envelope, Operators(generation=1, threshold=1, keys={}), GATEWAY, None, None)
+
+
+@given(
+    payload=st.binary(max_size=50),
+    signatures=JSON
+    | st.lists(
+        st.fixed_dictionaries({"keyid": st.just(KEYID) | st.text(), "sig": JSON | st.text("0af")})
+    ),
+)
+def test_whatever_was_signed_is_refused_in_words(payload: bytes, signatures: object) -> None:
+    sealed = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": DESIRE_TYPE,
+        "signatures": signatures,
+    }
+    with pytest.raises(DisbeliefError, match="desire refused"):
+        believe(json.dumps(sealed).encode(), operators(FORGE), GATEWAY, None, None)
+
+
+@given(payload=st.binary(max_size=50) | JSON.map(lambda said: json.dumps(said).encode()))
+def test_whatever_the_operators_sign_by_mistake_is_refused_in_words(payload: bytes) -> None:
+    envelope = Envelope(payload, DESIRE_TYPE, {})
+    envelope.sign(FORGE.online)
+    sealed = json.dumps(envelope.to_dict()).encode()
+    with pytest.raises(DisbeliefError, match="desire refused: no desire"):
+        believe(sealed, operators(FORGE), GATEWAY, None, None)
