@@ -1,5 +1,6 @@
 """Models on a gateway whose agent does not run: installed and taken back on its folder."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,10 +105,27 @@ def _steps(state_dir: Path) -> Steps:
 
 @contextmanager
 def _stopped(state_dir: Path) -> Iterator[None]:
-    folder = StateDirectory(state_dir)
-    if not folder.lock():
-        raise RunsError(f"{state_dir}: the agent runs")
+    with _as_owner(state_dir):
+        folder = StateDirectory(state_dir)
+        if not folder.lock():
+            raise RunsError(f"{state_dir}: the agent runs")
+        try:
+            yield
+        finally:
+            folder.close()
+
+
+@contextmanager
+def _as_owner(folder: Path) -> Iterator[None]:
+    """Work as the user whose folder it is: what root wrote there the agent could not replace."""
+    if os.geteuid() != 0 or not folder.exists():
+        yield
+        return
+    owner, group = folder.stat(), os.getegid()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
     try:
         yield
     finally:
-        folder.close()
+        os.seteuid(0)
+        os.setegid(group)
