@@ -76,7 +76,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         hold_s: that the model must have run afterwards, before it is reported as held.
         limits: of the trial by their names (see the trial's Limits), where not as usual.
         allow_downgrade: a lower version than the one running may be taken over.
-        trial: compare it with what runs first; False: it ran here before, and goes back to that.
+        trial: compare it with what runs first; False: not where it was in use here before and is
+            kept still.
     """
 
     min_windows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50

@@ -114,13 +114,20 @@ class Course:
             self._do(lambda: self._steps.refuse("rejected", refusal), now_s)
         elif not lines and settings is None:
             self._do(lambda: self._steps.taken_over("runs already"), now_s)
-        elif desire.terms.trial and self._candidates(standing):
+        elif self._candidates(standing) and not self._goes_back(desire, lines):
             self._do(lambda: self._steps.enter("trial"), now_s)
         else:
             why = f"nothing to compare with for {', '.join(lines)}"
-            if not desire.terms.trial:
-                why = "the operator takes it back"
+            if self._goes_back(desire, lines):
+                why = "back to what was in use before"
             self._begin_commit(f"no trial: {why}" if lines else None, {}, now_s)
+
+    def _goes_back(self, desire: Desire, lines: Mapping[str, str]) -> bool:
+        """Say whether the operator lets go what was in use here before, and kept as good."""
+        before = self._steps.lines.before
+        return not desire.terms.trial and all(
+            folder in before(line) for line, folder in lines.items()
+        )
 
     def _refusal(self, desire: Desire) -> str | None:
         try:

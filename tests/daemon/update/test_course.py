@@ -269,7 +269,14 @@ def test_what_an_operator_takes_back_needs_no_trial(plant: Plant) -> None:
     plant.want(desire("1.0.0", 3, terms=terms))
     plant.until_quiet()
     assert (plant.state, plant.used) == ("active", "1.0.0")
-    assert plant.steps.standing.reason == "no trial: the operator takes it back"
+    assert plant.steps.standing.reason == "no trial: back to what was in use before"
+
+
+def test_nobody_can_order_a_model_that_was_never_in_use_without_a_trial(plant: Plant) -> None:
+    plant.verdict = "bad"
+    plant.want(desire("1.1.0", 2, terms=Terms(hold_s=0.0, trial=False)))
+    plant.until_quiet()
+    assert (plant.state, plant.used) == ("rolled_back", "1.0.0")
 
 
 @pytest.mark.parametrize("verdict", ["bad", "inconclusive"])
