@@ -4,6 +4,7 @@
     models/LINE/before.json                      those that were current before, oldest first
     models/LINE/VERSION-SHA8/model.edgemodel     never changed once it has this name
     models/LINE/VERSION-SHA8/placed.json         see Placed
+    models/LINE/VERSION-SHA8/proven              it has held: one of the two to be kept
 
 A folder gets its name when all in it is on the disk, and only after it was verified; whatever
 begins with a dot is half made and goes at the next start.
@@ -22,6 +23,7 @@ from edge_agent.rollout.messages import Sha256
 
 MODEL_FILE = "model.edgemodel"
 PLACED_FILE = "placed.json"
+PROVEN_FILE = "proven"
 BEFORE_FILE = "before.json"
 CURRENT = "current"
 _REMEMBERED = 4  # folders that were current before
@@ -202,14 +204,21 @@ class Lines:
         return self._fall_back(line, failed)
 
     def prune(self, line: str, keep: Collection[str] = ()) -> None:
-        """Remove all but what is in use, what was so before, and ``keep``.
+        """Remove all but the last two good ones: what is in use, and what was before it.
 
         To be called when what is in use has proven itself: until then more is kept to go back to.
+        What has never proven itself is kept only where nothing else was in use before.
 
         Raises:
             OSError: the disk is not writable; what is not removed goes the next time.
         """
-        kept = {self.current(line), *self.before(line)[-1:], *keep}
+        current, before = self.current(line), self.before(line)
+        if current is not None:
+            proven = self._line(line) / current / PROVEN_FILE
+            if not proven.exists():
+                replace(self._disk, proven, b"")
+        good = [f for f in before if (self._line(line) / f / PROVEN_FILE).exists()]
+        kept = {current, *(good or before)[-1:], *keep}
         self._remove(line, set(self.installed(line)) - kept)
 
     def drop_unused(self, line: str, keep: Collection[str] = ()) -> None:

@@ -62,6 +62,25 @@ def test_after_a_proof_the_last_two_are_kept(tmp_path: Path) -> None:
     assert list(lines.installed(LINE)) == folders[2:4]
 
 
+def test_what_was_replaced_before_it_had_proven_itself_is_not_one_of_the_two(
+    tmp_path: Path,
+) -> None:
+    lines = Lines(tmp_path)
+
+    def use(n: int) -> str:
+        folder = lines.place(LINE, placed(bytes([n]), f"1.{n}.0"), bytes([n]))
+        lines.activate(LINE, folder)
+        return folder
+
+    good = use(0)
+    lines.prune(LINE)
+    hasty, better = use(1), use(2)
+    assert lines.before(LINE) == (good, hasty)
+    lines.prune(LINE)
+    assert list(lines.installed(LINE)) == [good, better]
+    assert lines.roll_back(LINE, better) == good
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Whatever is done in whatever order, ended wherever: one whole model is used, or none yet."""
 
