@@ -18,6 +18,8 @@ ONLINE_ROLES = (Targets.type, Snapshot.type, Timestamp.type)
 
 _TARGETS_META = "targets.json"
 
+_CLOCK_TOLERANCE = timedelta(hours=1)
+
 Clock = Callable[[], datetime]
 
 
@@ -50,6 +52,7 @@ class Chain:
         Raises:
             HomeError, KeyFileError, OSError: as of Repository.
         """
+        self._see_clock()
         root.expires = expires(self._now(), self._home.settings().lifetimes.root_days)
         signers = {signer.public_key.keyid: signer for signer in extra}
         for judge in (root, old or root):
@@ -97,6 +100,7 @@ class Chain:
 
     def _write(self, root: Root, lowest: str, targets: Mapping[str, TargetFile]) -> None:
         """Write ``lowest`` and the roles above it, which name it; the timestamp comes last."""
+        self._see_clock()
         signers = self._signers.of(root, Timestamp.type)
         started = self.roles.started()
         versions = {
@@ -105,27 +109,36 @@ class Chain:
         }
         for role in ONLINE_ROLES[ONLINE_ROLES.index(lowest) :]:
             versions[role] += 1
-        if lowest == Targets.type:
-            self.roles.write(
-                root,
-                Targets(
-                    versions[Targets.type], expires=self._end(Targets.type), targets={**targets}
-                ),
-                signers,
-            )
-        if lowest != Timestamp.type:
-            meta = {_TARGETS_META: MetaFile(versions[Targets.type])}
-            snapshot = Snapshot(
-                versions[Snapshot.type], expires=self._end(Snapshot.type), meta=meta
-            )
-            self.roles.write(root, snapshot, signers)
-        timestamp = Timestamp(
-            versions[Timestamp.type],
-            expires=self._end(Timestamp.type),
-            snapshot_meta=MetaFile(versions[Snapshot.type]),
-        )
-        self.roles.write(root, timestamp, signers)
+            signed: Targets | Snapshot | Timestamp
+            if role == Targets.type:
+                signed = Targets(targets={**targets})
+            elif role == Snapshot.type:
+                signed = Snapshot(meta={_TARGETS_META: self._named(Targets.type, versions)})
+            else:
+                signed = Timestamp(snapshot_meta=self._named(Snapshot.type, versions))
+            signed.version = versions[role]
+            signed.expires = self._end(role)
+            self.roles.write(root, signed, signers)
         self.roles.forget_old()
+
+    def _see_clock(self) -> None:
+        """Refuse to sign what would end too early. Raises HomeError."""
+        now = self._now()
+        last = max((entry.at for entry in self._home.journal.entries()), default=now)
+        if now < last - _CLOCK_TOLERANCE:
+            raise HomeError(
+                f"the clock says {now:%Y-%m-%d %H:%M}, but the journal has an entry of"
+                f" {last:%Y-%m-%d %H:%M}: set it, then sign"
+            )
+
+    def _named(self, role: str, versions: Mapping[str, int]) -> MetaFile:
+        """Return how the role above names this version, with its digest: one timestamp, one state.
+
+        Raises:
+            HomeError: it cannot be read.
+        """
+        content = self.roles.content(role, versions[role])
+        return MetaFile.from_data(versions[role], content, ["sha256"])
 
     def _end(self, role: str) -> datetime:
         return expires(self._now(), getattr(self._home.settings().lifetimes, f"{role}_days"))

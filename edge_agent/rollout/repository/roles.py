@@ -44,10 +44,15 @@ class Roles:
 
     def root_bytes(self) -> bytes:
         """Return the newest root metadata as they lie there. Raises HomeError."""
+        return self.content(Root.type, self._newest_root())
+
+    def content(self, role: str, version: int) -> bytes:
+        """Return a version of a role but the timestamp as it lies there. Raises HomeError."""
+        file = self._folder / f"{version}.{role}.json"
         try:
-            return (self._folder / root_file(self._newest_root())).read_bytes()
+            return file.read_bytes()
         except OSError as error:
-            raise HomeError(f"{self._folder}: {error}") from error
+            raise HomeError(f"{file}: cannot be read: {error}") from error
 
     def timestamp(self) -> Metadata[Timestamp]:
         """Return the current timestamp. Raises HomeError."""
@@ -123,6 +128,21 @@ class Roles:
                     f"{self._folder}: {signed.type} is not signed by the keys of the newest root:"
                     " edge-rollout refresh signs it again"
                 )
+
+    def is_older_than(self, content: bytes) -> bool:
+        """Say whether ``content`` is a timestamp of ours that comes after the one that is here.
+
+        Raises:
+            HomeError: what is here cannot be read.
+        """
+        ours = self.timestamp()
+        try:
+            other: Metadata[Timestamp] = Metadata.from_bytes(content)
+            self.root().signed.verify_delegate(Timestamp.type, other.signed_bytes, other.signatures)
+        except (DeserializationError, RepositoryError):
+            return False  # no timestamp, or not ours: whoever wrote it counts for nothing
+        is_same = other.signed_bytes == ours.signed_bytes
+        return not is_same and other.signed.version >= ours.signed.version
 
     def files(self) -> dict[str, Path]:
         """Return what gateways may ask for, by name: all roots, and the latest few of the others.

@@ -60,7 +60,7 @@ def upload(
 
     Raises:
         BrokerError: lost, refused, or the broker keeps nothing.
-        HomeError, SettingsError: of the home folder.
+        HomeError, SettingsError: of the home folder; also where it is older than the broker.
     """
     return _Upload(client, home, progress).run(everything=everything)
 
@@ -142,6 +142,12 @@ class _Upload:
     def run(self, *, everything: bool) -> Uploaded:
         topics, client = self._topics, self._client
         self._roles.confirm()
+        there = client.collect(topics.metadata("+"), topics.fence)
+        if self._roles.is_older_than(there.get(topics.metadata(TIMESTAMP_FILE), b"")):
+            raise HomeError(
+                f"{self._home.folder}: the broker has newer metadata signed by the same keys:"
+                " this is an old copy of the folder, or one of two that are in use"
+            )
         old = self._old_index()
         targets = {
             name: self._target(name, target, old.targets.get(name), everything=everything)
@@ -150,7 +156,6 @@ class _Upload:
         }
         client.flush()
         files = {name: path.read_bytes() for name, path in self._roles.files().items()}
-        there = client.collect(topics.metadata("+"), topics.fence)
         for name, content in files.items():
             if name != TIMESTAMP_FILE:
                 self._send(topics.metadata(name), content, there)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from operators import Gateway, bundle_of, content_seen, home_in, later, passphra
 
 from edge_agent.bundle import Bundle, BundleError, encode_bundle
 from edge_agent.rollout.messages import OPERATORS_TARGET
-from edge_agent.rollout.repository.home import Home
+from edge_agent.rollout.repository.home import Home, HomeError
 from edge_agent.rollout.repository.repository import ConflictError, Holders, Repository
 
 
@@ -136,6 +137,14 @@ def test_what_is_signed_again_lasts_from_then_on(home: Home, repository: Reposit
     after = repository.expiries()
     assert {role for role in after if after[role] > before[role]} == {"root", "timestamp"}
     assert (after["timestamp"] - datetime.now(UTC)).days in (49, 50)
+
+
+def test_a_clock_that_was_lost_signs_nothing(home: Home) -> None:
+    repository = Repository(home, passphrase, lambda: datetime(1970, 1, 2, tzinfo=UTC))
+    for sign in (partial(repository.rotate, "online"), partial(repository.refresh, root=True)):
+        with pytest.raises(HomeError, match="the clock says 1970-01-02 00:00, but the journal"):
+            sign()
+    assert repository.roles.root().signed.version == 1
 
 
 def test_with_thresholds_as_many_sign_as_must(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What comes to lie on a real broker, and what a gateway gets of it."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -215,6 +216,71 @@ def test_restoring_fills_the_holes_and_touches_nothing_else(site: Site, bundle_f
     done = sent_by(home, restore)
     assert (done.sent, done.deleted) == (1, 1)
     assert retained(home) == before
+
+
+def test_an_old_copy_of_the_folder_does_not_undo_what_was_published_since(
+    site: Site, samples_bundle: bytes, tmp_path: Path
+) -> None:
+    home, repository, gateway = site
+    shutil.copytree(home.folder, tmp_path / "copy")
+    copy = Home(tmp_path / "copy", "bert")
+    published = repository.publish(bundle_of(samples_bundle, "1.0.0", tmp_path))
+    sent_by(home)
+    before = retained(home)
+    # Behind, ...
+    with pytest.raises(HomeError, match="an old copy of the folder"):
+        sent_by(copy)
+    # ... of the same version, but another content, ...
+    repository_in(copy).publish(bundle_of(samples_bundle, "2.0.0", tmp_path))
+    with pytest.raises(HomeError, match="one of two that are in use"):
+        sent_by(copy, restore)
+    assert retained(home) == before
+    # ... or ahead: then it is the other one that stays behind.
+    with client_of(home) as client:
+        assert content_seen(gateway.looks_at(client), published.target) is not None
+
+
+def test_a_timestamp_that_is_not_ours_stops_no_upload(
+    site: Site, tmp_path: Path, bundle_file: Path
+) -> None:
+    home, repository, _ = site
+    other = home_at(tmp_path / "other", 1883)
+    stranger = repository_in(other)
+    stranger.init()
+    for name in ("online", "root-1"):
+        stranger.rotate(name)
+    stranger.publish(bundle_file)
+    strange = (other.metadata / "timestamp.json").read_bytes()
+    for payload in (strange, b"{}", b"\xff"):
+        with client_of(home) as client:
+            client.publish(TOPICS.metadata("timestamp.json"), payload)
+            client.flush()
+        sent_by(home)
+        ours = (home.metadata / "timestamp.json").read_bytes()
+        assert retained(home)[TOPICS.metadata("timestamp.json")] == ours
+    assert repository.models() == []
+
+
+def test_a_stolen_key_that_counted_to_the_end_is_outdone_by_the_next_one(
+    site: Site, bundle_file: Path
+) -> None:
+    home, repository, gateway = site
+    sent_by(home)
+    (stolen,) = repository.online_signers()
+    forged = repository.roles.timestamp()
+    forged.signed.version = 2**31
+    forged.sign(stolen)
+    with client_of(home) as client:
+        client.publish(TOPICS.metadata("timestamp.json"), forged.to_bytes())
+        client.flush()
+        gateway.looks_at(client)  # it believes the stolen key
+    with pytest.raises(HomeError, match="newer metadata signed by the same keys"):
+        sent_by(home)
+    repository.rotate("online")
+    published = repository.publish(bundle_file)
+    sent_by(home)
+    with client_of(home) as client:
+        assert content_seen(gateway.looks_at(client), published.target) is not None
 
 
 def test_an_index_that_says_anything_is_replaced(site: Site, bundle_file: Path) -> None:
