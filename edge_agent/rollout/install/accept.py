@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from edge_agent.bundle.bundle import LIMIT_BYTES
 from edge_agent.bundle.manifest import identity_problem
 from edge_agent.rollout.envelope import EnvelopeError, keys_of, unseal
 from edge_agent.rollout.install.place import Placed
@@ -85,7 +86,7 @@ def accept(
 
     Raises:
         UnacceptableError: expired, a line that nobody follows or that is named twice, no version,
-            or one that is too low.
+            or one that is too low, or a bundle that is too large.
     """
     if not begun and desire.expires <= now:
         raise UnacceptableError(
@@ -96,6 +97,10 @@ def accept(
         if model.line not in followed:
             allowed = ", ".join(sorted(followed)) or "none, as no asset follows a line"
             raise UnacceptableError(f"line {model.line}: followed by no asset, allowed: {allowed}")
+        if model.length > LIMIT_BYTES:
+            raise UnacceptableError(
+                f"line {model.line}: {model.length} bytes, allowed: {LIMIT_BYTES} at most"
+            )
         if lines.count(model.line) > 1:
             raise UnacceptableError(f"line {model.line}: wanted twice, allowed: once")
         accept_version(

@@ -93,6 +93,7 @@ def test_what_has_expired_is_not_begun_but_gone_on_with() -> None:
         ((model(line="lathe"),), "line lathe: followed by no asset, allowed: press, saw"),
         ((model(line=".."),), r"line \.\.: followed by no asset"),
         ((model(), model("1.5.0")), "line press: wanted twice"),
+        ((msgspec.structs.replace(model(), length=10**9),), "1000000000 bytes, allowed: 50331648"),
         ((model("../../etc"),), "version is"),
         ((model("1.4"),), "version is '1.4', allowed: SemVer"),
     ],
