@@ -41,13 +41,20 @@ def start_command(
     """Plan a rollout and drive it; return the exit code."""
 
     def run() -> int:
-        from edge_agent.rollout.fleet.start import start
+        from edge_agent.rollout.fleet.claim import HeldError
+        from edge_agent.rollout.fleet.start import start, withdraw
+        from edge_agent.rollout.mqtt import BrokerError
 
         desk = open_desk(folder, passphrase_file)
         asked = asked_of(wanted, user_name())
         _ = desk.signers, desk.home.broker()  # before anything is begun
         progress = start(desk, asked, datetime.now(UTC))
-        return _drive(desk, progress.plan.rollout, None, watch=watch, as_json=as_json)
+        rollout = progress.plan.rollout
+        try:
+            return _drive(desk, rollout, None, watch=watch, as_json=as_json)
+        except (BrokerError, HeldError):
+            withdraw(desk, rollout)
+            raise
 
     return exit_code_of(run)
 

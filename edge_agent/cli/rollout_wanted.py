@@ -37,6 +37,7 @@ class Wanted:
 
 def asked_of(wanted: Wanted, by: str) -> "Asked":
     """Return what is asked for. Raises PlanError."""
+    from edge_agent.daemon.trial.verdict import Limits
     from edge_agent.rollout.fleet.plan import PlanError, parse_limit, parse_rate, parse_waves
     from edge_agent.rollout.fleet.start import Asked
     from edge_agent.rollout.messages import Terms
@@ -49,6 +50,7 @@ def asked_of(wanted: Wanted, by: str) -> "Asked":
         "allow_downgrade": wanted.allow_downgrade,
     }
     try:
+        msgspec.convert(terms["limits"], Limits)
         return Asked(
             model=wanted.model,
             line=wanted.line,
@@ -61,7 +63,8 @@ def asked_of(wanted: Wanted, by: str) -> "Asked":
             by=by,
         )
     except msgspec.ValidationError as error:
-        raise PlanError(str(error)) from error
+        known = ", ".join(field.name for field in msgspec.structs.fields(Limits))
+        raise PlanError(f"{error}; allowed limits of the trial: {known}") from error
 
 
 def settings_of(words: Sequence[str]) -> "RemoteSettings | None":

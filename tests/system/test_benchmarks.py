@@ -82,3 +82,22 @@ def test_parts_can_be_chosen_and_shown_as_a_table_alone() -> None:
     assert done.returncode == 0, done.stderr
     assert "the same step in numpy" in done.stdout
     assert "features_" not in done.stdout
+
+
+@pytest.mark.system
+def test_light_gateways_and_simulated_ones_all_prove_themselves() -> None:
+    if shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") is None:
+        pytest.skip("mosquitto is not installed")
+    numbers = ("--gateways", "4", "--processes", "2", "--simulated", "60")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fleet", *numbers],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [one["succeeded"] for one in found["measured"]] == [4]
+    assert [one["succeeded"] for one in found["simulated"]] == [60]
+    assert found["measured"][0]["bytes_out"] > found["measured"][0]["bundle_bytes"]

@@ -103,10 +103,16 @@ def test_without_a_broker_nothing_is_begun(
     mosquitto.stop()
     code, said = ended(rollout(*START))
     assert code == 69, said
+    assert hall.desk.kept.all() == []
 
 
 def test_what_cannot_be_is_a_matter_of_usage(hall: Hall, rollout: Rollout) -> None:
-    for arguments in (("--waves", "5"), ("--abort-if", "bad"), ("--rate", "no")):
+    for arguments in (
+        ("--waves", "5"),
+        ("--abort-if", "bad"),
+        ("--rate", "no"),
+        ("--limit", "shift=3"),
+    ):
         code, said = ended(rollout(*START, *arguments))
         assert code == 64, said
         assert "allowed" in said

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from edge_agent.rollout.fleet.states import Progress
-from edge_agent.rollout.repository.durable import write_durably
+from edge_agent.rollout.repository.durable import sync_folder, write_durably
 
 
 class RolloutError(Exception):
@@ -73,6 +73,11 @@ class Kept:
     def write(self, progress: Progress) -> None:
         """Keep plan and progress. Raises OSError."""
         write_durably(self._file(progress.plan.rollout), msgspec.json.encode(progress))
+
+    def forget(self, rollout: str) -> None:
+        """Delete a rollout that was never driven. Raises OSError."""
+        self._file(rollout).unlink(missing_ok=True)
+        sync_folder(self._folder)
 
     @contextmanager
     def driving(self, rollout: str) -> Iterator[None]:

@@ -97,6 +97,18 @@ def start(desk: Desk, asked: Asked, now: datetime) -> Progress:
     return progress
 
 
+def withdraw(desk: Desk, rollout: str) -> None:
+    """Forget a rollout that could not be begun; one that was driven stays.
+
+    Raises:
+        RolloutError, BusyError, OSError: of the home folder.
+    """
+    with desk.locked():
+        if desk.kept.read(rollout).epoch == 0:
+            desk.home.journal.write("withdraw", rollout=rollout)
+            desk.kept.forget(rollout)
+
+
 def _wanted(repository: Repository, model: str, line: str | None) -> WantedModel:
     name, _, version = model.partition("@")
     if not name or not version:
