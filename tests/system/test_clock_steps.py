@@ -72,9 +72,9 @@ def test_what_stands_in_for_a_step_leaves_the_other_clocks_alone(clock: Clock) -
         check=True,
     )
     wall_s, monotonic_s, boot_s = (float(number) for number in found.stdout.split())
-    assert wall_s - time.time() == pytest.approx(HOUR_S, abs=5.0)
-    assert monotonic_s == pytest.approx(time.monotonic(), abs=5.0)
-    assert boot_s == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=5.0)
+    assert wall_s - time.time() == pytest.approx(HOUR_S, abs=60.0)
+    assert monotonic_s == pytest.approx(time.monotonic(), abs=60.0)
+    assert boot_s == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=60.0)
 
 
 @pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S, YEAR_S, -YEAR_S])

@@ -289,9 +289,7 @@ def test_systemd_is_told_of_readiness_watchdog_and_end(
             WATCHDOG_USEC="400000",
         )
         assert manager.recv(1000).startswith(b"READY=1\nSTATUS=watching 1 asset")
-        began_s = time.monotonic()
         assert [manager.recv(1000) for _ in range(5)] == [b"WATCHDOG=1"] * 5
-        assert time.monotonic() - began_s < 20.0
         agent.stop()
         rest = b""
         while b"STOPPING=1" not in rest:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -38,9 +37,7 @@ def test_a_process_that_is_killed_is_an_error_naming_the_signal() -> None:
 
 
 def test_a_process_that_takes_too_long_is_ended() -> None:
-    began_s = time.monotonic()
     with TensorFlowProcess() as process:
         process.call("os:getpid", refused=ValueError)
         with pytest.raises(ProcessError, match=r"took longer than 0\.2 s"):
-            process.call("time:sleep", 60.0, refused=ValueError, timeout_s=0.2)
-    assert time.monotonic() - began_s < 50.0
+            process.call("time:sleep", 600.0, refused=ValueError, timeout_s=0.2)
