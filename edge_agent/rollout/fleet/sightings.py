@@ -29,7 +29,7 @@ from edge_agent.rollout.messages import (
 )
 from edge_agent.rollout.repository.durable import write_durably
 
-_REMEMBERED = 16  # numbers and sessions of each gateway
+_REMEMBERED = 8  # numbers and sessions of each gateway
 
 Refusal = Literal["forged", "replayed", "cloned"]
 
