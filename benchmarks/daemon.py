@@ -46,7 +46,13 @@ class AgentFailedError(Exception):
 
 
 def write_config(
-    folder: Path, bundle: Path, port: int, assets: int, *, speedup: float = 1.0
+    folder: Path,
+    bundle: Path | str,
+    port: int,
+    assets: int,
+    *,
+    speedup: float = 1.0,
+    more: str = "",
 ) -> Path:
     """Write a configuration to ``folder`` and return its path.
 
@@ -56,6 +62,7 @@ def write_config(
         port: of the broker.
         assets: how many, their windows evenly spread over the second.
         speedup: seconds of simulated time per second; 0: blocks come at once.
+        more: further tables, TOML.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = [
@@ -70,7 +77,7 @@ def write_config(
     ]
     head = _HEAD.format(gateway=GATEWAY, state=folder / "state", port=port, root=ROOT)
     config = folder / "config.toml"
-    config.write_text(head + "".join(tables))
+    config.write_text(head + more + "".join(tables))
     return config
 
 

@@ -29,10 +29,11 @@ _PATIENCE_S = 20.0
 Arrivals = list[tuple[int, bytes]]
 
 
-class _Subscriber:
+class Subscriber:
     """Notes when each message came; reads it later, so as not to be late for the next."""
 
     def __init__(self, port: int) -> None:
+        """Listen to what the agent on the broker at ``port`` says."""
         self.scores: Arrivals = []
         self.bare: list[int] = []
         self.topics: set[str] = set()
@@ -64,6 +65,7 @@ class _Subscriber:
         return False
 
     def close(self) -> None:
+        """Listen no more."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -73,7 +75,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     bundle = folder / file_name(daemon.LENGTH, 1)
     lasting_s = 4.0 if quick else 40.0
     with running_broker(folder) as port:
-        heard = _Subscriber(port)
+        heard = Subscriber(port)
         try:
             config = daemon.write_config(folder / "latency", bundle, port, ASSETS)
             with daemon.running_agent(config):
@@ -85,7 +87,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
         finally:
             heard.close()
     arrivals = [arrival for arrival in heard.scores if began_ns <= arrival[0]]
-    late = [_late_ms(came_ns, payload) for came_ns, payload in arrivals]
+    late = [late_ms(came_ns, payload) for came_ns, payload in arrivals]
     if len(late) < ASSETS:
         raise daemon.failure(config, f"only {len(late)} scores came")
     bare = [(came - went) / _NS_PER_MS for went, came in zip(sent, heard.bare, strict=False)]
@@ -108,14 +110,14 @@ def _publish_bare(port: int, lasting_s: float) -> list[int]:
     return sent
 
 
-def _late_ms(came_ns: int, payload: bytes) -> float:
+def late_ms(came_ns: int, payload: bytes) -> float:
     """Return how long after the end of its window a score came."""
     end = datetime.fromisoformat(json.loads(payload)["end"])
     return (came_ns / _NS_PER_MS) - end.timestamp() * _MS
 
 
 def _figure(percent: int, late: list[float], bare: list[float], goal: Goal | None) -> Figure:
-    own, reference = _percentile(late, percent), _percentile(bare, percent)
+    own, reference = percentile(late, percent), percentile(bare, percent)
     return figure(
         f"latency_p{percent}",
         f"end of a window's samples to its score at a subscriber, {ASSETS} assets of 4096 samples"
@@ -130,5 +132,6 @@ def _figure(percent: int, late: list[float], bare: list[float], goal: Goal | Non
     )
 
 
-def _percentile(values: list[float], percent: int) -> float:
+def percentile(values: list[float], percent: int) -> float:
+    """Return one percentile of ``values``."""
     return quantiles(values, n=100, method="inclusive")[percent - 1]

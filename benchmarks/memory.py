@@ -74,7 +74,7 @@ def _agent_mb(
         time.sleep(0.0 if quick else 20.0)
         mapped = Path(f"/proc/{process.pid}/maps").read_text()
         heavy = [name for name in _HEAVY if f"/{name}/" in mapped]
-        return _process_mb(process.pid), ", ".join(heavy)
+        return process_mb(process.pid), ", ".join(heavy)
 
 
 def _bare_mb() -> tuple[float, float]:
@@ -82,12 +82,12 @@ def _bare_mb() -> tuple[float, float]:
         try:
             if process.stdout is not None:
                 process.stdout.readline()
-            return _process_mb(process.pid)
+            return process_mb(process.pid)
         finally:
             process.kill()
 
 
-def _process_mb(pid: int) -> tuple[float, float]:
+def process_mb(pid: int) -> tuple[float, float]:
     """Return PSS and RSS from the kernel's sums over all mappings."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     sizes = {line.split(":")[0]: float(line.split()[1]) / _MB for line in lines}
