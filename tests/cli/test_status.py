@@ -23,6 +23,7 @@ from edge_agent.daemon.report import (
 from edge_agent.daemon.status import boot_time_s, status_file, write_report
 from edge_agent.daemon.trial.report import TrialReport
 from edge_agent.daemon.trial.tally import Tally, figures
+from edge_agent.daemon.update.report import UpdateReport
 from edge_agent.pipeline.alarm import OpenAnomaly
 
 EdgeAgent = Callable[..., Any]
@@ -114,6 +115,18 @@ def test_an_asset_that_is_commissioned_says_how_far_it_is_or_why_not(status: Sta
     refused = Commissioning(windows=200, wanted=200, computing=False, refused="trend: x_rms")
     said = status(asset("pump-1", state="commissioning", commissioning=refused))
     assert "TROUBLE  pump-1: not commissioned: trend: x_rms" in said
+
+
+def test_an_update_says_how_it_stands_and_what_went_wrong(status: Status) -> None:
+    wanted: dict[str, Any] = {"enrolled": True, "models": ("press: bearing 1.4.0",)}
+    held = UpdateReport(state="active", held_s=60.0, hold_s=1800.0, rollout="r-7", **wanted)
+    said = "update   active: press: bearing 1.4.0, rollout r-7, held for 1 min of 30 min"
+    assert said in status(update=held)
+    trial = UpdateReport(state="trial", waiting="pump-1: live: 3 of 50", **wanted)
+    assert "update   trial: press: bearing 1.4.0; pump-1: live: 3 of 50" in status(update=trial)
+    back = UpdateReport(state="rolled_back", reason="trial bad: pump-1: deaf", **wanted)
+    assert "TROUBLE  update: rolled back: trial bad: pump-1: deaf" in status(update=back)
+    assert "update" not in status(update=UpdateReport(enrolled=False, state="idle"))
 
 
 def test_a_trial_says_how_it_goes(status: Status) -> None:

@@ -40,6 +40,14 @@ def test_a_bundle_is_verified_once_and_remembered(
     assert len(verifications) == 1
 
 
+def test_what_another_process_has_verified_is_not_verified_again(
+    tmp_path: Path, bundle_file: Path, verifications: list[str]
+) -> None:
+    Models(tmp_path / "verified.json").vouch(Bundle.read(bundle_file).sha256)
+    Models(tmp_path / "verified.json").load(str(bundle_file))
+    assert verifications == []
+
+
 @pytest.mark.parametrize("what", ["edge-agent", "numpy", "PyWavelets", "machine"])
 def test_a_bundle_is_verified_again_under_other_versions_or_on_another_machine(
     tmp_path: Path, bundle_file: Path, verifications: list[str], what: str

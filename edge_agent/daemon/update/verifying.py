@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from edge_agent.daemon.backoff import Backoff
 from edge_agent.daemon.update.course import Course
@@ -123,7 +124,7 @@ class Verifying:
         if running is not None and running.order.desire != news:
             running.stop()
             self._verification = None
-        self._wanted, self._retry_s = None, 0.0
+        self._wanted, self._retry_s, self.reason = None, 0.0, None
         self._backoff.reset()
         if peek(news) != self._steps.standing.desire:
             self._wanted = news
@@ -202,6 +203,8 @@ class Verifying:
                 return
             self._over(None)
             self._wanted = None
+            if outcome.state == "staged" and desire is not None:
+                self._vouch_for(desire)
             if outcome.report is not None:
                 self._publish(outcome.report)
 
@@ -209,6 +212,12 @@ class Verifying:
         if desire is not None and desire != self._steps.standing.desire:
             self._course.let_go()
         self._jobs.do(lambda: self._steps.verified(outcome), kept)
+
+    def _vouch_for(self, desire: Desire) -> None:
+        """Spare the agent what the verification has computed already: it would delay scores."""
+        models = self._around.changes.models
+        for model in desire.models:
+            self._around.in_background(partial(models.vouch, model.sha256))
 
     def _over(self, problem: str | None) -> None:
         self.reason = problem

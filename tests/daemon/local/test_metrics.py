@@ -28,6 +28,7 @@ from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.report import AgentReport, asset_reports, link_report, process_report
 from edge_agent.daemon.status import boot_time_s
+from edge_agent.daemon.update.report import UpdateReport
 from edge_agent.pipeline.alarm import OpenAnomaly
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -78,6 +79,15 @@ def record(name: str) -> AssetRecord:
         threshold=2.0,
         flow_total_s=0.25,
     )
+
+
+def test_the_state_of_the_update_is_one_of_all() -> None:
+    update = UpdateReport(enrolled=True, state="active", held_s=12.5)
+    figures = scraped(report(update=update))
+    assert figures["edge_agent_update_state", (("state", "active"),)] == 1.0
+    assert figures["edge_agent_update_state", (("state", "failed"),)] == 0.0
+    assert figures["edge_agent_update_held_seconds", ()] == 12.5
+    assert not [name for name, _ in scraped(report()) if "update" in name]
 
 
 def test_figures_of_an_asset_carry_its_name() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge_agent.daemon.commands.bus import Origin, Respond
 from edge_agent.daemon.commands.messages import Reply
-from edge_agent.daemon.commands.requests import COMMAND_BYTES_MAX, AnyCommand, Shelve, done
+from edge_agent.daemon.commands.requests import COMMAND_BYTES_MAX, AnyCommand, Model, Shelve, done
 from edge_agent.daemon.mqtt import inbox as module
 from edge_agent.daemon.mqtt.ear import Heard
 from edge_agent.daemon.mqtt.inbox import AT_ONCE, Inbox
@@ -58,6 +58,14 @@ def test_a_command_is_done_and_answered(bench: Bench) -> None:
         "ok",
         {"n": 1},
     )
+
+
+def test_nobody_can_change_models_over_mqtt_without_a_signature(bench: Bench) -> None:
+    model = Model(id="a", by="kim", action="install", path="/tmp/x", unsigned=True)  # noqa: S108
+    ((_, reply),) = bench.hear(msgspec.json.encode(model))
+    assert bench.asked == []
+    assert (reply.result, reply.command) == ("refused", None)
+    assert "'model'" in str(reply.reason)
 
 
 def test_the_answer_comes_where_the_sender_listens_with_what_it_gave(bench: Bench) -> None:

@@ -1,0 +1,77 @@
+import logging
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.daemon.mqtt.ear import Heard
+from edge_agent.daemon.update.desires import Desires, peek
+from edge_agent.rollout.messages import (
+    DESIRE_BYTES_MAX,
+    DESIRE_TYPE,
+    Desire,
+    Order,
+    Sealed,
+)
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+DESIRE = Desire(
+    gateway="gw-1", order=Order(generation=1, epoch=2, counter=3), issued=NOW, expires=NOW
+)
+
+
+class Woken:
+    def __init__(self) -> None:
+        self.times = 0
+        self.desires = Desires("edge/v1/desired/gw-1", self.wake)
+
+    def wake(self) -> None:
+        self.times += 1
+
+
+def test_the_newest_is_given_out_once() -> None:
+    woken = Woken()
+    for payload in (b"old", b"new"):
+        woken.desires.take(Heard(payload, retained=True))
+    assert woken.times == 2
+    assert woken.desires.news() == b"new"
+    assert woken.desires.news() is None
+    assert woken.desires.wants_retained
+
+
+def test_an_empty_message_says_nothing() -> None:
+    woken = Woken()
+    woken.desires.take(Heard(b""))
+    assert (woken.times, woken.desires.news(), woken.desires.problem) == (0, None, None)
+
+
+def test_what_is_too_long_is_told_of_and_not_taken() -> None:
+    woken = Woken()
+    woken.desires.take(Heard(b"x" * (DESIRE_BYTES_MAX + 1)))
+    assert woken.desires.news() is None
+    assert "65537 bytes, allowed: 65536" in str(woken.desires.problem)
+
+
+def test_a_broker_that_refuses_the_subscription_is_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    desires = Woken().desires
+    for _ in range(3):
+        desires.subscribed("Not authorized")
+    assert len(caplog.records) == 1
+    assert desires.problem == "edge/v1/desired/gw-1: the broker refused: Not authorized"
+    desires.subscribed(None)
+    assert desires.problem is None
+
+
+def test_a_desire_is_known_again_without_being_believed() -> None:
+    sealed = Sealed(payload=msgspec.json.encode(DESIRE), payload_type=DESIRE_TYPE, signatures=())
+    assert peek(msgspec.json.encode(sealed)) == DESIRE
+
+
+@given(st.binary(max_size=200) | st.just(b'{"payload":"e30=","payloadType":"x","signatures":[]}'))
+def test_whatever_comes_is_no_desire_and_no_failure(payload: bytes) -> None:
+    assert peek(payload) is None
