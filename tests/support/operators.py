@@ -1,5 +1,7 @@
 """An operator with a home folder, and what a gateway sees of it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +11,11 @@ from tuf.ngclient import FetcherInterface
 from edge_agent.bundle import Bundle, encode_bundle
 from edge_agent.rollout.install.fetch import Deadline, FolderFetcher, RetainedFetcher
 from edge_agent.rollout.install.verify import Verifier
-from edge_agent.rollout.mqtt import BrokerClient
+from edge_agent.rollout.mqtt import BrokerClient, connected
 from edge_agent.rollout.repository.home import Home
 from edge_agent.rollout.repository.repository import Repository
+from edge_agent.rollout.repository.upload import Uploaded, upload
+from edge_agent.rollout.topics import RolloutTopics
 
 PASSPHRASE = "correct horse battery"
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,3 +82,17 @@ def content_seen(verifier: Verifier, target: str) -> bytes | None:
 
 def later(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
+
+
+def client_of(home: Home) -> AbstractContextManager[BrokerClient]:
+    return connected(home.broker(), "test")
+
+
+def sent_by(home: Home, how: Callable[[BrokerClient, Home], Uploaded] = upload) -> Uploaded:
+    with client_of(home) as client:
+        return how(client, home)
+
+
+def retained(home: Home, pattern: str = "edge/v1/repo/#") -> dict[str, bytes]:
+    with client_of(home) as client:
+        return client.collect(pattern, RolloutTopics("edge/v1").fence)
