@@ -197,7 +197,9 @@ def test_the_same_version_with_other_bytes_is_refused(
     begun: EdgeRollout, samples_bundle: bytes, tmp_path: Path
 ) -> None:
     assert begun("publish", bundle_of(samples_bundle, "1.0.0", tmp_path)).code == 0
-    assert begun("publish", bundle_of(samples_bundle, "1.0.0", tmp_path, note="x")).code == 77
+    assert (
+        begun("publish", bundle_of(samples_bundle, "1.0.0", tmp_path, report=b"another")).code == 77
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """An operator with a home folder, and what a gateway sees of it."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -43,12 +44,13 @@ def repository_in(home: Home) -> Repository:
     return Repository(home, passphrase)
 
 
-def bundle_of(bundle: bytes, version: str, folder: Path, *, note: str = "") -> Path:
-    """The same bundle under another version; ``note`` gives it other bytes."""
+def bundle_of(bundle: bytes, version: str, folder: Path, *, report: bytes | None = None) -> Path:
+    """The same bundle under another version; another report gives it other bytes."""
     read = Bundle.decode(bundle)
     manifest = msgspec.structs.replace(read.manifest, version=version, members={})
-    file = folder / f"{version}{note}.edgemodel"
-    file.write_bytes(encode_bundle(manifest, read.model, read.golden, note.encode() or None))
+    content = encode_bundle(manifest, read.model, read.golden, report)
+    file = folder / f"{version}-{hashlib.sha256(content).hexdigest()[:8]}.edgemodel"
+    file.write_bytes(content)
     return file
 
 

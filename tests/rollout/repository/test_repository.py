@@ -54,7 +54,7 @@ def test_a_version_is_never_given_to_other_bytes_not_even_after_it_was_taken_out
     repository: Repository, samples_bundle: bytes, bundle_file: Path, tmp_path: Path
 ) -> None:
     repository.publish(bundle_file)
-    other = bundle_of(samples_bundle, "1.0.0", tmp_path, note="other")
+    other = bundle_of(samples_bundle, "1.0.0", tmp_path, report=b"another")
     for _ in range(2):
         with pytest.raises(ConflictError, match=r"test-bearing@1\.0\.0 was published on .* new"):
             repository.publish(other)
