@@ -136,10 +136,7 @@ def _place(
     assets = [asset for asset in order.assets if asset.line == model.line]
     warnings.extend(examine(content, model, assets))
     lines = Lines(Path(order.state_dir) / "models", disk)
-    placed = Placed(
-        name=model.name, version=model.version, sha256=model.sha256, length=model.length
-    )
-    return lines.place(model.line, placed, content)
+    return lines.place(model.line, Placed.of(model), content)
 
 
 def _enrolment(order: ByHand) -> Enrolment | None:

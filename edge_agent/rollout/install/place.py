@@ -15,11 +15,12 @@ import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from edge_agent.rollout.install.disk import DISK, Disk, flip, make_folders, replace
-from edge_agent.rollout.messages import Sha256
+from edge_agent.rollout.messages import Sha256, WantedModel
 
 MODEL_FILE = "model.edgemodel"
 PLACED_FILE = "placed.json"
@@ -48,6 +49,11 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     sha256: Sha256
     length: int
+
+    @classmethod
+    def of(cls, model: WantedModel) -> Self:
+        """Return what is placed when ``model`` is wanted."""
+        return cls(name=model.name, version=model.version, sha256=model.sha256, length=model.length)
 
     @property
     def folder(self) -> str:

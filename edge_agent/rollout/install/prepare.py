@@ -149,7 +149,7 @@ class _Preparation:
                 f"{model.target}: sha256 {str(found[0])[:12]} of {found[1]} bytes in the"
                 f" repository, wanted: {model.sha256[:12]} of {model.length}"
             )
-        placed = _placed(model)
+        placed = Placed.of(model)
         if self._lines.is_whole(model.line, placed.folder):
             content = self._lines.model_file(model.line, placed.folder).read_bytes()
             if self._lines.placed(model.line, placed.folder) == placed:
@@ -162,15 +162,15 @@ class _Preparation:
             self._warnings.extend(examine(content, model, assets))
 
     def _place(self, model: WantedModel, content: bytes | None) -> str:
-        placed = _placed(model)
+        placed = Placed.of(model)
         if content is None:
             return placed.folder
         self._lines.drop_unused(model.line, keep=(placed.folder,))
         return self._lines.place(model.line, placed, content)
 
     def _runs(self, model: WantedModel) -> bool:
-        return self._running(model.line) == _placed(model) and self._lines.is_whole(
-            model.line, _placed(model).folder
+        return self._running(model.line) == Placed.of(model) and self._lines.is_whole(
+            model.line, Placed.of(model).folder
         )
 
     def _running(self, line: str) -> Placed | None:
@@ -192,10 +192,6 @@ class _Preparation:
                 yield RetainedFetcher(client, order.broker.root, self._deadline)
         else:
             raise VerifyError("no broker, folder or url to fetch from", again=False)
-
-
-def _placed(model: WantedModel) -> Placed:
-    return Placed(name=model.name, version=model.version, sha256=model.sha256, length=model.length)
 
 
 def main() -> None:
