@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.rollout.fleet.states import Progress
 
 _PATIENCE_S = 60.0  # for the process that drives a rollout to do what it is asked
+_AGAIN_S, _LOOK_S = 2.0, 0.1
 
 
 def open_desk(folder: Path, passphrase_file: Path | None) -> "Desk":
@@ -132,11 +133,14 @@ def _asked_of_driver(desk: "Desk", rollout: str, wish: "Wish") -> "Progress | No
     """
     if not desk.kept.is_driven(rollout):
         return None
-    desk.kept.ask(rollout, wish)
     progress = desk.kept.read(rollout)
-    heard_s = monotonic()
+    desk.kept.ask(rollout, wish)
+    asked_s = heard_s = monotonic()
     while desk.kept.is_driven(rollout) and monotonic() < heard_s + _PATIENCE_S:
-        threading.Event().wait(0.1)
+        if progress.status == "running" and monotonic() > asked_s + _AGAIN_S:
+            desk.kept.ask(rollout, wish)  # again: one that has just begun forgets older wishes
+            asked_s = monotonic()
+        sleep(_LOOK_S)
         newer = desk.kept.read(rollout)
         if newer != progress or newer.status == "aborting":
             progress, heard_s = newer, monotonic()
