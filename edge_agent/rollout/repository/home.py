@@ -55,13 +55,15 @@ class Home:
             settings: the content of ``operator.toml``.
 
         Raises:
-            HomeError: there is a repository already.
+            HomeError: there is a repository already, or other settings.
             SettingsError: of the settings.
             OSError: it cannot be written.
         """
         file = self.folder / SETTINGS_FILE
         if (self.metadata / TIMESTAMP_FILE).exists():
             raise HomeError(f"{self.folder}: there is a repository already")
+        if file.exists() and file.read_bytes() != settings:
+            raise HomeError(f"{file}: says something else; allowed: the same, or no such file")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         write_durably(file, settings)

@@ -29,6 +29,13 @@ def test_a_repository_is_not_begun_twice(home: Home) -> None:
         repository_in(home).init()
 
 
+def test_settings_that_somebody_wrote_are_not_overwritten(tmp_path: Path) -> None:
+    home = home_in(tmp_path / "home", "[lifetimes]\ntimestamp_days = 7\n")
+    with pytest.raises(HomeError, match=r"operator\.toml: says something else"):
+        home.create(b"")
+    assert home.settings().lifetimes.timestamp_days == 7
+
+
 def test_settings_that_are_wrong_leave_no_folder_that_looks_right(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", "anna")
     with pytest.raises(SettingsError):
