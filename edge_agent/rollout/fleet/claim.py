@@ -1,5 +1,6 @@
 """Who may drive a rollout: one controller for the fleet, and the newest one counts."""
 
+import contextlib
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -19,7 +20,7 @@ from edge_agent.rollout.fleet.copies import (
 from edge_agent.rollout.fleet.desk import Desk
 from edge_agent.rollout.fleet.kept import RolloutError
 from edge_agent.rollout.fleet.progress import recall
-from edge_agent.rollout.fleet.states import Progress
+from edge_agent.rollout.fleet.states import ENDED, Progress
 from edge_agent.rollout.messages import DESIRE_TYPE, Desire, Report
 from edge_agent.rollout.mqtt import BrokerClient
 from edge_agent.rollout.repository.upload import keep_and_publish
@@ -70,7 +71,7 @@ def claim(
         if head.lease.holds(now) and not take_over:
             raise HeldError(
                 f"{head.lease.instance} drives {head.plan.rollout}, last seen"
-                f" {head.lease.renewed:%H:%M:%S} UTC; allowed: there, or with --take-over"
+                f" {head.lease.renewed:%H:%M:%S} UTC; allowed: there, or resume --take-over of it"
             )
     used = desk.orders.used()
     generation = desk.operators.generation
@@ -115,10 +116,17 @@ def adopt(desk: Desk, client: BrokerClient, head: Head) -> Progress:
     It sends orders before it publishes that it has: those say so themselves.
 
     Raises:
-        RolloutError: a part is missing, or not signed by an operator.
+        RolloutError: it has ended there; a part is missing, or not signed by an operator.
         BrokerError: lost.
+        OSError: of the home folder.
     """
     rollout = head.plan.rollout
+    if head.status in ENDED:
+        with contextlib.suppress(RolloutError):  # where it was known here: nothing waits for it
+            local = desk.kept.read(rollout)
+            local.status, local.reason = head.status, f"under {head.lease.instance}"
+            desk.kept.write(local)
+        raise RolloutError(f"{rollout}: {head.status} under {head.lease.instance}")
     found = client.collect(f"{desk.topics.rollout(rollout)}/+", desk.topics.fence)
     progress = joined(head, [_part(desk, found, rollout, n) for n in range(head.parts)])
     desired = client.collect(desk.topics.desired("+"), desk.topics.fence)

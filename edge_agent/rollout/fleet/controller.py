@@ -119,7 +119,8 @@ class Controller:
         self._hear_seen()
         self._record.keep(self._progress, self._hearing.seen)
         self._record.publish(self._progress)  # the lease, before any order
-        self._send(machine.unsent(self._progress))
+        with desk.locked():
+            self._send(machine.unsent(self._progress))
 
     def _hear_seen(self) -> None:
         """Take the sightings into account: another command may have seen what came meanwhile."""
@@ -197,17 +198,18 @@ class Controller:
         if not gateways:
             return True
         try:
+            # Until all is sent: a republish in between would put older desires in their place.
             with self._desk.locked(0.0):
                 if self._desk.repository.operators() != self._desk.operators:
                     return False
                 numbers = self._desk.orders.take(len(gateways))
+                for gateway, number in zip(gateways, numbers, strict=True):
+                    machine.order(progress, gateway, number, now, self._before(gateway))
+                self._record.changed = True
+                self._record.keep(progress, self._hearing.seen)
+                self._send(gateways)
         except BusyError:
-            return True  # at the next step
-        for gateway, number in zip(gateways, numbers, strict=True):
-            machine.order(progress, gateway, number, now, self._before(gateway))
-        self._record.changed = True
-        self._record.keep(self._progress, self._hearing.seen)
-        self._send(gateways)
+            pass  # at the next step
         return True
 
     def _send(self, gateways: list[str]) -> None:

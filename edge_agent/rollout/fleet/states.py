@@ -22,6 +22,7 @@ State = Literal[
     "taken_back",
     "not_taken_back",
 ]
+ENDED: tuple[Status, ...] = ("aborted", "completed")
 PROVED: tuple[State, ...] = ("succeeded", "failed", "timed_out")
 UNDER_WAY: tuple[State, ...] = ("ordered", "working", "holding")
 REVOKING: tuple[State, ...] = ("stopping", "taking_back")
@@ -112,7 +113,7 @@ class Progress(
     @property
     def ended(self) -> bool:
         """Nothing is done any more."""
-        return self.status in ("aborted", "completed")
+        return self.status in ENDED
 
     @property
     def succeeded(self) -> bool:

@@ -19,7 +19,7 @@ from benchmarks.fleet.memory_broker import MemoryBroker, MemoryClient
 from edge_agent.rollout.envelope import seal, unseal
 from edge_agent.rollout.fleet.claim import HeldError
 from edge_agent.rollout.fleet.copies import HEAD_TYPE, Head, Lease, read_head
-from edge_agent.rollout.fleet.kept import DrivenError, Wish
+from edge_agent.rollout.fleet.kept import DrivenError, RolloutError, Wish
 from edge_agent.rollout.fleet.record import Outcome
 from edge_agent.rollout.fleet.start import OverlapError
 from edge_agent.rollout.fleet.states import Progress
@@ -258,6 +258,20 @@ def test_another_controller_is_refused_until_it_takes_over(
         assert (first.order.epoch, last.order.epoch) == (1, 2)
         assert last.order > first.order
     assert head_of(hall, broker, rollout).lease.epoch == 2
+
+
+def test_what_another_controller_has_ended_is_not_begun_again(
+    hall: Hall, broker: MemoryBroker, tmp_path: Path
+) -> None:
+    hall.speakers(broker, stay_silent)
+    rollout = hall.start()
+    run(hall.desk, broker.client(), rollout, PAUSE)
+    elsewhere = hall.another_desk(Path(shutil.copytree(hall.folder, tmp_path / "copy")))
+    run(elsewhere, broker.client(), rollout, ABORT)
+    with pytest.raises(RolloutError, match="aborted under"):
+        run(hall.desk, broker.client(), rollout, RESUME)
+    assert hall.desk.kept.read(rollout).status == "aborted"
+    hall.start()
 
 
 def test_a_head_that_no_operator_signed_stops_nobody(hall: Hall, broker: MemoryBroker) -> None:
