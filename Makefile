@@ -14,10 +14,10 @@ LITERT := .venv-litert-$(notdir $(LITERT_PYTHON))
 AGENT_TESTS := tests plugins --ignore=tests/trainer
 # Of the system tests those that score: the others test what no interpreter changes.
 RUNNING := tests/cli tests/system/test_run.py tests/system/test_mqtt_link.py plugins
-# System tests hold real daemons to seconds: they run one by one.
 QUICK := -m "not system and not training and not spark and not systemd" -n auto --dist loadfile
 TRAINING := -m "training and not spark" -n auto
-SYSTEM := -m "system and not spark"
+# System tests mostly wait for daemons, each for its own; more than two at once would starve them.
+SYSTEM := -m "system and not spark" -n 2 --dist loadfile
 SPARK := -m spark
 SYSTEMD := -m systemd
 
