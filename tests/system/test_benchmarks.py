@@ -101,3 +101,28 @@ def test_light_gateways_and_simulated_ones_all_prove_themselves() -> None:
     assert [one["succeeded"] for one in found["measured"]] == [4]
     assert [one["succeeded"] for one in found["simulated"]] == [60]
     assert found["measured"][0]["bytes_out"] > found["measured"][0]["bundle_bytes"]
+
+
+@pytest.mark.system
+def test_what_an_update_costs_is_measured_beside_an_agent_at_rest() -> None:
+    if shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") is None:
+        pytest.skip("mosquitto is not installed")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.update"),
+            *("--assets", "1", "--updates", "1", "--normal", "5"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert [figure["name"] for figure in figures] == [
+        "update_latency_p99",
+        "update_latency_p50",
+        "update_memory_pss",
+        "update_memory_rss",
+    ]
+    assert all(figure["references"][0]["value"] > 0.0 for figure in figures)

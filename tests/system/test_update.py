@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fitted import renamed, wanted
+from msgspec.structs import replace
 from nervous import more_nervous
 from securesystemslib.signer import CryptoSigner
 from sites import Site
@@ -167,6 +168,16 @@ def test_who_stands_at_the_gateway_takes_a_model_back(site: Site, old: bytes, ne
     since = len(site.scores)
     assert wait_until(lambda: site.scored_by(sha(old), since)), site.told()
     assert "by kim" in str(site.until("rolled_back", desire).reason)
+    brought = site.home / "brought.edgemodel"
+    brought.write_bytes(new)
+    install = Model(id="3", by="kim", action="install", line="press", path=str(brought))
+    unsigned = site.ask(install)
+    assert (unsigned.result, unsigned.data["placing"]["kind"]) == ("refused", "refused")
+    taken = site.ask(replace(install, id="4", unsigned=True))
+    assert taken.result == "ok", taken.reason
+    assert wait_until(lambda: site.sha256() == sha(new))
+    since = len(site.scores)
+    assert wait_until(lambda: site.scored_by(sha(new), since)), site.told()
     refused = site.ask(Model(id="2", by="kim", action="rollback", line="lathe"))
     assert "nothing was in use before" in str(refused.reason)
 
