@@ -75,6 +75,7 @@ class Course:
         self._were_well: frozenset[str] = frozenset()
         self._read: tuple[str, ...] | None = None
         self._is_placed = False
+        self._unread: str | None = None  # why the agent has not gone back to what the disk says
         self._again_s = 0.0
         self._note_due_s = 0.0
         self.problem: str | None = None
@@ -84,6 +85,9 @@ class Course:
         """Go on, where anything can be done now; ``now_s`` is monotonic."""
         if self._jobs.is_busy or now_s < self._again_s:
             return
+        if self._unread is not None:
+            self._again_s = now_s + AGAIN_S
+            self._read_again(with_settings=True, done=self._is_back)
         standing = self._steps.standing
         desire = standing.desire
         if desire is None:
@@ -190,6 +194,8 @@ class Course:
 
     def _has_read(self, problems: tuple[str, ...]) -> None:
         self._read = problems
+        if not problems:
+            self._unread = None
 
     def _commit(self, standing: Standing, now_s: float) -> None:
         """Wait for all assets to be over; then, and whenever something fails, decide."""
@@ -244,7 +250,7 @@ class Course:
         self._jobs.do(lambda: self._steps.take_back(reason, state), taken_back)
 
     def _is_back(self, problems: tuple[str, ...]) -> None:
-        self.problem = "; ".join(problems) or None
+        self.problem = self._unread = "; ".join(problems) or None
 
     def _read_again(self, *, with_settings: bool, done: Done) -> None:
         self._reading.remote = self._steps.settings.kept.in_use
@@ -257,7 +263,7 @@ class Course:
         self._jobs.do(job, lambda problem: self._note(problem, now_s))
 
     def _note(self, problem: str | None, now_s: float) -> None:
-        self.problem = problem
+        self.problem = problem or self._unread
         if problem is not None:
             self._again_s = now_s + AGAIN_S
 
