@@ -53,7 +53,7 @@ def unseal(
     _verify(envelope, list(keys), threshold)
     try:
         return msgspec.json.decode(envelope.payload, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise EnvelopeError(f"no {kind.__name__.lower()}: {error}") from error
 
 

@@ -58,5 +58,5 @@ def peek(envelope: bytes) -> Desire | None:
     try:
         sealed = msgspec.json.decode(envelope, type=Sealed)
         return msgspec.json.decode(sealed.payload, type=Desire)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

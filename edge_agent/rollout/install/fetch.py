@@ -87,7 +87,7 @@ class RetainedFetcher(FetcherInterface):
                 raise DownloadError(f"index of {len(content)} bytes, allowed: {_INDEX_BYTES_MAX}")
             try:
                 self._index = msgspec.json.decode(content, type=Index)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise DownloadError(f"index: {error}") from error
         return self._index
 

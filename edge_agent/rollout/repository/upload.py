@@ -189,7 +189,7 @@ class _Upload:
         found = self._client.collect(topic, self._topics.fence).get(topic, b"")
         try:
             return msgspec.json.decode(found, type=Index)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return Index(metadata={}, targets={})
 
     def _target(

@@ -75,3 +75,15 @@ def test_a_desire_is_known_again_without_being_believed() -> None:
 @given(st.binary(max_size=200) | st.just(b'{"payload":"e30=","payloadType":"x","signatures":[]}'))
 def test_whatever_comes_is_no_desire_and_no_failure(payload: bytes) -> None:
     assert peek(payload) is None
+
+
+DEEP = b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [DEEP, msgspec.json.encode(Sealed(payload=DEEP, payload_type=DESIRE_TYPE, signatures=()))],
+)
+def test_nesting_without_end_is_no_desire_and_no_failure(envelope: bytes) -> None:
+    assert len(envelope) <= DESIRE_BYTES_MAX
+    assert peek(envelope) is None

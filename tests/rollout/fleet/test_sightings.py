@@ -8,6 +8,7 @@ import pytest
 from gateways import NOW, Voice
 from hypothesis import given
 from hypothesis import strategies as st
+from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from edge_agent.rollout.envelope import seal
@@ -47,6 +48,12 @@ def test_a_report_changed_after_it_was_signed_is_forged(seen: Sightings, voice: 
     payload = b64decode(envelope["payload"]).replace(b"rolled_back", b"active")
     envelope["payload"] = b64encode(payload).decode()
     assert refusal(seen, voice, json.dumps(envelope).encode()) == "forged"
+
+
+def test_a_gateway_that_signs_nesting_without_end_is_refused(seen: Sightings, voice: Voice) -> None:
+    envelope = Envelope(b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}", REPORT_TYPE, {})
+    envelope.sign(voice.signer)
+    assert refusal(seen, voice, json.dumps(envelope.to_dict()).encode()) == "forged"
 
 
 def test_a_report_of_another_gateway_is_forged(seen: Sightings, voice: Voice) -> None:

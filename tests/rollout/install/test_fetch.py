@@ -97,11 +97,12 @@ def test_a_broker_that_never_answers_is_not_waited_for_beyond_the_deadline(
     still_runs(gateway, old, outcome, "not done in 1 s")
 
 
+@pytest.mark.parametrize("index", [b"{}", b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"])
 def test_a_broker_whose_index_is_none_is_refused(
-    gateway: Gateway, mosquitto: Mosquitto, old: bytes, new: bytes
+    gateway: Gateway, mosquitto: Mosquitto, old: bytes, new: bytes, index: bytes
 ) -> None:
     gateway.run(old)
-    retain(mosquitto, {TOPICS.index: b"{}"})
+    retain(mosquitto, {TOPICS.index: index})
     still_runs(gateway, old, asked(gateway, new, **over(mosquitto)), "not to be had: index: ")
 
 

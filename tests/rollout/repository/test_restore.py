@@ -163,12 +163,15 @@ def test_a_stolen_key_that_counted_to_the_end_is_outdone_by_the_next_one(
         assert content_seen(gateway.looks_at(client), published.target) is not None
 
 
-def test_an_index_that_says_anything_is_replaced(site: Site, bundle_file: Path) -> None:
+@pytest.mark.parametrize("index", [b"\xff{}", b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"])
+def test_an_index_that_says_anything_is_replaced(
+    site: Site, bundle_file: Path, index: bytes
+) -> None:
     home, repository, gateway = site
     published = repository.publish(bundle_file)
     sent_by(home)
     with client_of(home) as client:
-        client.publish(TOPICS.index, b"\xff{}")
+        client.publish(TOPICS.index, index)
         client.flush()
     assert sent_by(home).sent == 1
     with client_of(home) as client:
