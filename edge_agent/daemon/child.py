@@ -22,6 +22,8 @@ def outcome_of(
 ) -> Outcome:
     """Have ``python -m module`` do ``order``, and wait for it.
 
+    With -P, as in a folder that anybody may write to nothing must be imported from there.
+
     Raises:
         ChildError: it took too long, or ended without an outcome of that ``kind``.
         OSError: no process can be started.
@@ -30,7 +32,7 @@ def outcome_of(
 
     try:
         ended = subprocess.run(  # noqa: S603 - this interpreter and the agent's own module
-            [sys.executable, "-m", module, str(os.getpid())],
+            [sys.executable, "-P", "-m", module, str(os.getpid())],
             input=msgspec.json.encode(order),
             capture_output=True,
             check=False,

@@ -153,7 +153,7 @@ class IsolatedSensor:
             self._channel = ours
             arguments = (str(theirs.fileno()), str(memory_fd), str(os.getpid()))
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
-                [sys.executable, "-m", "edge_agent.daemon.sensors.process", *arguments],
+                [sys.executable, "-P", "-m", "edge_agent.daemon.sensors.process", *arguments],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), memory_fd),
                 env={**os.environ, **_ENVIRONMENT},

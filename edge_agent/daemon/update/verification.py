@@ -73,7 +73,7 @@ class Verification:
         import subprocess  # only where there is something to verify
 
         with subprocess.Popen(  # noqa: S603 - this interpreter and the agent's own module
-            [sys.executable, "-m", self._module, str(os.getpid())],
+            [sys.executable, "-P", "-m", self._module, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
