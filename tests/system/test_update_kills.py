@@ -9,7 +9,7 @@ from fitted import renamed, wanted
 from sites import Site
 from waiting import wait_until
 
-from edge_agent.rollout.messages import Desire, Terms, UpdateState
+from edge_agent.rollout.messages import Desire, RemoteSettings, Terms, UpdateState
 
 pytestmark = pytest.mark.system
 
@@ -134,6 +134,25 @@ def test_killed_again_and_again_while_it_holds_the_old_model_is_taken_back(
     reason = site.until("rolled_back", desire).reason
     assert reason == "the agent failed 3 times with it"
     assert site.sha256() not in (None, sha(new))
+
+
+def test_killed_before_settings_have_held_the_agent_starts_without_them(
+    site: Site, version: Versions
+) -> None:
+    site.install(version(0))
+    site.publish(version(0))
+    site.start()
+    assert wait_until(lambda: site.scored_by(sha(version(0)))), site.told()
+    features = RemoteSettings(publish_features=True)
+    desire = site.want(settings=features, terms=LONG_HOLD)
+    assert site.until("active", desire).settings == features
+    assert wait_until(lambda: site.features), site.told()
+    site.kill()
+    n = len(site.features)
+    assert goes_on(site) == sha(version(0))
+    reason = site.until("rolled_back", desire).reason
+    assert reason == "the agent did not live to confirm the settings"
+    assert len(site.features) == n
 
 
 def test_killed_after_it_was_rejected_the_old_model_scores(site: Site, version: Versions) -> None:
