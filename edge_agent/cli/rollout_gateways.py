@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from edge_agent.rollout.fleet.inventory import Member
     from edge_agent.rollout.fleet.sightings import Sighting
     from edge_agent.rollout.messages import RunningModel
+
+_REASON = 60  # columns; --json has all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ def _known(name: str, member: "Member", sighting: "Sighting | None", refused: st
     if report is not None:
         wrong += report.warnings
         wrong += [
-            f"{asset}: {run.state.replace('_', ' ')}"
+            f"{asset}: {run.state.replace('_', ' ') if run.name else 'no model yet'}"
             for asset, run in report.running.items()
             if run.state != "running"
         ]
@@ -189,7 +192,7 @@ def _row(known: Known, now: datetime) -> tuple[str, ...]:
         known.gateway,
         ", ".join(known.groups) or "-",
         "never" if seen is None else f"{duration_text((now - seen).total_seconds())} ago",
-        f"{(known.state or '-').replace('_', ' ')}{reason}"[:60],
+        shorten(f"{(known.state or '-').replace('_', ' ')}{reason}", _REASON, placeholder=" ..."),
         ", ".join(models) or "-",
         "; ".join(known.wrong) or "-",
     )

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from textwrap import wrap
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # the other screen, no cursor
 _HOME, _EMPTY_LINE, _TO_END = "\x1b[H", "\x1b[2K", "\x1b[J"
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31;1m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
-_BAR = 20
+_BAR, _BAR_MIN = 20, 5  # columns
+_WIDE = (120, 24)  # columns and lines of what is no terminal
 _NAMED = 3
 _LISTED = 10
 _TITLES: "dict[State, str]" = {
@@ -25,7 +27,7 @@ _TITLES: "dict[State, str]" = {
     "holding": "holding",
     "succeeded": "proved",
     "failed": "failed",
-    "timed_out": "silent or late",
+    "timed_out": "late",
     "stopping": "stopping",
     "stopped": "stopped",
     "taking_back": "going back",
@@ -67,8 +69,9 @@ class Screen:
         """Draw ``progress``."""
         if self._in_place:
             width, height = shutil.get_terminal_size()
-            lines = [line[:width] for line in summary_lines(progress)[:height]]
-            painted = [_painted(line) for line in lines] if self._colours else lines
+            lines = [line[:width] for line in summary_lines(progress, width)[:height]]
+            done = progress.succeeded
+            painted = [_painted(line, done=done) for line in lines] if self._colours else lines
             drawn = "\n".join(f"{_EMPTY_LINE}{line}" for line in painted)
             sys.stdout.write(_HOME + drawn + _TO_END)
             sys.stdout.flush()
@@ -100,59 +103,77 @@ def short_line(progress: "Progress") -> str:
     return f"{progress.status}, wave {progress.wave + 1} of {waves}: {said}"
 
 
-def summary_lines(progress: "Progress") -> list[str]:
-    """Return what there is to know: one table, then what is wrong."""
+def summary_lines(progress: "Progress", width: int | None = None) -> list[str]:
+    """Return what there is to know: one table, then what is wrong.
+
+    Args:
+        progress: of the rollout.
+        width: in columns; None: the terminal's, or a wide one's where there is none.
+    """
     from edge_agent.rollout.fleet.copies import counts_of, totals
 
+    width = width or shutil.get_terminal_size(_WIDE).columns
     plan, counted = progress.plan, totals(progress)
     total, proved = len(progress.entries), counted.get("succeeded", 0)
     what = ", ".join(f"{m.name}@{m.version} on line {m.line}" for m in plan.models) or "settings"
     why = f": {progress.reason}" if progress.reason else ""
     states = [s for s in _TITLES if s in _ALWAYS or s in counted]
     waves = counts_of(progress)
-    head = ["wave", "gateways", *(_TITLES[s] for s in states), ""]
+    head = ["wave", "gateways", *(_TITLES[s] for s in states)]
     rows = [_row(progress, number, wave, states) for number, wave in enumerate(waves)]
     if len(rows) > 1:
-        rows.append(["all", str(total), *(str(counted.get(s, 0)) for s in states), ""])
+        rows.append(["all", str(total), *(str(counted.get(s, 0)) for s in states)])
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    lines = [
-        f"{plan.rollout}: {progress.status}{why}",
-        f"{what}, to {', '.join(plan.to)}: {proved} of {total} gateways have proved it",
-        "",
-    ]
-    lines += [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    table = [
+        "  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True))
         for row in (head, *rows)
     ]
-    return lines + _wrong(progress)
+    bar = min(_BAR, width - len(table[0]) - 2)
+    if bar >= _BAR_MIN:
+        for number, wave in enumerate(waves, 1):
+            table[number] += f"  {_bar(wave, bar)}"
+    lines = [
+        f"{plan.rollout}: {progress.status}{why}",
+        f"{what}, to {', '.join(plan.to)}",
+        f"{proved} of {total} gateways have proved it",
+        "",
+    ]
+    return lines + table + _wrong(progress, width)
 
 
 def _row(progress: "Progress", number: int, wave: "WaveCounts", states: "list[State]") -> list[str]:
-    ended = sum(wave.states.get(s, 0) for s in ("succeeded", "failed", "timed_out"))
-    bar = "█" * (ended * _BAR // wave.gateways)
     mark = ">" if number == progress.wave and not progress.ended else " "
     cells = [str(wave.states.get(state, 0)) for state in states]
-    return [f"{mark}{number + 1}", str(wave.gateways), *cells, f"{bar:░<{_BAR}}"]
+    return [f"{mark}{number + 1}", str(wave.gateways), *cells]
 
 
-def _wrong(progress: "Progress") -> list[str]:
+def _bar(wave: "WaveCounts", columns: int) -> str:
+    """Return how much of ``wave`` has ended, well or not."""
+    ended = sum(wave.states.get(s, 0) for s in ("succeeded", "failed", "timed_out"))
+    done = "█" * (ended * columns // wave.gateways)
+    return f"{done:░<{columns}}"
+
+
+def _wrong(progress: "Progress", width: int) -> list[str]:
     """Return why gateways are no further, the most frequent reason first, and who is refused."""
     by_reason: dict[str, list[str]] = {}
     for gateway, entry in progress.entries.items():
         if entry.state in _WRONG:
-            by_reason.setdefault(f"{entry.state}: {entry.reason}", []).append(gateway)
+            by_reason.setdefault(f"{_TITLES[entry.state]}: {entry.reason}", []).append(gateway)
     lines = []
     for reason, gateways in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:_LISTED]:
         more = f" and {len(gateways) - _NAMED} more" if len(gateways) > _NAMED else ""
-        lines.append(f"{len(gateways):5}  {reason} ({', '.join(gateways[:_NAMED])}{more})")
+        said = f"{len(gateways):5}  {reason} ({', '.join(gateways[:_NAMED])}{more})"
+        lines += wrap(said, width, subsequent_indent=" " * 7)
     for gateway, refused in list(progress.refused.items())[:_LISTED]:
-        lines.append(f"REFUSED  {refused.count} reports of {gateway}: {refused.reason}")
+        said = f"REFUSED  {refused.count} reports of {gateway}: {refused.reason}"
+        lines += wrap(said, width, subsequent_indent=" " * 9)
     return ["", *lines] if lines else []
 
 
-def _painted(line: str) -> str:
+def _painted(line: str, *, done: bool) -> str:
     if line.startswith("REFUSED") or ": aborted" in line:
         return f"{_RED}{line}{_PLAIN}"
     if line.startswith(">"):
         return f"{_BOLD}{line}{_PLAIN}"
-    return f"{_GREEN}{line}{_PLAIN}" if ": completed" in line else line
+    return f"{_GREEN}{line}{_PLAIN}" if done and ": completed" in line else line

@@ -7,6 +7,7 @@ from msgspec import structs
 from edge_agent.bundle import BundleError, LoadedBundle
 from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.commissioning.listening import ListeningBundle
+from edge_agent.daemon.config.followed import awaited_line
 from edge_agent.daemon.config.settings import Asset
 from edge_agent.daemon.models import Models
 from edge_agent.pipeline.limit import velocity_meter
@@ -49,7 +50,9 @@ def judge(asset: Asset, models: Models) -> Judged:
         if asset.velocity_limit is not None and not isinstance(bundle, ListeningBundle):
             velocity_meter(bundle.manifest.flow.input)
     except (BundleError, BudgetError) as error:
-        return Judged(asset, None, str(error))
+        line = awaited_line(asset.bundle)
+        awaited = None if line is None else f"no model was installed for line {line} yet"
+        return Judged(asset, None, awaited or str(error))
     except FeatureError as error:
         return Judged(asset, None, f"velocity_limit: {error}")
     return Judged(asset, bundle)

@@ -46,11 +46,21 @@ def progress() -> Progress:
 def test_it_says_how_far_each_wave_is_and_why_gateways_failed(progress: Progress) -> None:
     lines = summary_lines(progress)
     assert lines[0] == "press-1.4.0: running"
-    assert "1 of 3 gateways have proved it" in lines[1]
+    assert lines[2] == "1 of 3 gateways have proved it"
     assert any(line.startswith("    1  failed: rolled_back: trial bad (gw-2)") for line in lines)
     assert lines[-1] == "REFUSED  1 reports of gw-3: forged: signed by nobody"
-    waves = [line.split()[:2] for line in lines[4:6]]
+    waves = [line.split()[:2] for line in lines[5:7]]
     assert waves == [["1", "1"], [">2", "2"]]
+
+
+def test_it_fits_an_old_terminal_with_its_bars_and_whole_reasons(progress: Progress) -> None:
+    progress.entries["gw-3"].state = "timed_out"
+    progress.entries["gw-3"].reason = "not proved in time; the last it said: " + "so and so, " * 9
+    lines = summary_lines(progress, 80)
+    assert max(len(line) for line in lines) <= 80
+    assert lines[4].endswith("failed  late")
+    assert [line[-5:] for line in lines[5:7]] == ["█████"] * 2
+    assert " ".join(" ".join(lines).split()).count("so and so") == 9
 
 
 def test_a_line_says_it_all_where_there_is_no_screen(

@@ -38,6 +38,15 @@ def followed_line(bundle: str, state_dir: Path) -> str | None:
     return line if line and path == installed_file(state_dir, line) else None
 
 
+def awaited_line(bundle: str) -> str | None:
+    """Return the line whose first model the absolute path ``bundle`` waits for; None: none."""
+    path = Path(bundle)
+    if len(path.parts) <= _BELOW or path.exists():
+        return None
+    line = path.parts[-_BELOW]
+    return line if path == installed_file(path.parents[_BELOW], line) else None
+
+
 def is_misnamed(bundle: object) -> bool:
     """Say whether a line is meant that cannot be one."""
     if not isinstance(bundle, str) or not bundle.startswith(_PREFIX):

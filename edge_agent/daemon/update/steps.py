@@ -196,8 +196,10 @@ class Steps:
     def go_back(self, line: str | None, by: str) -> dict[str, str]:
         """Have used what was used before; return the line and its folder. Raises PlaceError."""
         lines = self.lines.names()
+        if not lines:
+            raise PlaceError("no model is installed for a line, allowed: a line with two models")
         if line is None and len(lines) != 1:
-            raise PlaceError(f"no line was named, allowed: one of {', '.join(lines) or 'none'}")
+            raise PlaceError(f"no line was named, allowed: one of {', '.join(lines)}")
         line = line or lines[0]
         current, before = self.lines.current(line), self.lines.before(line)
         if current is None or not before:

@@ -54,7 +54,7 @@ def judge(
     if missing is not None:
         return Verdict("working", f"active, but {missing}")
     if report.held_s is None or report.held_s < hold_s:
-        return Verdict("holding", f"for {report.held_s or 0.0:.0f} of {hold_s:.0f} s")
+        return Verdict("holding", f"it has run for {report.held_s or 0.0:.0f} of {hold_s:.0f} s")
     return Verdict("succeeded")
 
 
