@@ -196,7 +196,8 @@ class Operators(
     """Whose desires count: a target of the repository, at ``OPERATORS_TARGET``.
 
     Attributes:
-        generation: see Order; one up whenever a key is replaced.
+        generation: see Order; higher whenever a key is replaced, and below the version of the root:
+            who can sign this, but not the root, cannot count to the end.
         threshold: of signatures that a desire needs.
         keys: public keys as the metadata spell them, by key id.
     """

@@ -61,7 +61,7 @@ class Forge:
         for forged in (self.root, self.targets, self.snapshot, self.timestamp):
             forged.version = 0  # publishing counts it up
         self.files: dict[str, bytes] = {}
-        self.generation = 1
+        self.generation = 0
         self.publish_root()
         self.add_operators()
         self.publish()

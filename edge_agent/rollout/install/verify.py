@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 from tuf.api.exceptions import DownloadError, RepositoryError
-from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater
 
 from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
@@ -130,7 +130,7 @@ class Verifier:
         """Return whose desires count, as the metadata say now.
 
         Raises:
-            VerifyError: not to be had, or damaged.
+            VerifyError: not to be had, damaged, or of a generation that no root can have begun.
             OSError: the disk is full, or not writable.
         """
         kept = self._trusted / OPERATORS_TARGET
@@ -141,11 +141,20 @@ class Verifier:
             raise VerifyError(
                 f"{OPERATORS_TARGET}: {target.length} bytes, allowed: {_OPERATORS_BYTES_MAX}"
             )
-        if self._updater.find_cached_target(target, str(kept)) is None:
-            replace(self._disk, kept, self.fetch(target))
-        operators = _read_operators(kept)
+        cached = self._updater.find_cached_target(target, str(kept)) is not None
+        content = kept.read_bytes() if cached else self.fetch(target)
+        operators = _operators_in(content)
         if operators is None:
             raise VerifyError(f"{OPERATORS_TARGET} is not what it should be")
+        # The key that signs this file must not count to the end for the one that replaces it.
+        version = self._root_version()
+        if operators.generation >= version:
+            raise VerifyError(
+                f"{OPERATORS_TARGET}: generation {operators.generation}, allowed: below {version},"
+                " the version of the root"
+            )
+        if not cached:
+            replace(self._disk, kept, content)
         return operators
 
     def paths(self) -> list[str]:
@@ -207,6 +216,9 @@ class Verifier:
         roles = [f"{role}.json" for role in _ROLES if (folder / f"{role}.json").exists()]
         return [*(f"{_HISTORY}/{file.name}" for file in roots), *roles]
 
+    def _root_version(self) -> int:
+        return Metadata[Root].from_file(str(self._work / "metadata" / "root.json")).signed.version
+
     def _expiries(self) -> dict[str, datetime]:
         folder = self._work / "metadata"
         names = ("root", *_ROLES)
@@ -238,13 +250,16 @@ def kept_operators(folder: Path) -> Operators | None:
     Args:
         folder: ``{state_dir}/update``.
     """
-    return _read_operators(folder / TRUSTED / OPERATORS_TARGET)
-
-
-def _read_operators(file: Path) -> Operators | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Operators)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return _operators_in((folder / TRUSTED / OPERATORS_TARGET).read_bytes())
+    except OSError:
+        return None
+
+
+def _operators_in(content: bytes) -> Operators | None:
+    try:
+        return msgspec.json.decode(content, type=Operators)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

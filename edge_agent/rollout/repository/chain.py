@@ -150,7 +150,8 @@ class Chain:
         generation = 0
         if old is not None:
             changed = old.keys != keys or old.threshold != said.threshold
-            generation = old.generation + changed
+            # Higher than any that the keys before could have made gateways believe.
+            generation = root.version - 1 if changed else old.generation
         operators = Operators(generation=generation, threshold=said.threshold, keys=keys)
         content = msgspec.json.encode(operators, order="sorted")
         file = TargetFile.from_data(OPERATORS_TARGET, content, ["sha256"])

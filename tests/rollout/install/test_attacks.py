@@ -168,11 +168,27 @@ def test_fast_forwarded_desires_lock_nobody_out_once_the_stolen_key_is_replaced(
     attacked.counter = 2**53 - 2
     assert asked(attacked, old).state == "staged"  # what runs already
     attacked.counter = 5
-    refused(attacked, asked(attacked, new), old, "order 1.1.6, allowed: newer than order 1.1.9007")
+    refused(attacked, asked(attacked, new), old, "order 0.1.6, allowed: newer than order 0.1.9007")
     greedy = attacked.desire(new)
     beyond = msgspec.structs.replace(greedy.order, generation=2**53 - 1)
     envelope = forge.seal(msgspec.structs.replace(greedy, order=beyond))
-    refused(attacked, attacked.prepare(envelope), old, "generation 9007199254740991, allowed: 1")
+    refused(attacked, attacked.prepare(envelope), old, "generation 9007199254740991, allowed: 0")
+    forge.change_online_key(CryptoSigner.generate_ed25519())
+    forge.add_operators()
+    forge.publish()
+    assert asked(attacked, new).state == "staged"
+
+
+def test_a_generation_counted_to_the_end_locks_nobody_out_once_the_stolen_key_is_replaced(
+    attacked: Gateway, old: bytes, new: bytes
+) -> None:
+    """Who stole the key that signs targets says there whose desires count, too."""
+    forge = attacked.forge
+    forge.generation = 2**53 - 1
+    forge.add_operators()
+    forge.publish()
+    refused(attacked, asked(attacked, old), old, "generation 9007199254740991, allowed: below 1")
+    forge.generation = 0
     forge.change_online_key(CryptoSigner.generate_ed25519())
     forge.add_operators()
     forge.publish()
@@ -339,7 +355,7 @@ def test_a_replayed_desire_is_refused(attacked: Gateway, old: bytes, new: bytes)
     newer = attacked.forge.seal(attacked.desire(old))
     assert attacked.prepare(newer).state == "staged"
     outcome = attacked.prepare(envelope)
-    refused(attacked, outcome, old, "allowed: newer than order 1.1.3")
+    refused(attacked, outcome, old, "allowed: newer than order 0.1.3")
     standing = Journal(attacked.state_dir / "update").standing
     assert standing.order is not None
     assert standing.order.counter == 3

@@ -23,7 +23,7 @@ def test_a_first_model_is_staged_and_used_by_nobody_yet(gateway: Gateway, old: b
     reports = [*map(gateway.report, gateway.said), gateway.report(outcome)]
     assert [report.state for report in reports] == ["downloading", "verifying", "staged"]
     assert [report.number - reports[0].number for report in reports] == [0, 1, 2]
-    order = Order(generation=1, epoch=1, counter=1)
+    order = Order(generation=0, epoch=1, counter=1)
     assert {report.answers for report in reports} == {order}
     assert wanted(old).sha256[:8] in folder
 

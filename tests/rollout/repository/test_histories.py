@@ -97,7 +97,8 @@ class Histories(RuleBasedStateMachine):
             (self.home.keys / f"{name}.pem").unlink()
             self.open_again()
         self.repository.rotate(name)
-        self.generation += name == "online"
+        if name == "online":
+            self.generation = self.repository.roles.root().signed.version - 1
 
     @rule()
     def open_again(self) -> None:
