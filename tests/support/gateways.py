@@ -15,6 +15,7 @@ from securesystemslib.signer import CryptoSigner
 from benchmarks.fleet.memory_broker import MemoryBroker
 from edge_agent.rollout.envelope import seal, unseal
 from edge_agent.rollout.fleet.controller import Controller
+from edge_agent.rollout.fleet.copies import Head, read_head
 from edge_agent.rollout.fleet.desk import Desk
 from edge_agent.rollout.fleet.drive import steady_clock
 from edge_agent.rollout.fleet.inventory import Inventory, Member
@@ -164,6 +165,11 @@ def stay_silent(_speaker: Speaker, _desire: Desire) -> None:
     """As one that is offline."""
 
 
+PAUSE = Wish(action="pause", reason="paused by a test")
+RESUME = Wish(action="resume", reason="by a test")
+ABORT = Wish(action="abort", reason="aborted by a test")
+TAKE_BACK = Wish(action="abort", take_back=True, reason="aborted by a test")
+
 Speakers = dict[str, Speaker]
 
 
@@ -253,3 +259,9 @@ def run(
     with desk.kept.driving(rollout):
         controller = Controller(desk, client, rollout, steady_clock(), lambda _progress: None)
         return controller.run(stopping or threading.Event(), wish, take_over=take_over)
+
+
+def head_of(hall: Hall, broker: MemoryBroker, rollout: str) -> Head:
+    """What the broker holds of a rollout."""
+    content = broker.retained[hall.desk.topics.rollout(rollout)]
+    return read_head(content, hall.desk.keys, 1)

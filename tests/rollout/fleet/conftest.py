@@ -1,10 +1,13 @@
-"""A rollout of ten gateways in three waves."""
+"""A rollout of ten gateways in three waves; a hall of four that speak."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from gateways import NOW, MakePlan, wanted
+from fitted import renamed
+from gateways import NOW, Hall, MakePlan, wanted
 
+from benchmarks.fleet.memory_broker import MemoryBroker
 from edge_agent.rollout.fleet.plan import Plan, divide, parse_limit
 from edge_agent.rollout.messages import Terms
 
@@ -30,3 +33,20 @@ def make_plan() -> MakePlan:
         return Plan(**{**fields, **changed})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, plain_bundle: bytes) -> Hall:
+    """Making keys takes longer than copying a folder."""
+    bundles = [renamed(plain_bundle, version) for version in ("1.0.0", "1.1.0")]
+    return Hall(tmp_path_factory.mktemp("prepared") / "home", 1, bundles, 4)
+
+
+@pytest.fixture
+def hall(tmp_path: Path, prepared: Hall) -> Hall:
+    return prepared.copied(tmp_path / "home")
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    return MemoryBroker()

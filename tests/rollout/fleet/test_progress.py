@@ -1,67 +1,14 @@
 """The state machine of a rollout: no sockets, no clock, every event with its time."""
 
-from datetime import timedelta
-
 import msgspec
 import pytest
-from gateways import NOW, MakePlan, Voice, wanted
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from gateways import MakePlan, wanted
+from planned import NEW, Fleet
 
 from edge_agent.rollout.fleet import progress as machine
-from edge_agent.rollout.fleet.judge import before_of
-from edge_agent.rollout.fleet.plan import Plan, divide, parse_limit
-from edge_agent.rollout.fleet.states import PROVED, Progress
-from edge_agent.rollout.messages import Order, RemoteSettings, Terms, UpdateState
-
-NEW = wanted("1.1.0")
-
-
-class Fleet:
-    """Gateways that do as they are told, and a time that is set by hand."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.progress = machine.begin(plan)
-        self.voices = {name: Voice(name) for wave in plan.waves for name in wave}
-        self.now = NOW
-        self.numbers = 0
-
-    def order(self) -> list[str]:
-        self.now += timedelta(milliseconds=10)
-        gateways = machine.due(self.progress, self.now)
-        for gateway in gateways:
-            self.numbers += 1
-            before = before_of(self.voices[gateway].report(), self.progress.plan.wanted)
-            number = Order(generation=1, epoch=1, counter=self.numbers)
-            machine.order(self.progress, gateway, number, self.now, before)
-        machine.sent(self.progress, gateways, self.now)
-        return gateways
-
-    def say(
-        self,
-        gateway: str,
-        state: UpdateState,
-        held_s: float | None = None,
-        reason: str | None = None,
-    ) -> None:
-        order = self.progress.entries[gateway].order
-        report = self.voices[gateway].report(state, order, held_s, reason)
-        machine.hear(self.progress, report, self.now)
-
-    def prove(self, gateway: str) -> None:
-        self.voices[gateway].runs = NEW
-        self.say(gateway, "active", held_s=60.0)
-
-    def fail(self, gateway: str) -> None:
-        self.say(gateway, "rolled_back", reason="nervous")
-
-    def tick(self, seconds: float = 0.0) -> None:
-        self.now += timedelta(seconds=seconds)
-        machine.tick(self.progress, self.now)
-
-    def state(self, gateway: str) -> str:
-        return self.progress.entries[gateway].state
+from edge_agent.rollout.fleet.plan import divide, parse_limit
+from edge_agent.rollout.fleet.states import Progress
+from edge_agent.rollout.messages import Order, RemoteSettings
 
 
 @pytest.fixture
@@ -299,102 +246,3 @@ def test_progress_is_the_same_after_it_was_kept(fleet: Fleet) -> None:
     fleet.prove(canary)
     kept = msgspec.json.encode(fleet.progress)
     assert msgspec.json.decode(kept, type=Progress) == fleet.progress
-
-
-class AnyRollout(RuleBasedStateMachine):
-    """Whatever happens in whatever order, killed and read back at any time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        names = [f"gw-{n}" for n in range(6)]
-        plan = Plan(
-            rollout="r",
-            created=NOW,
-            by="tester",
-            to=("all",),
-            models=(NEW,),
-            settings=None,
-            terms=Terms(timeout_s=100.0, hold_s=10.0),
-            waves=divide(names, [(1, False), (50, True), (100, True)], "r"),
-            limits=(parse_limit("failed>34%"),),
-            rate_per_min=600.0,
-        )
-        self.fleet = Fleet(plan)
-        self.proved: set[str] = set()
-        self.orders: dict[str, Order] = {}
-
-    @rule()
-    def give_orders(self) -> None:
-        for gateway in self.fleet.order():
-            number = self.fleet.progress.entries[gateway].order
-            assert number is not None
-            assert gateway not in self.orders or number > self.orders[gateway]
-            self.orders[gateway] = number
-
-    @rule(n=st.integers(0, 5), how=st.sampled_from(["work", "hold", "prove", "fail", "back"]))
-    def report(self, n: int, how: str) -> None:
-        gateway, fleet = f"gw-{n}", self.fleet
-        if how == "work":
-            fleet.say(gateway, "verifying")
-        elif how == "hold":
-            fleet.voices[gateway].runs = NEW
-            fleet.say(gateway, "active", held_s=1.0)
-        elif how == "prove":
-            if fleet.progress.entries[gateway].order is not None:
-                self.proved.add(gateway)
-            fleet.prove(gateway)
-        elif how == "fail":
-            fleet.fail(gateway)
-        else:
-            fleet.voices[gateway].runs = wanted("1.0.0")
-            fleet.say(gateway, "active", held_s=0.0)
-
-    @rule(seconds=st.floats(0.0, 80.0))
-    def time_goes_by(self, seconds: float) -> None:
-        self.fleet.tick(seconds)
-
-    @rule()
-    def kill_and_go_on(self) -> None:
-        kept = msgspec.json.encode(self.fleet.progress)
-        self.fleet.progress = msgspec.json.decode(kept, type=Progress)
-
-    @rule()
-    def pause(self) -> None:
-        machine.pause(self.fleet.progress, "paused")
-
-    @rule()
-    def resume(self) -> None:
-        machine.resume(self.fleet.progress)
-
-    @rule(take_back=st.booleans())
-    @precondition(lambda self: bool(self.orders))
-    def abort(self, *, take_back: bool) -> None:
-        machine.abort(self.fleet.progress, "aborted", self.fleet.now, take_back=take_back)
-
-    @invariant()
-    def success_was_reported(self) -> None:
-        entries = self.fleet.progress.entries.items()
-        assert {name for name, entry in entries if entry.state == "succeeded"} <= self.proved
-
-    @invariant()
-    def nobody_of_a_later_wave_has_an_order(self) -> None:
-        progress = self.fleet.progress
-        assert all(e.order is None for e in progress.entries.values() if e.wave > progress.wave)
-
-    @invariant()
-    def a_wave_begins_when_the_one_before_has_ended(self) -> None:
-        progress = self.fleet.progress
-        if progress.status in ("running", "paused", "completed"):
-            before = [e for e in progress.entries.values() if e.wave < progress.wave]
-            assert all(entry.state in PROVED or entry.order for entry in before)
-
-    @invariant()
-    def who_has_no_order_is_asked_for_nothing(self) -> None:
-        for entry in self.fleet.progress.entries.values():
-            if entry.state in ("ordered", "working", "holding", "succeeded", "timed_out"):
-                assert entry.order is not None
-                assert entry.issued is not None
-
-
-TestAnyRollout = AnyRollout.TestCase
-TestAnyRollout.settings = settings(max_examples=60, stateful_step_count=40)
