@@ -141,6 +141,8 @@ class Roles:
             self.root().signed.verify_delegate(Timestamp.type, other.signed_bytes, other.signatures)
         except (DeserializationError, RepositoryError):
             return False  # no timestamp, or not ours: whoever wrote it counts for nothing
+        if not isinstance(other.signed, Timestamp):
+            return False  # our own key signs the other roles, too
         is_same = other.signed_bytes == ours.signed_bytes
         return not is_same and other.signed.version >= ours.signed.version
 

@@ -131,7 +131,9 @@ def test_a_timestamp_that_is_not_ours_stops_no_upload(
         stranger.rotate(name)
     stranger.publish(bundle_file)
     strange = (other.metadata / "timestamp.json").read_bytes()
-    for payload in (strange, b"{}", b"\xff"):
+    # Our own, signed by the same key, but for another purpose.
+    targets = (home.metadata / "1.targets.json").read_bytes()
+    for payload in (strange, targets, b"{}", b"\xff"):
         with client_of(home) as client:
             client.publish(TOPICS.metadata("timestamp.json"), payload)
             client.flush()
