@@ -7,7 +7,7 @@ from textwrap import wrap
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from edge_agent.cli.output import print_error
+from edge_agent.cli.output import print_error, printable
 
 if TYPE_CHECKING:
     from edge_agent.rollout.fleet.copies import WaveCounts
@@ -86,7 +86,7 @@ class Screen:
         """Say what is wrong meanwhile, until it is drawn over."""
         if self._in_place:
             width, height = shutil.get_terminal_size()
-            line = f"\x1b[{height};1H{_EMPTY_LINE}{_RED}{text[:width]}{_PLAIN}"
+            line = f"\x1b[{height};1H{_EMPTY_LINE}{_RED}{printable(text)[:width]}{_PLAIN}"
             sys.stdout.write(line)
             sys.stdout.flush()
         else:
@@ -138,7 +138,7 @@ def summary_lines(progress: "Progress", width: int | None = None) -> list[str]:
         f"{proved} of {total} gateways have proved it",
         "",
     ]
-    return lines + table + _wrong(progress, width)
+    return [printable(line) for line in lines + table + _wrong(progress, width)]
 
 
 def _row(progress: "Progress", number: int, wave: "WaveCounts", states: "list[State]") -> list[str]:

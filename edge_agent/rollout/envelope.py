@@ -101,7 +101,9 @@ def _verify(envelope: Envelope, trusted: list[Key], threshold: int) -> None:
     try:
         envelope.verify(trusted, threshold)
     except (VerificationError, ValueError) as error:
-        signers = ", ".join(sorted(keyid[:12] for keyid in envelope.signatures)) or "nobody"
+        # Anybody can have written them: nothing that a log or a terminal acts on.
+        named = sorted(ascii(keyid[:12]).strip("'") for keyid in envelope.signatures)
+        signers = ", ".join(named) or "nobody"
         allowed = ", ".join(sorted(key.keyid[:12] for key in trusted)) or "nobody's"
         raise EnvelopeError(
             f"signed by {signers}, allowed: {threshold} valid of {allowed}"

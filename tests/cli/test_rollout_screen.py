@@ -97,3 +97,12 @@ def test_other_settings_are_refused_with_what_is_allowed(word: str) -> None:
 def test_a_period_that_is_none_is_refused() -> None:
     with pytest.raises(PlanError, match="allowed"):
         settings_of(("period_s.p=0",))
+
+
+def test_what_gateways_and_brokers_have_written_does_nothing_to_the_terminal(
+    progress: Progress,
+) -> None:
+    progress.entries["gw-2"].reason = "rolled_back: \x1b[2J\x1b]0;all is well\x07"
+    machine.refuse(progress, "gw-3", "forged", "forged: signed by \x1b[1A", NOW)
+    for line in summary_lines(progress):
+        assert line.isprintable()

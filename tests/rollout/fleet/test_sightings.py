@@ -56,6 +56,16 @@ def test_a_gateway_that_signs_nesting_without_end_is_refused(seen: Sightings, vo
     assert refusal(seen, voice, json.dumps(envelope.to_dict()).encode()) == "forged"
 
 
+def test_a_key_id_that_anybody_wrote_is_named_without_what_a_log_acts_on(
+    seen: Sightings, voice: Voice
+) -> None:
+    envelope = json.loads(voice.seal(voice.report()))
+    envelope["signatures"][0]["keyid"] = "\x1b[2J\n'online"
+    with pytest.raises(RefusedError, match=r"signed by .*x1b\[2J.*online") as refused:
+        seen.hear("gw-1", voice.member, json.dumps(envelope).encode(), NOW)
+    assert str(refused.value).isprintable()
+
+
 def test_a_report_of_another_gateway_is_forged(seen: Sightings, voice: Voice) -> None:
     other = Voice("gw-2")
     assert refusal(seen, voice, other.seal(other.report())) == "forged"
