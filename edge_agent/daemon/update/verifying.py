@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 FIRST_WAIT_S = 10.0
 LONGEST_WAIT_S = 900.0
 _OPENING_S = 30.0  # so long a verification waits for sensors to be opened
+_REMEMBERED = 8  # desires: no more are looked at side by side
 _FETCHING = ("downloading", "verifying")
 
 
@@ -38,6 +39,8 @@ class Deadlines:
         now_s, timeout_s = time.monotonic(), desire.terms.timeout_s
         if now_s - self._seen_s.setdefault(desire.order, now_s) > timeout_s:
             return True
+        while len(self._seen_s) > _REMEMBERED:
+            del self._seen_s[next(iter(self._seen_s))]
         age_s = (datetime.now(UTC) - desire.issued).total_seconds()
         return self._is_synchronised() and age_s > timeout_s
 
@@ -126,7 +129,8 @@ class Verifying:
             self._verification = None
         self._wanted, self._retry_s, self.reason = None, 0.0, None
         self._backoff.reset()
-        if peek(news) != self._steps.standing.desire:
+        known = self._steps.standing.desire
+        if known is None or peek(news) != known:
             self._wanted = news
 
     def _verify(self, now_s: float) -> None:
@@ -197,12 +201,17 @@ class Verifying:
             self._again(outcome.reason, now_s)
             return
 
+        was_begun = self._wanted is None and self._steps.standing.state in _FETCHING
+
         def kept(problem: str | None) -> None:
             if problem is not None:
                 self._again(problem, time.monotonic())
                 return
             self._over(None)
             self._wanted = None
+            if outcome.state is None and was_begun:  # believed before, but not any more
+                reason = outcome.reason or "not believed any more"
+                self._jobs.do(lambda: self._steps.refuse("failed", reason), self._over)
             if outcome.state == "staged" and desire is not None:
                 self._vouch_for(desire)
             if outcome.report is not None:
