@@ -137,7 +137,7 @@ class Roles:
         """
         ours = self.timestamp()
         try:
-            other: Metadata[Timestamp] = Metadata.from_bytes(content)
+            other: Metadata[Any] = Metadata.from_bytes(content)
             self.root().signed.verify_delegate(Timestamp.type, other.signed_bytes, other.signatures)
         except (DeserializationError, RepositoryError):
             return False  # no timestamp, or not ours: whoever wrote it counts for nothing
