@@ -78,8 +78,16 @@ class Steps:
             else:
                 self.journal.note(starts=standing.starts + 1)
                 self.settings.begin()
-        elif self.settings.kept.trying is not None:
+        elif self._has_settings_to_keep():
+            self.settings.confirm()
+        else:
             self.settings.drop()
+
+    def _has_settings_to_keep(self) -> bool:
+        """Say whether settings that need not hold were not confirmed before the end."""
+        desire, trying = self.standing.desire, self.settings.kept.trying
+        is_wanted = desire is not None and desire.settings == trying
+        return self.standing.state == "active" and is_wanted
 
     def end(self) -> None:
         """Note that the agent ends as it should."""
@@ -162,6 +170,8 @@ class Steps:
     def taken_over(self, reason: str | None) -> None:
         """Note that all runs as wanted; it is still to hold."""
         self.journal.enter("active", reason, held_s=0.0, starts=0)
+        if not is_unproven(self.standing):  # nothing is to be held
+            self.proven(0.0)
 
     def held(self, held_s: float) -> None:
         """Note for how long it has run."""

@@ -356,6 +356,30 @@ def test_settings_outlive_an_agent_that_ends_as_it_should(plant: Plant) -> None:
     assert plant.steps.settings.kept.confirmed == settings_wanted
 
 
+def test_settings_that_need_not_hold_outlive_the_agent_however_it_ends(plant: Plant) -> None:
+    """As those that an operator takes a gateway back to."""
+    aborted, before = RemoteSettings(publish_score=False), RemoteSettings()
+    plant.want(desire(None, 2, settings=aborted))
+    plant.until_quiet()
+    plant.want(desire(None, 3, settings=before, terms=Terms(hold_s=0.0, trial=False)))
+    plant.until_quiet()
+    assert (plant.state, plant.goes_by()) == ("active", before)
+    plant.steps.end()
+    for _ in range(3):
+        plant.begin()
+        assert (plant.state, plant.goes_by()) == ("active", before)
+    assert plant.steps.settings.kept.in_force == before
+
+
+def test_models_that_need_not_hold_leave_only_two_on_the_disk(plant: Plant) -> None:
+    for n in (1, 2, 3):
+        plant.want(desire(f"1.{n}.0", n + 1, terms=Terms(hold_s=0.0)))
+        plant.go_on()
+        plant.verdict = "good"
+        plant.until_quiet()
+    assert {one.version for one in plant.steps.lines.installed(LINE).values()} == {"1.2.0", "1.3.0"}
+
+
 class Updated(RuleBasedStateMachine):
     """Desires, verdicts, refusals, failures, waiting, and the end of the process at any call."""
 
@@ -426,6 +450,8 @@ class Updated(RuleBasedStateMachine):
         wanted = self.plant.steps.standing.desire
         if wanted is not None and wanted.models:
             assert self.plant.used == wanted.models[0].version
+        if wanted is not None and wanted.settings is not None:
+            assert self.plant.steps.settings.kept.in_use == wanted.settings
 
     @invariant()
     def one_whole_model_or_none_is_in_use(self) -> None:
