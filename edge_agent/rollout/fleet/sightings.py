@@ -5,7 +5,9 @@ back to a session (one run of its agent) that another one has followed. So each 
 evidence, in the gateway's own signature, that two hold its key:
 
 * one number twice, with different content;
-* sessions A, B, A with rising numbers.
+* sessions A, B, A with rising numbers;
+* a lower number in another session than the newest, signed later than that: two agents, each of
+  which began its own count.
 
 An older number alone is not: whoever owns the broker can repeat what was said before.
 """
@@ -100,6 +102,8 @@ class Sightings(
         if known is not None:
             self._clone(seen, f"two reports of number {report.number}")
         if report.number < seen.report.number:
+            if report.session != seen.report.session and report.at > seen.report.at:
+                self._clone(seen, f"session {report.session} went on beside {seen.report.session}")
             raise RefusedError("replayed", f"number {report.number} after {seen.report.number}")
         if report.session in seen.sessions[:-1]:
             self._clone(seen, f"session {report.session} went on after {seen.sessions[-1]}")

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -120,6 +121,18 @@ def test_a_session_that_goes_on_after_another_is_a_clone(seen: Sightings, voice:
     assert refusal(seen, voice, voice.seal(voice.report())) == "cloned"
 
 
+def test_a_session_that_goes_on_below_the_numbers_of_another_is_a_clone(
+    seen: Sightings, voice: Voice
+) -> None:
+    first, later = voice.report(), voice.report()
+    twin = msgspec.structs.replace(voice.report(), session="twin", number=1000)
+    seen.hear("gw-1", voice.member, voice.seal(first), NOW)
+    seen.hear("gw-1", voice.member, voice.seal(twin), NOW)
+    later = msgspec.structs.replace(later, at=twin.at + timedelta(seconds=1))
+    assert refusal(seen, voice, voice.seal(later)) == "cloned"
+    assert seen.gateways["gw-1"].cloned == f"session {later.session} went on beside twin"
+
+
 def test_a_restarted_agent_is_no_clone(seen: Sightings, voice: Voice) -> None:
     for n in range(40):
         voice.session = f"start-{n}"
@@ -145,7 +158,8 @@ def test_whatever_a_broker_repeats_an_honest_gateway_is_never_taken_for_a_clone(
     said, kinds = [], set[str]()
     for n in range(6):
         voice.session = f"start-{n // 2}"
-        said.append(voice.seal(voice.report()))
+        at = NOW + timedelta(seconds=n)
+        said.append(voice.seal(msgspec.structs.replace(voice.report(), at=at)))
     for index in delivered:
         try:
             seen.hear("gw-1", voice.member, said[index], NOW)
