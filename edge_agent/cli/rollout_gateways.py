@@ -161,7 +161,7 @@ def _known(name: str, member: "Member", sighting: "Sighting | None", refused: st
     wrong = []
     if sighting is not None and sighting.cloned is not None:
         wrong.append(f"CLONED: two gateways hold its key: {sighting.cloned}")
-    if refused is not None:
+    elif refused is not None:
         wrong.append(f"a report was refused: {refused}")
     if report is not None:
         wrong += report.warnings

@@ -7,7 +7,7 @@ import click
 from edge_agent.cli.options import COUNT, JSON, PATH
 from edge_agent.cli.rollout_home import HOME, PASSPHRASE_FILE, ROOT_PASSPHRASE_FILE
 
-_BUNDLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(
@@ -23,11 +23,11 @@ _BUNDLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--broker", help="HOST or HOST:PORT; none: models are only exported to folders.")
 @click.option("--root-topic", default="edge/v1", show_default=True, help="Begins every topic.")
 @click.option("--username", help="For the broker.")
-@click.option("--password-file", type=PATH, help="Its first line is the broker's password.")
+@click.option("--password-file", type=_FILE, help="Its first line is the broker's password.")
 @click.option("--tls", is_flag=True, help="Encrypt, and verify the broker's certificate.")
-@click.option("--ca-file", type=PATH, help="Certificates to trust instead of the system's.")
-@click.option("--cert-file", type=PATH, help="Own certificate, where the broker wants one.")
-@click.option("--key-file", type=PATH, help="Its private key.")
+@click.option("--ca-file", type=_FILE, help="Certificates to trust instead of the system's.")
+@click.option("--cert-file", type=_FILE, help="Own certificate, where the broker wants one.")
+@click.option("--key-file", type=_FILE, help="Its private key.")
 @click.option("--root-keys", type=COUNT, default=2, show_default=True, help="Keys of the root.")
 @click.option(
     "--root-threshold", type=COUNT, default=1, show_default=True, help="How many must sign."
@@ -79,7 +79,7 @@ def init(  # noqa: PLR0913 - click passes one for each option
 @click.command(epilog="\b\nExample:\n  edge-rollout publish press-1.4.0.edgemodel")
 @HOME
 @PASSPHRASE_FILE
-@click.argument("bundle", type=_BUNDLE)
+@click.argument("bundle", type=_FILE)
 @JSON
 def publish(folder: Path, passphrase_file: Path | None, bundle: Path, *, as_json: bool) -> int:
     """Check BUNDLE by its golden vectors, sign it and upload it.

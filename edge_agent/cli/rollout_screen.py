@@ -7,6 +7,8 @@ from textwrap import wrap
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from msgspec import to_builtins
+
 from edge_agent.cli.output import print_error, printable
 
 if TYPE_CHECKING:
@@ -115,7 +117,8 @@ def summary_lines(progress: "Progress", width: int | None = None) -> list[str]:
     width = width or shutil.get_terminal_size(_WIDE).columns
     plan, counted = progress.plan, totals(progress)
     total, proved = len(progress.entries), counted.get("succeeded", 0)
-    what = ", ".join(f"{m.name}@{m.version} on line {m.line}" for m in plan.models) or "settings"
+    what = ", ".join(f"{m.name}@{m.version} on line {m.line}" for m in plan.models)
+    what = what or f"settings {_settings(progress)}"
     why = f": {progress.reason}" if progress.reason else ""
     states = [s for s in _TITLES if s in _ALWAYS or s in counted]
     waves = counts_of(progress)
@@ -139,6 +142,17 @@ def summary_lines(progress: "Progress", width: int | None = None) -> list[str]:
         "",
     ]
     return [printable(line) for line in lines + table + _wrong(progress, width)]
+
+
+def _settings(progress: "Progress") -> str:
+    """Return what is set, as the command line says it."""
+    said = []
+    for name, value in to_builtins(progress.plan.settings or {}).items():
+        values = value.items() if isinstance(value, dict) else ()
+        said += [f"{name}.{asset}={of_asset:g}" for asset, of_asset in values]
+        if isinstance(value, bool):
+            said.append(f"{name}={str(value).lower()}")
+    return " ".join(said) or "as configured"
 
 
 def _row(progress: "Progress", number: int, wave: "WaveCounts", states: "list[State]") -> list[str]:

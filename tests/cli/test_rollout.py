@@ -136,6 +136,7 @@ def test_passphrases_are_asked_for_twice_when_keys_are_made_and_once_when_they_a
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EDGE_ROLLOUT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("EDGE_ROLLOUT_PASSPHRASE", raising=False)
     said = ["first of the roots", "second of the roots", "that of the online one"]
     twice = "".join(f"{one}\n{one}\n" for one in said)
 

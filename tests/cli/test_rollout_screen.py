@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 from edge_agent.cli.rollout_screen import Screen, short_line, summary_lines
 from edge_agent.cli.rollout_wanted import settings_of
@@ -61,6 +62,13 @@ def test_it_fits_an_old_terminal_with_its_bars_and_whole_reasons(progress: Progr
     assert lines[4].endswith("failed  late")
     assert [line[-5:] for line in lines[5:7]] == ["█████"] * 2
     assert " ".join(" ".join(lines).split()).count("so and so") == 9
+
+
+def test_it_says_what_is_set_as_the_command_line_does(progress: Progress) -> None:
+    settings = settings_of(("publish_score=false", "period_s.pump-1=60"))
+    progress.plan = structs.replace(progress.plan, models=(), settings=settings)
+    said = summary_lines(progress)[1]
+    assert said == "settings publish_score=false period_s.pump-1=60, to group=hall"
 
 
 def test_a_line_says_it_all_where_there_is_no_screen(

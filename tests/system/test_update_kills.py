@@ -162,7 +162,7 @@ def test_killed_after_it_was_rejected_the_old_model_scores(site: Site, version: 
     site.start()
     assert site.kill_in("rejected")
     assert goes_on(site) == sha(version(2))
-    assert "allowed: only where the operator allows a downgrade" in str(site.standing().reason)
+    assert "allowed: lower only with --allow-downgrade" in str(site.standing().reason)
 
 
 def test_killed_after_it_was_rolled_back_the_old_model_scores(

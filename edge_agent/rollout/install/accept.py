@@ -134,7 +134,7 @@ def accept_version(
     if wanted < precedence(running.version):
         raise UnacceptableError(
             f"line {model.line}: version {model.version} below {running.version}, which runs;"
-            " allowed: only where the operator allows a downgrade"
+            " allowed: lower only with --allow-downgrade"
         )
 
 
