@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from securesystemslib.signer import CryptoSigner
 
+from edge_agent.bundle.manifest import identity_problem
 from edge_agent.rollout.enrolment import (
     CA_FILE,
     FILE,
@@ -62,7 +63,7 @@ def enroll(
         again: it is in the inventory and gets a new key: its old one counts no more.
 
     Raises:
-        InventoryError: a name that is not allowed, or that is there already.
+        InventoryError: a name or floor that is not allowed, or a name that is there already.
     """
     for name in (gateway, *groups):
         try:
@@ -71,6 +72,10 @@ def enroll(
             raise InventoryError(
                 f"found {name!r}; allowed: up to 64 letters, digits, _ . and -"
             ) from error
+    for line, version in equipment.floors.items():
+        problem = identity_problem(line, version)  # on the gateway it would stop every update
+        if problem is not None:
+            raise InventoryError(f"floor {line}={version}: {problem}")
     if gateway in _RESERVED:
         raise InventoryError(f"{gateway}: the name is a topic's already")
     if gateway in inventory.gateways and not again:

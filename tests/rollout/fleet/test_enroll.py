@@ -107,3 +107,10 @@ def test_a_changed_inventory_is_refused(tmp_path: Path) -> None:
     write_inventory(file, inventory, [operator])
     with pytest.raises(InventoryError, match="allowed: 2"):
         read_inventory(file, [*keys, stranger.public_key], 2)
+
+
+@pytest.mark.parametrize("floor", ["v1.2", "1.2", "latest"])
+def test_a_floor_that_is_no_version_is_refused_before_a_gateway_has_it(floor: str) -> None:
+    equipment = Equipment(root=b"root metadata", floors={"press": floor})
+    with pytest.raises(InventoryError, match=f"floor press={floor}: version is"):
+        enroll(Inventory(), "gw-1", (), equipment, NOW, again=False)
