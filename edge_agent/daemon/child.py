@@ -4,11 +4,11 @@ The order comes to it on standard input, the outcome goes to standard output, bo
 way for the scoring, and ends with the agent.
 """
 
-import os
-import sys
 from typing import TypeVar
 
 import msgspec
+
+from edge_agent.rollout.child import child_command
 
 Outcome = TypeVar("Outcome", bound=msgspec.Struct)
 
@@ -20,9 +20,7 @@ class ChildError(Exception):
 def outcome_of(
     module: str, order: msgspec.Struct, kind: type[Outcome], timeout_s: float
 ) -> Outcome:
-    """Have ``python -m module`` do ``order``, and wait for it.
-
-    With -P, as in a folder that anybody may write to nothing must be imported from there.
+    """Have ``module`` do ``order`` in a process of its own, and wait for it.
 
     Raises:
         ChildError: it took too long, or ended without an outcome of that ``kind``.
@@ -32,7 +30,7 @@ def outcome_of(
 
     try:
         ended = subprocess.run(  # noqa: S603 - this interpreter and the agent's own module
-            [sys.executable, "-P", "-m", module, str(os.getpid())],
+            child_command(module),
             input=msgspec.json.encode(order),
             capture_output=True,
             check=False,

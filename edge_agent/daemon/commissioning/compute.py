@@ -1,4 +1,4 @@
-"""The child process that computes an overlay: python -m edge_agent.daemon.commissioning.compute.
+"""The child process that computes an overlay, see ``edge_agent.rollout.child``.
 
 Choosing the numbers takes seconds of a processor and tens of megabytes for as long. The order
 comes on standard input, the outcome goes to standard output, both JSON.

@@ -1,4 +1,4 @@
-"""The child process that tries a candidate first: python -m edge_agent.daemon.trial.backtest.
+"""The child process that tries a candidate first, see ``edge_agent.rollout.child``.
 
 It opens the bundle, replays its golden vectors, lets both models score what the flight recorder
 remembers, and measures what they take. Whatever the candidate does to this process, the agent

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import sys
 import tempfile
 import threading
 from collections import deque
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
+from edge_agent.rollout.child import child_command
 from edge_agent.rollout.install.orders import Outcome, Prepare, Said
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Verification:
         import subprocess  # only where there is something to verify
 
         with subprocess.Popen(  # noqa: S603 - this interpreter and the agent's own module
-            [sys.executable, "-P", "-m", self._module, str(os.getpid())],
+            child_command(self._module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,6 +1,6 @@
 """What somebody at the gateway brings: an exported repository on a stick, or a bundle's file.
 
-``python -m edge_agent.rollout.install.by_hand PARENT`` verifies it in a process of its own, and
+This module verifies it in a process of its own, and
 puts it beside what runs; see ``orders`` for both ends of it.
 """
 

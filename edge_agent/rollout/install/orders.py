@@ -1,9 +1,9 @@
 """What the agent has short-lived processes do about an update, and what they say.
 
-``python -m edge_agent.rollout.install.prepare PARENT`` takes a ``Prepare`` on standard input and
-says one ``Said`` per line on standard output, an ``Outcome`` last;
-``python -m edge_agent.rollout.install.by_hand PARENT`` takes a ``ByHand`` and says a ``Placing``;
-``python -m edge_agent.rollout.install.sign PARENT`` takes a ``Sign`` and says a ``Signed``.
+They are children as ``rollout.child`` makes them. ``install.prepare`` takes a ``Prepare`` on
+standard input and says one ``Said`` per line on standard output, an ``Outcome`` last;
+``install.by_hand`` takes a ``ByHand`` and says a ``Placing``;
+``install.sign`` takes a ``Sign`` and says a ``Signed``.
 All JSON.
 """
 

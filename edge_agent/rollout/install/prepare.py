@@ -1,6 +1,6 @@
 """From a desire to models that lie verified beside what runs; see ``orders`` for both ends of it.
 
-``python -m edge_agent.rollout.install.prepare PARENT`` does it in a process of its own. Nothing
+This module does it in a process of its own. Nothing
 that runs is touched: what is staged is used when the agent has tried it.
 """
 
@@ -14,7 +14,6 @@ import msgspec
 from tuf.api.exceptions import DownloadError
 from tuf.ngclient import FetcherInterface
 
-from edge_agent.rollout.child import begin_child
 from edge_agent.rollout.enrolment import ROOT_FILE, Enrolment, EnrolmentError, read_enrolment
 from edge_agent.rollout.install.accept import DisbeliefError, UnacceptableError, accept, believe
 from edge_agent.rollout.install.disk import DISK, Disk
@@ -196,7 +195,6 @@ class _Preparation:
 
 def main() -> None:
     """Do the order on standard input."""
-    begin_child(int(sys.argv[1]))
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Prepare)
 
     def say(said: Said) -> None:

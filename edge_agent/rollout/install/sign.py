@@ -1,4 +1,4 @@
-"""The gateway's signature under its reports: python -m edge_agent.rollout.install.sign."""
+"""The gateway's signature under its reports."""
 
 from pathlib import Path
 

@@ -1,9 +1,7 @@
 """By which a repository comes: a broker, a web server, a folder; each may be hostile."""
 
 import contextlib
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +15,7 @@ from brokers import Mosquitto, free_port
 from fitted import LINE, Gateway, wanted
 
 from edge_agent.rollout.broker import Broker
+from edge_agent.rollout.child import child_command
 from edge_agent.rollout.install.orders import Outcome, Said
 from edge_agent.rollout.mqtt import connected
 from edge_agent.rollout.topics import Index, RolloutTopics
@@ -194,9 +193,8 @@ def test_the_process_says_every_state_and_ends_with_the_outcome(
 
 
 def in_a_process(order: msgspec.Struct) -> list[Said]:
-    module = "edge_agent.rollout.install.prepare"
     ended = subprocess.run(
-        [sys.executable, "-m", module, str(os.getpid())],
+        child_command("edge_agent.rollout.install.prepare"),
         input=msgspec.json.encode(order),
         capture_output=True,
         check=False,
