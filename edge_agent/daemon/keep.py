@@ -12,6 +12,7 @@ from typing import IO
 import msgspec
 
 from edge_agent.pipeline.state import FlowState
+from edge_agent.rollout.install.disk import DISK
 
 _log = logging.getLogger(__name__)
 
@@ -149,6 +150,11 @@ def _nearest(folder: Path) -> Path:
 def replace_file(file: Path, content: bytes, *, durable: bool) -> None:
     """Write ``content`` so that a reader sees the old file or the new one, never a part.
 
+    Args:
+        file: in a folder that is there.
+        content: of the file.
+        durable: the new one outlives a power cut, once this has returned.
+
     Raises:
         OSError: the disk is full, or not writable.
     """
@@ -164,3 +170,5 @@ def replace_file(file: Path, content: bytes, *, durable: bool) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+    if durable:
+        DISK.sync(file.parent)  # else the old name may come back

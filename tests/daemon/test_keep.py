@@ -76,6 +76,22 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert file.read_bytes() == b"old"
 
 
+def test_what_is_durable_has_its_name_on_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[Path, bool]] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((path, (tmp_path / "file").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    replace_file(tmp_path / "file", b"new", durable=True)
+    assert synced == [(tmp_path / "file.new", False), (tmp_path, True)]
+
+
 def test_saving_where_nothing_can_be_written_is_logged(
     tmp_path: Path, state: FlowState, caplog: pytest.LogCaptureFixture
 ) -> None:
