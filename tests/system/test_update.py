@@ -11,6 +11,7 @@ from nervous import more_nervous
 from securesystemslib.signer import CryptoSigner
 from sites import Site
 from waiting import wait_until
+from web import serving
 
 from edge_agent.daemon.commands.requests import Model
 from edge_agent.daemon.update.operator_settings import OperatorSettings
@@ -60,6 +61,17 @@ def test_a_gateway_gets_its_first_model_then_a_better_one_which_holds(
     numbers = [report.number for report in site.reports]
     assert numbers == sorted(set(numbers))
     assert site.stop() == 0
+
+
+def test_a_model_may_come_from_a_web_server(site: Site, old: bytes) -> None:
+    site.gateway.publish(old)  # and nothing of it on the broker
+    with serving(site.gateway.forge.export(site.home / "www")) as url:
+        config = site.config.read_text()
+        site.config.write_text(config.replace("[update]", f'[update]\nrepository = "{url}"'))
+        desire = site.want(old)
+        site.start()
+        site.until("active", desire)
+    assert wait_until(lambda: site.scored_by(sha(old))), site.told()
 
 
 def test_a_model_that_calls_too_often_is_not_taken_over(site: Site, old: bytes) -> None:

@@ -19,7 +19,6 @@ from edge_agent.daemon.config.settings import (
     Asset,
     Config,
     Mqtt,
-    Update,
 )
 from edge_agent.daemon.config.sources import Sources
 from edge_agent.rollout.messages import RemoteSettings
@@ -135,12 +134,14 @@ def _completed(config: Config, sources: Sources, assets: tuple[Asset, ...]) -> C
         **{key: None if name is None else str(folder / name) for key, name in files.items()},
     )
     enrolment = config.update.enrolment
+    if enrolment is not None:
+        enrolment = str(folder / enrolment)
     return msgspec.structs.replace(
         config,
         mqtt=mqtt,
         asset=assets,
         state_dir=str(_state_dir(sources)),
-        update=Update(enrolment=None if enrolment is None else str(folder / enrolment)),
+        update=msgspec.structs.replace(config.update, enrolment=enrolment),
     )
 
 

@@ -16,6 +16,7 @@ Listen = Annotated[
     str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(0|[1-9][0-9]{0,4})\Z")
 ]
 TopicRoot = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*\Z")]
+Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -90,9 +91,12 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         enrolment: folder that ``edge-rollout enroll`` has written; None: nothing is updated.
+        repository: where a web server has what ``edge-rollout export`` wrote; None: models come
+            over the broker, as what is wanted always does.
     """
 
     enrolment: Text | None = None
+    repository: Url | None = None
 
 
 class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,6 +162,7 @@ class Verifying:
             newest=standing.order,
             known=desire,
             broker=broker,
+            url=config.update.repository,
             assets=self._followers.facts(),
             report=self._template(),
         )

@@ -61,3 +61,12 @@ def test_an_enrolment_that_is_none_is_a_problem(write_config: WriteConfig) -> No
     (problem,) = findings.problems
     assert "line 9, update.enrolment: found " in str(problem)
     assert "enrolment/enrolment.json: no enrolment" in str(problem)
+
+
+def test_a_repository_is_the_address_of_a_web_server(write_config: WriteConfig) -> None:
+    config = FOLLOWING.format(bundle="line:press") + '[update]\nrepository = "{}"\n'
+    good = check_config(write_config(config.format("https://models.example/edge")), offline=True)
+    assert good.problems == []
+    bad = check_config(write_config(config.format("models")), offline=True)
+    (problem,) = bad.problems
+    assert 'update.repository: found "models"' in str(problem)

@@ -3,9 +3,7 @@
 import contextlib
 import subprocess
 import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import msgspec
 import pytest
 from brokers import Mosquitto, free_port
 from fitted import LINE, Gateway, wanted
+from web import served, serving
 
 from edge_agent.rollout.broker import Broker
 from edge_agent.rollout.child import child_command
@@ -124,28 +123,10 @@ def test_what_the_broker_refuses_to_be_heard_is_a_reason(
     assert (outcome.state, outcome.again) == ("failed", True)
 
 
-@contextlib.contextmanager
-def served(handler: Any) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called there
-        pass
-
-
 def test_a_model_comes_from_a_web_server(gateway: Gateway, old: bytes) -> None:
     gateway.publish(old)
     folder = gateway.forge.export(gateway.home / "www")
-    with served(partial(Quiet, directory=str(folder))) as url:
+    with serving(folder) as url:
         outcome = asked(gateway, old, folder=None, url=url)
     assert (outcome.state, outcome.reason) == ("staged", None)
 
