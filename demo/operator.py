@@ -15,6 +15,7 @@ from demo.processes import command
 from demo.screen import WIDTH, Screen
 
 _PROGRAM = "edge-rollout"
+_INDENT = "  "  # of answers
 _PATIENCE_S = 300.0
 _NOISE = "INFO: Created TensorFlow Lite"  # the library's own word, which none of ours can stop
 _BAR = {"█", "░"}
@@ -28,6 +29,7 @@ class Operator:
         self._screen = screen
         self._environment = {
             **os.environ,
+            "COLUMNS": str(WIDTH - len(_INDENT)),
             "EDGE_ROLLOUT_HOME": str(home),
             "EDGE_ROLLOUT_PASSPHRASE": secrets.token_urlsafe(24),
         }
@@ -44,9 +46,9 @@ class Operator:
     @contextmanager
     def running(self, *arguments: str, code: int = 0) -> Iterator[None]:
         """Run a command meanwhile; its answer is shown when it has ended. Raises as ``run``."""
-        shown = [Path(a).name if os.sep in a else a for a in arguments]
+        shown = [Path(a).name if Path(a).is_absolute() else a for a in arguments]
         typed = f"$ {_PROGRAM} {shlex.join(shown)}"
-        for line in textwrap.wrap(typed, WIDTH, subsequent_indent="      "):
+        for line in textwrap.wrap(typed, WIDTH, subsequent_indent="      ", break_on_hyphens=False):
             self._screen.line(line)
         process = subprocess.Popen(
             [command(_PROGRAM), *arguments],
@@ -73,7 +75,7 @@ class Operator:
                 f"{_PROGRAM} {arguments[0]} ended with code {process.returncode}, expected: {code}"
             )
         if code:
-            self._screen.line(f"  (exit code {code})")
+            self._screen.line(f"{_INDENT}(exit code {code})")
 
     def ask(self, *arguments: str) -> str:
         """Return what a command prints, without showing it."""
@@ -90,10 +92,12 @@ class Operator:
     def _answer(self, line: str) -> None:
         """Show a line of an answer, a long one in several; of a table's row what fits."""
         if _BAR & set(line):
-            self._screen.line(f"  {line}"[:WIDTH])
+            self._screen.line(f"{_INDENT}{line}"[:WIDTH])
             return
-        for part in textwrap.wrap(line, WIDTH - 2, subsequent_indent="    ") or [""]:
-            self._screen.line(f"  {part}")
+        for part in textwrap.wrap(
+            line, WIDTH - len(_INDENT), subsequent_indent="    ", break_on_hyphens=False
+        ) or [""]:
+            self._screen.line(f"{_INDENT}{part}")
 
     def _rest(self, process: subprocess.Popen[str]) -> list[str]:
         began_s = time.monotonic()
@@ -102,7 +106,7 @@ class Operator:
                 said, _ = process.communicate(timeout=1.0)
             except subprocess.TimeoutExpired:
                 took_s = time.monotonic() - began_s
-                self._screen.progress(f"  {took_s:.0f} s")
+                self._screen.progress(f"{_INDENT}{took_s:.0f} s")
                 if took_s > _PATIENCE_S:
                     raise DemoError(f"{_PROGRAM}: not done in {_PATIENCE_S:g} s") from None
             else:

@@ -42,8 +42,8 @@ def assert_fleet_is_moved(said: str) -> None:
         ("1.4.0", "aborted"),
     ]
     assert said.count("3 of 3 gateways have proved it") == 2
-    assert re.search(r"bearing-1-1\.2\.0\.edgemodel:\s+golden window \d+: score is", said)
-    assert "failed: rolled_back: trial bad: bearing-" in said
+    assert re.search(r"bearing-1-1\.2\.0\.edgemodel:\s+golden\s+window\s+\d+:\s+score\s+is", said)
+    assert re.search(r"failed: rolled_back:\s+trial\s+bad:\s+bearing-", said)
     assert said.count("(exit code 65)") == 3
 
 
