@@ -1,5 +1,8 @@
 """Further versions of a bundle: one as good, one that alarms at nothing, one that is damaged."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +31,9 @@ def nervous(bundle: Bundle, version: str, folder: Path) -> Path:
         (at, Window(samples, start_ns, start_ns + 1, gap=False, clipped=False))
         for at, samples, start_ns in zip(golden.at.tolist(), golden.samples, starts, strict=True)
     ]
-    loaded = bundle.load()
-    fresh = replace(loaded, manifest=msgspec.structs.replace(bundle.manifest, flow=spec)).flow()
+    manifest = msgspec.structs.replace(bundle.manifest, flow=spec)
+    with _silence():
+        fresh = replace(bundle.load(), manifest=manifest).flow()
     found = make_golden(fresh, golden.vectors, golden.start_ns, windows)
     return _write(bundle, version, spec, found, folder)
 
@@ -38,6 +42,19 @@ def damaged(bundle: Bundle, version: str, folder: Path) -> Path:
     """Write a version whose golden vectors expect other scores than its network computes."""
     wrong = replace(bundle.golden, scores=1.5 * bundle.golden.scores)
     return _write(bundle, version, bundle.manifest.flow, wrong, folder)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep off the screen what the TFLite library writes by itself when it loads a network."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _write(bundle: Bundle, version: str, flow: FlowSpec, golden: Golden, folder: Path) -> Path:
