@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from edge_agent.daemon.config.settings import Update
 from edge_agent.daemon.mqtt.ear import Heard
 from edge_agent.daemon.update import verifying as module
 from edge_agent.daemon.update.jobs import Jobs
@@ -61,7 +62,7 @@ class Bench:
         self.let_go = 0
         self.vouched: list[str] = []
         self.now_s = 0.0
-        config = SimpleNamespace(gateway="gw-1", state_dir=str(folder))
+        config = SimpleNamespace(gateway="gw-1", state_dir=str(folder), update=Update())
         changes = SimpleNamespace(
             config=config, broker=lambda: Broker(host="broker", port=1883), models=self
         )
