@@ -10,7 +10,7 @@ from edge_agent.rollout.fleet.enroll import Equipment, enroll
 from edge_agent.rollout.fleet.inventory import Inventory
 from edge_agent.rollout.fleet.plan import parse_limit
 from edge_agent.rollout.fleet.start import Asked, start
-from edge_agent.rollout.messages import Terms
+from edge_agent.rollout.messages import RunningModel, Terms, WantedModel
 from edge_agent.rollout.repository.home import Home
 from edge_agent.rollout.repository.repository import Repository
 
@@ -62,3 +62,16 @@ def begin(desk: Desk, model: str, rate_per_min: float) -> str:
         by="benchmark",
     )
     return start(desk, asked, datetime.now(UTC)).plan.rollout
+
+
+def running(model: WantedModel) -> RunningModel:
+    """Return what a gateway reports that runs ``model``."""
+    return RunningModel(
+        line=model.line,
+        name=model.name,
+        version=model.version,
+        sha256=model.sha256,
+        overlay=None,
+        windows=1,
+        state="running",
+    )

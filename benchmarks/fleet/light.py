@@ -20,7 +20,7 @@ from time import monotonic
 
 from securesystemslib.signer import Signer
 
-from benchmarks.fleet.enrolled import HOLD_S
+from benchmarks.fleet.enrolled import HOLD_S, running
 from edge_agent.rollout.broker import Broker
 from edge_agent.rollout.enrolment import ROOT_FILE, Enrolment, read_enrolment
 from edge_agent.rollout.envelope import seal
@@ -32,7 +32,6 @@ from edge_agent.rollout.messages import (
     REPORT_TYPE,
     Desire,
     Report,
-    RunningModel,
     UpdateState,
     WantedModel,
 )
@@ -69,21 +68,9 @@ class Gateway:
             answers=desire.order,
             rollout=desire.rollout,
             held_s=held_s,
-            running={} if self.runs is None else {"press-1": _running(self.runs)},
+            running={} if self.runs is None else {"press-1": running(self.runs)},
         )
         return seal(report, REPORT_TYPE, [self.signer])
-
-
-def _running(model: WantedModel) -> RunningModel:
-    return RunningModel(
-        line=model.line,
-        name=model.name,
-        version=model.version,
-        sha256=model.sha256,
-        overlay=None,
-        windows=1,
-        state="running",
-    )
 
 
 class Gateways:

@@ -10,7 +10,7 @@ import msgspec
 import psutil
 from securesystemslib.signer import Signer
 
-from benchmarks.fleet.enrolled import HOLD_S, begin, enroll_many, make_desk
+from benchmarks.fleet.enrolled import HOLD_S, begin, enroll_many, make_desk, running
 from benchmarks.fleet.memory_broker import MemoryBroker
 from edge_agent.rollout.enrolment import read_enrolment
 from edge_agent.rollout.envelope import seal, unseal
@@ -24,7 +24,6 @@ from edge_agent.rollout.messages import (
     REPORT_TYPE,
     Desire,
     Report,
-    RunningModel,
     UpdateState,
 )
 
@@ -113,15 +112,6 @@ class _Fleet:
     def _report(self, desire: Desire, state: UpdateState) -> bytes:
         self._numbers[desire.gateway] += 1
         (model,) = desire.models
-        runs = RunningModel(
-            line=model.line,
-            name=model.name,
-            version=model.version,
-            sha256=model.sha256,
-            overlay=None,
-            windows=1,
-            state="running",
-        )
         report = Report(
             gateway=desire.gateway,
             number=self._numbers[desire.gateway],
@@ -132,7 +122,7 @@ class _Fleet:
             answers=desire.order,
             rollout=desire.rollout,
             held_s=HOLD_S,
-            running={"press-1": runs},
+            running={"press-1": running(model)},
         )
         return seal(report, REPORT_TYPE, [self._signers[desire.gateway]])
 

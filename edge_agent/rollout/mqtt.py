@@ -170,11 +170,11 @@ class BrokerClient:
             BrokerError: refused, mostly by the broker's access list, or not answered.
         """
         self._handlers[pattern] = handler
-        answered = threading.Event()
         _, number = self._connection.subscribe(pattern, qos=1)
         if number is None:
             raise BrokerError(f"{self._broker}: {self._lost or 'not connected'}")
-        answered = self._subscribed.setdefault(number, answered)
+        # The answer may have come before anybody could wait for it.
+        answered = self._subscribed.setdefault(number, threading.Event())
         if not answered.wait(timeout_s):
             raise BrokerError(f"{pattern}: {self._lost or f'no answer in {timeout_s:g} s'}")
         if number in self._refused:

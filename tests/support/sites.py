@@ -30,8 +30,8 @@ from edge_agent.rollout.mqtt import connected
 
 BENCH = Path(__file__).parents[1] / "bench"
 QUICK = Terms(min_windows=50, hold_s=1.0)
-_CONFIG = """\
-gateway = "gw-1"
+CONFIG = """\
+gateway = "{name}"
 state_dir = "state"
 [mqtt]
 port = {port}
@@ -63,7 +63,7 @@ class Site:
         forge = Forge()
         self.gateway = Gateway(self.home, forge, enrol(self.home / "enrolment", forge.first_root))
         self.config = self.home / "config.toml"
-        self.config.write_text(_CONFIG.format(port=self.broker.port))
+        self.config.write_text(CONFIG.format(name=GATEWAY, port=self.broker.port))
         self.log = self.home / "agent.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)

@@ -14,30 +14,13 @@ from brokers import Mosquitto
 from commands import Rollout, ended
 from fitted import renamed
 from nervous import more_nervous
+from sites import BENCH, CONFIG
 from waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
-BENCH = Path(__file__).parents[1] / "bench"
 GATEWAYS = ("gw-1", "gw-2")
 START = ("--to", "group=hall", "--waves", "1,100%", "--hold", "1s", "--timeout", "3m", "--watch")
-_CONFIG = """\
-gateway = "{name}"
-state_dir = "state"
-[mqtt]
-port = {port}
-[metrics]
-listen = "127.0.0.1:0"
-[update]
-enrolment = "enrolment"
-[[asset]]
-name = "press-1"
-bundle = "line:press"
-[asset.sensor]
-plugin = "bench"
-[asset.sensor.options]
-interval_s = 0.02
-"""
 
 
 @pytest.fixture
@@ -54,7 +37,7 @@ def agents(tmp_path: Path, mosquitto: Mosquitto, rollout: Rollout) -> Iterator[l
             rollout("enroll", name, "--group", "hall", "--out", str(folder / "enrolment"))
         )
         assert code == 0, said
-        (folder / "config.toml").write_text(_CONFIG.format(name=name, port=mosquitto.port))
+        (folder / "config.toml").write_text(CONFIG.format(name=name, port=mosquitto.port))
         with (folder / "agent.log").open("wb") as log:
             begun.append(
                 subprocess.Popen(

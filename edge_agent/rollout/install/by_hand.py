@@ -1,7 +1,7 @@
 """What somebody at the gateway brings: an exported repository on a stick, or a bundle's file.
 
-This module verifies it in a process of its own, and
-puts it beside what runs; see ``orders`` for both ends of it.
+This module verifies it in a process of its own, and puts it beside what runs; see ``orders`` for
+both ends of it.
 """
 
 from pathlib import Path
