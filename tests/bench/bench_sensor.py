@@ -18,7 +18,10 @@ from edge_agent.plugin import (
 
 
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the sensor delivers, and when it fails; blocks are counted from its opening."""
+    """What the sensor delivers, and when it fails; blocks are counted from its opening.
+
+    ``growth`` is by how much each block is louder than the one before: 0.01 is 1 %.
+    """
 
     channels: tuple[str, ...] = ("x",)
     rate_hz: float = 1024.0
@@ -29,6 +32,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     interval_s: float = 0.25
     blocks: int | None = None
     scale: float = 1.0
+    growth: float = 0.0
     loud_from: int | None = None
     quiet_from: int | None = None
     fail_at: int | None = None
@@ -108,7 +112,8 @@ class BenchSensor:
         rms = 1.0 if loud else 0.1
         if o.flat_from is not None and o.flat_from <= n < (o.flat_until or n + 1):
             rms = 0.0
-        samples = o.scale * rms * (0.8 * noise + 0.6 * np.sqrt(2.0) * tone)
+        rms *= o.scale * (1.0 + o.growth) ** n
+        samples = rms * (0.8 * noise + 0.6 * np.sqrt(2.0) * tone)
         dtype = np.float64 if n == o.wrong_dtype_at else np.float32
         step_s = o.period_s or o.length / o.rate_hz
         start_ns = self._start_ns + round(n * step_s * 1e9)
