@@ -11,6 +11,8 @@ from edge_agent.pipeline.spec import FlowSpec
 
 SCHEMA_VERSION = 1
 
+VERSION_LENGTH_MAX = 80  # files and folders are named after it, and its numbers are compared
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NUMBER = r"(?:0|[1-9][0-9]*)"  # semver.org 2.0.0: without leading zeros
 _LABEL = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -79,7 +81,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         schema_version: of this format.
         name: of the bundle, ``[A-Za-z0-9_.-]{1,64}``.
-        version: of the bundle, SemVer 2.0.0.
+        version: of the bundle, SemVer 2.0.0, 80 characters at most.
         created: RFC 3339, UTC, ending in Z.
         flow: all parameters from block to alarm.
         feature_hash: digest of feature plugins, versions, options and names; the scaler is bound
@@ -127,6 +129,8 @@ def identity_problem(name: str, version: str) -> str | None:
     """Say what is wrong with a bundle's name or version, None where both may be used."""
     if not _NAME.fullmatch(name) or name in (".", ".."):
         return f"name is {name!r}, allowed: {_NAME.pattern} but . and .."
+    if len(version) > VERSION_LENGTH_MAX:
+        return f"version has {len(version)} characters, allowed: {VERSION_LENGTH_MAX} at most"
     if not _SEMVER.fullmatch(version):
         return f"version is {version!r}, allowed: SemVer such as 1.4.0"
     return None

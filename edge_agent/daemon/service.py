@@ -18,7 +18,7 @@ from edge_agent.daemon.commands.bus import Bus
 from edge_agent.daemon.commands.requests import Commission, Model
 from edge_agent.daemon.commissioning.commissioner import Commissioner
 from edge_agent.daemon.commissioning.overlays import overlays_in
-from edge_agent.daemon.config.enrolled import why_not_enrolled
+from edge_agent.daemon.config.enrolled import enrolled_as
 from edge_agent.daemon.config.remote import read_settings
 from edge_agent.daemon.config.settings import Config
 from edge_agent.daemon.keep import StateDirectory
@@ -135,12 +135,10 @@ class Service:
         )
         if self._changes.remote != read_with:
             self._changes.ask()
-        unusable = why_not_enrolled(config)
         self._updates = Updates(
             steps,
             Surroundings(
-                enrolment=config.update.enrolment if unusable is None else None,
-                unusable=unusable,
+                enrolled=enrolled_as(config),
                 session=self._session,
                 outbox=self._outbox,
                 watches=self._watches,

@@ -4,17 +4,21 @@ A folder, written by ``edge-rollout enroll`` and read by the agent:
 
     enrolment.json   see Enrolment
     root.json        the first root metadata of the repository; nothing is trusted on first use
-    gateway.pem      the gateway's private key, PKCS 8, readable by the agent alone
+    gateway.pem      the gateway's private key, PKCS 8
     broker-ca.pem    certificates of the broker, where it needs some
     broker-password  password for the broker, where there is one
+
+Key and password are readable by the agent alone: by their owner, or by the group as well.
 """
 
+import contextlib
 import hashlib
+import stat
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
+from edge_agent.bundle import identity_problem
 from edge_agent.rollout.messages import Moment, Name, Sha256
 
 FILE = "enrolment.json"
@@ -47,15 +51,29 @@ class Enrolment(
     key_id: str
     public_key: dict[str, object]
     enrolled: Moment
-    floors: dict[Name, Annotated[str, msgspec.Meta(min_length=1)]] = {}
+    floors: dict[Name, str] = {}
+
+
+def exposed_secrets(folder: Path) -> str | None:
+    """Say which secrets in ``folder`` are open to every user of this machine; None: none is.
+
+    A group may read them: that is how root keeps what an agent of another user is to use.
+    """
+    found = []
+    for name in (KEY_FILE, PASSWORD_FILE):
+        with contextlib.suppress(OSError):  # not there, or not for us to say
+            mode = stat.S_IMODE((folder / name).stat().st_mode)
+            if mode & stat.S_IRWXO:
+                found.append(f"{folder / name} with mode {mode:04o}, open to every user")
+    return "; ".join(found) or None
 
 
 def read_enrolment(folder: Path, gateway: str) -> Enrolment:
     """Return the enrolment of ``gateway`` in ``folder``.
 
     Raises:
-        EnrolmentError: a file is missing or damaged, it is another gateway's, or the root is not
-            the one whose fingerprint it names.
+        EnrolmentError: a file is missing or damaged, it is another gateway's, a floor is no
+            version, or the root is not the one whose fingerprint it names.
     """
     file = folder / FILE
     try:
@@ -66,6 +84,10 @@ def read_enrolment(folder: Path, gateway: str) -> Enrolment:
         raise EnrolmentError(f"{file}: no enrolment: {error}") from error
     if enrolment.gateway != gateway:
         raise EnrolmentError(f"{file}: enrolment of {enrolment.gateway}, allowed: of {gateway}")
+    for line, floor in enrolment.floors.items():
+        problem = identity_problem(line, floor)
+        if problem is not None:
+            raise EnrolmentError(f"{file}: floors: {line}: {problem}")
     found = hashlib.sha256(root).hexdigest()
     if found != enrolment.root_sha256:
         raise EnrolmentError(

@@ -53,7 +53,7 @@ class WantedModel(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         line: the name that assets follow (``bundle = "line:NAME"``).
         name: of the bundle.
-        version: of the bundle, SemVer.
+        version: of the bundle, SemVer, 80 characters at most.
         sha256: of the bundle's file.
         length: of the bundle's file, bytes.
         target: its path among the targets of the repository, ``NAME/NAME-VERSION.edgemodel``.
@@ -172,7 +172,8 @@ class Report(
             where they do not run.
         running: by asset.
         settings: what is in force of the desire's settings; None: nothing.
-        warnings: what will be wrong soon: metadata that expire, a clock that is not set.
+        warnings: what is or will be wrong beside the update: metadata that expire, a clock that is
+            not set, a key that lies open.
     """
 
     gateway: Name

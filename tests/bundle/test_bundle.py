@@ -211,6 +211,7 @@ def set_at(*path: str | int, to: object) -> Callable[[Plain], None]:
         (set_at("flow", "alarm", "k", to=9), "alarm.k"),
         (set_at("flow", "input", "length", to=10**12), "input.length"),
         (set_at("version", to="one"), "version"),
+        (set_at("version", to=f"1.0.{'0' * 77}"), "version has 81 characters, allowed: 80 at most"),
         (set_at("schema_version", to=2), "schema_version is 2, allowed: 1"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fitted import renamed, wanted
+from fitted import GATEWAY, renamed, wanted
 from msgspec.structs import replace
 from nervous import more_nervous
 from securesystemslib.signer import CryptoSigner
@@ -14,6 +14,7 @@ from waiting import wait_until
 from web import serving
 
 from edge_agent.daemon.commands.requests import Model
+from edge_agent.daemon.status import read_report
 from edge_agent.daemon.update.operator_settings import OperatorSettings
 from edge_agent.rollout.messages import RemoteSettings, Terms
 
@@ -72,6 +73,19 @@ def test_a_model_may_come_from_a_web_server(site: Site, old: bytes) -> None:
         site.start()
         site.until("active", desire)
     assert wait_until(lambda: site.scored_by(sha(old))), site.told()
+
+
+def test_operators_and_gateway_are_told_of_a_key_that_lies_open(site: Site, old: bytes) -> None:
+    key = site.home / "enrolment" / "gateway.pem"
+    key.chmod(0o644)
+    site.publish(old)
+    site.start()
+    exposed = f"{key} with mode 0644, open to every user"
+    assert exposed in site.until("active", site.want(old)).warnings
+    assert exposed in site.until("verifying").warnings
+    report = read_report(GATEWAY, site.home / "state").update
+    assert report is not None
+    assert exposed in report.warnings
 
 
 def test_a_model_that_calls_too_often_is_not_taken_over(site: Site, old: bytes) -> None:

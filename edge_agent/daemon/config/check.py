@@ -11,7 +11,7 @@ from edge_agent.calibration.budget import BudgetError
 from edge_agent.daemon.commissioning.adapt import ListeningAdapter
 from edge_agent.daemon.commissioning.listening import ListeningBundle
 from edge_agent.daemon.config.draft import Draft, config_folder, is_file, read_draft, rows_of
-from edge_agent.daemon.config.enrolled import why_not_enrolled
+from edge_agent.daemon.config.enrolled import check_enrolment
 from edge_agent.daemon.config.followed import bundle_path, followed_line
 from edge_agent.daemon.config.plugin_problems import plugin_problems
 from edge_agent.daemon.config.problems import Problem
@@ -110,9 +110,7 @@ def check_draft(draft: Draft, models: Models, *, offline: bool) -> Findings:
             _check_parts(row, index, draft, findings, models)
     if draft.config is not None:
         _check_credentials(draft, draft.config, findings)
-        unusable = why_not_enrolled(draft.config)
-        if unusable is not None:
-            draft.report("update.enrolment", unusable, "a folder of edge-rollout enroll")
+        findings.warnings += check_enrolment(draft, draft.config)
     return findings
 
 

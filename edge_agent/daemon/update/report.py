@@ -20,7 +20,7 @@ class UpdateReport(msgspec.Struct, frozen=True, kw_only=True):
         hold_s: seconds that it is to run before it counts as proven.
         problem: why it does not go on.
         waiting: what it waits for.
-        warnings: what will be wrong soon.
+        warnings: what will be wrong soon, and which secrets of the gateway lie open.
     """
 
     enrolled: bool
@@ -37,9 +37,14 @@ class UpdateReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def update_report(
-    standing: Standing, *, enrolled: bool, problem: str | None = None, waiting: str | None = None
+    standing: Standing,
+    *,
+    enrolled: bool,
+    problem: str | None,
+    waiting: str | None,
+    exposed: tuple[str, ...],
 ) -> UpdateReport:
-    """Return what there is to tell of ``standing``."""
+    """Return what there is to tell of ``standing``, and of the gateway's own secrets."""
     desire = standing.desire
     models = () if desire is None else desire.models
     return UpdateReport(
@@ -53,5 +58,5 @@ def update_report(
         hold_s=None if desire is None else desire.terms.hold_s,
         problem=problem,
         waiting=waiting,
-        warnings=standing.warnings,
+        warnings=(*standing.warnings, *exposed),
     )

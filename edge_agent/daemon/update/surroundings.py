@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.daemon.changes import Changes
+from edge_agent.daemon.config.enrolled import Enrolled
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.trial.trials import Trials
@@ -15,14 +16,12 @@ class Surroundings:
     """The parts that updates ask and tell.
 
     Attributes:
-        enrolment: folder; None: nothing is updated from afar.
-        unusable: why the one that is configured cannot be used.
+        enrolled: as what; where it is not, nothing is updated from afar.
         in_background: runs what waits for the disk, one after the other.
         wake: makes the scoring thread call ``turn`` soon.
     """
 
-    enrolment: str | None
-    unusable: str | None
+    enrolled: Enrolled
     session: Session
     outbox: Outbox
     watches: Watches

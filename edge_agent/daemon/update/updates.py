@@ -1,5 +1,6 @@
 """All of the gateway's updates: what is heard, verified, led through its states, and reported."""
 
+import logging
 import time
 from datetime import UTC, datetime
 
@@ -16,6 +17,8 @@ from edge_agent.daemon.update.surroundings import Surroundings
 from edge_agent.daemon.update.verifying import Deadlines, Verifying
 from edge_agent.rollout.install.orders import ByHand
 from edge_agent.rollout.messages import Report
+
+_log = logging.getLogger(__name__)
 
 RESTATE_S = 86_400.0  # a report a day, signed anew: silence is to be told from peace
 
@@ -42,21 +45,26 @@ class Updates:
         )
         self._verifying: Verifying | None = None
         self._signing: Signing | None = None
-        if around.enrolment is not None:
+        enrolled = around.enrolled
+        if enrolled.folder is not None:
             self._verifying = Verifying(
                 *(steps, self._jobs, self._course, self._followers, around, deadlines),
                 self._publish,
                 self._now,
             )
             self._signing = Signing(
-                around.enrolment, steps.journal, around.in_background, self._state, around.wake
+                enrolled.folder, steps.journal, around.in_background, self._state, around.wake
             )
         self.by_hand = ByHandUpdates(
             *(steps, self._jobs, around.changes, self._is_verifying, self._by_hand, around.wake)
         )
         self._stated: tuple[object, ...] | None = None
         self._restate_s = 0.0
-        self.report: UpdateReport = update_report(steps.standing, enrolled=self._is_enrolled)
+        self._exposed = () if enrolled.exposed is None else (enrolled.exposed,)
+        for said in (enrolled.unusable, enrolled.exposed):
+            if said is not None:
+                _log.warning("update: %s", said)
+        self.report: UpdateReport = self._report(None)
 
     def turn(self) -> None:
         """Go on where a step has ended; the scoring thread calls this between windows."""
@@ -73,12 +81,7 @@ class Updates:
             self._verifying.look(now_s, may_begin=may_begin)
         self._course.look(now_s)
         problem = self._problem()
-        self.report = update_report(
-            self._steps.standing,
-            enrolled=self._is_enrolled,
-            problem=problem,
-            waiting=self._course.waiting,
-        )
+        self.report = self._report(problem)
         if self._signing is not None:
             self._tell(self._signing, now_s)
 
@@ -99,15 +102,20 @@ class Updates:
         """What listens on the gateway's topic; None where nothing is updated from afar."""
         return None if self._verifying is None else self._verifying.desires
 
-    @property
-    def _is_enrolled(self) -> bool:
-        return self._around.enrolment is not None
+    def _report(self, problem: str | None) -> UpdateReport:
+        return update_report(
+            self._steps.standing,
+            enrolled=self._around.enrolled.folder is not None,
+            problem=problem,
+            waiting=self._course.waiting,
+            exposed=self._exposed,
+        )
 
     def _problem(self) -> str | None:
         verifying, signing = self._verifying, self._signing
         heard = None if verifying is None else verifying.reason or verifying.desires.problem
         signed = None if signing is None else signing.problem
-        return self._around.unusable or self._course.problem or heard or signed
+        return self._around.enrolled.unusable or self._course.problem or heard or signed
 
     def _is_verifying(self) -> bool:
         is_verifying = self._verifying is not None and self._verifying.is_running
@@ -117,7 +125,7 @@ class Updates:
         config = self._around.changes.config
         return ByHand(
             gateway=config.gateway,
-            enrolment=self._around.enrolment,
+            enrolment=self._around.enrolled.folder,
             state_dir=config.state_dir,
             path="",
             assets=self._followers.facts(),
@@ -167,5 +175,5 @@ class Updates:
             held_s=standing.held_s,
             running=self._followers.running(),
             settings=self._steps.settings.kept.in_use,
-            warnings=standing.warnings if problem is None else (*standing.warnings, problem),
+            warnings=(*standing.warnings, *self._exposed, *((problem,) if problem else ())),
         )

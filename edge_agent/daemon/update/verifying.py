@@ -152,7 +152,7 @@ class Verifying:
         opened = self._followers.are_known() or now_s - self._began_s > _OPENING_S
         if envelope is None or broker is None or not opened or standing.state == "committing":
             return
-        config, enrolment = self._around.changes.config, self._around.enrolment
+        config, enrolment = self._around.changes.config, self._around.enrolled.folder
         assert enrolment is not None  # noqa: S101 - there is somebody to sign
         order = Prepare(
             gateway=config.gateway,

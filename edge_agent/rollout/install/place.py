@@ -28,7 +28,6 @@ PROVEN_FILE = "proven"
 BEFORE_FILE = "before.json"
 CURRENT = "current"
 _REMEMBERED = 4  # folders that were current before
-_VERSION_MAX = 80  # characters of a version in the name of a folder
 
 
 class PlaceError(Exception):
@@ -58,7 +57,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def folder(self) -> str:
         """Name of the folder below its line's."""
-        return f"{self.version[:_VERSION_MAX]}-{self.sha256[:8]}"
+        return f"{self.version}-{self.sha256[:8]}"
 
 
 class Lines:

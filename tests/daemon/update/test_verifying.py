@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from edge_agent.daemon.config.enrolled import Enrolled
 from edge_agent.daemon.config.settings import Update
 from edge_agent.daemon.mqtt.ear import Heard
 from edge_agent.daemon.update import verifying as module
@@ -71,7 +72,7 @@ class Bench:
             session=SimpleNamespace(topics=topics),
             wake=lambda: None,
             changes=changes,
-            enrolment="enrolment",
+            enrolled=Enrolled(folder="enrolment"),
             in_background=lambda job: job(),
         )
         followers = SimpleNamespace(are_known=lambda: True, facts=lambda: ())

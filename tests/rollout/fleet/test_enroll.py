@@ -5,7 +5,13 @@ import pytest
 from gateways import NOW
 from securesystemslib.signer import CryptoSigner
 
-from edge_agent.rollout.enrolment import KEY_FILE, PASSWORD_FILE, EnrolmentError, read_enrolment
+from edge_agent.rollout.enrolment import (
+    FILE,
+    KEY_FILE,
+    PASSWORD_FILE,
+    EnrolmentError,
+    read_enrolment,
+)
 from edge_agent.rollout.envelope import seal, unseal
 from edge_agent.rollout.fleet.enroll import Equipment, enroll, regrouped, write_enrolment
 from edge_agent.rollout.fleet.inventory import (
@@ -56,6 +62,16 @@ def test_another_root_than_the_one_it_was_enrolled_with_is_noticed(tmp_path: Pat
     _, files = enrolled(Inventory(), "gw-1")
     write_enrolment(tmp_path / "out", {**files, "root.json": b"another root"})
     with pytest.raises(EnrolmentError, match="fingerprint"):
+        read_enrolment(tmp_path / "out", "gw-1")
+
+
+def test_a_floor_that_is_no_version_is_noticed_where_it_was_edited(tmp_path: Path) -> None:
+    _, files = enrolled(Inventory(), "gw-1")
+    files[FILE] = files[FILE].replace(b'"1.2.0"', b'"latest"')
+    write_enrolment(tmp_path / "out", files)
+    with pytest.raises(
+        EnrolmentError, match=r"floors: press: version is 'latest', allowed: SemVer"
+    ):
         read_enrolment(tmp_path / "out", "gw-1")
 
 

@@ -96,6 +96,8 @@ def test_what_has_expired_is_not_begun_but_gone_on_with() -> None:
         ((msgspec.structs.replace(model(), length=10**9),), "1000000000 bytes, allowed: 50331648"),
         ((model("../../etc"),), "version is"),
         ((model("1.4"),), "version is '1.4', allowed: SemVer"),
+        ((model(f"1.{'9' * 5000}.0"),), "version has 5004 characters, allowed: 80 at most"),
+        ((model(f"1.0.0-{'9' * 5000}"),), "version has 5006 characters, allowed: 80 at most"),
     ],
 )
 def test_what_makes_no_sense_is_refused(models: tuple[WantedModel, ...], why: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from edge_agent.bundle.manifest import VERSION_LENGTH_MAX, identity_problem
 from edge_agent.rollout.install.place import Lines, Placed, PlaceError
 
 LINE = "press"
@@ -20,9 +21,11 @@ def placed(content: bytes, version: str) -> Placed:
     return Placed(name="bearing", version=version, sha256=digest, length=len(content))
 
 
-def test_a_version_may_be_as_long_as_it_likes(tmp_path: Path) -> None:
+def test_the_longest_version_has_a_folder(tmp_path: Path) -> None:
+    version = "1.0.0-".ljust(VERSION_LENGTH_MAX, "x")
+    assert identity_problem(LINE, version) is None
     lines = Lines(tmp_path)
-    folder = lines.place(LINE, placed(b"a", "1.0.0-" + 300 * "x"), b"a")
+    folder = lines.place(LINE, placed(b"a", version), b"a")
     lines.activate(LINE, folder)
     assert lines.model_file(LINE).read_bytes() == b"a"
 
