@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.calibration.series import Series
-from trainer.whole_file import replacing
+from edge_agent.disk import replacing
 
 
 def write_table(path: Path, series: Series) -> None:
@@ -17,7 +17,7 @@ def write_table(path: Path, series: Series) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path, durable=False) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("time", *series.names))
         for start_ns, vector in zip(series.start_ns, series.vectors, strict=True):

@@ -22,12 +22,12 @@ from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.config.check import check_config
 from edge_agent.daemon.config.draft import Draft, read_draft
 from edge_agent.daemon.config.settings import OutboxSettings
-from edge_agent.daemon.keep import replace_file
 from edge_agent.daemon.outbox.inspect import check as check_outbox
 from edge_agent.daemon.outbox.inspect import read_stats
 from edge_agent.daemon.redact import Redactor, secrets_in
 from edge_agent.daemon.report import AgentReport
 from edge_agent.daemon.status import NotRunningError, read_report
+from edge_agent.disk import replace_file
 from edge_agent.plugin.discovery import discover
 
 UNIT = "edge-agent.service"
@@ -87,7 +87,7 @@ def collect_diagnosis(config: Path, file: Path) -> Collected:
         parts[name] = text.encode(errors="replace")[-_PART_BYTES:]  # of a log the end counts
     parts["missing.json"] = _pretty(missing).encode()
     content = _archive(parts)
-    replace_file(file, content, durable=False)
+    replace_file(file, content)
     return Collected(file=str(file), bytes=len(content), parts=tuple(parts), missing=missing)
 
 

@@ -1,18 +1,16 @@
 """What must survive a restart: each asset's flow state, written so that a power cut leaves one."""
 
-import contextlib
 import errno
 import fcntl
 import logging
-import os
 import tempfile
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
+from edge_agent.disk import write_durably
 from edge_agent.pipeline.state import FlowState
-from edge_agent.rollout.install.disk import DISK
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +93,7 @@ class StateDirectory:
             flow=flow,
         )
         try:
-            replace_file(self._file(asset), msgspec.msgpack.encode(saved), durable=True)
+            write_durably(self._file(asset), msgspec.msgpack.encode(saved))
         except OSError as error:
             _log.warning("asset %s: state cannot be saved: %s", asset, error)
 
@@ -145,30 +143,3 @@ def _nearest(folder: Path) -> Path:
             folder = folder.parent
         else:
             return folder
-
-
-def replace_file(file: Path, content: bytes, *, durable: bool) -> None:
-    """Write ``content`` so that a reader sees the old file or the new one, never a part.
-
-    Args:
-        file: in a folder that is there.
-        content: of the file.
-        durable: the new one outlives a power cut, once this has returned.
-
-    Raises:
-        OSError: the disk is full, or not writable.
-    """
-    temporary = file.with_name(f"{file.name}.new")
-    try:
-        with temporary.open("wb") as opened:
-            opened.write(content)
-            if durable:
-                opened.flush()
-                os.fsync(opened.fileno())
-        temporary.replace(file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    if durable:
-        DISK.sync(file.parent)  # else the old name may come back

@@ -17,7 +17,7 @@ from edge_agent.daemon.commissioning.listening import listen
 from edge_agent.daemon.commissioning.overlays import Overlays
 from edge_agent.daemon.commissioning.renew import renew
 from edge_agent.daemon.config.settings import Asset
-from edge_agent.daemon.keep import replace_file
+from edge_agent.disk import replace_file
 from edge_agent.pipeline.model import Model
 from edge_agent.pipeline.runtime import installed_runtime
 
@@ -168,6 +168,6 @@ class Models:
             return
         try:
             content = msgspec.json.encode({**self._read(), sha256: self._versions})
-            replace_file(self._remembered, content, durable=False)
+            replace_file(self._remembered, content)
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._remembered, error)

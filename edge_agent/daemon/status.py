@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.daemon.keep import replace_file
 from edge_agent.daemon.report import AgentReport
+from edge_agent.disk import replace_file
 
 WRITE_INTERVAL_S = 5.0
 STALE_S = 4 * WRITE_INTERVAL_S
@@ -36,7 +36,7 @@ def status_file(state_dir: Path, environment: Mapping[str, str] = os.environ) ->
 
 def write_report(file: Path, report: AgentReport) -> None:
     """Replace the status file. Raises OSError."""
-    replace_file(file, msgspec.json.encode(report), durable=False)
+    replace_file(file, msgspec.json.encode(report))
 
 
 def read_report(gateway: str, state_dir: Path) -> AgentReport:

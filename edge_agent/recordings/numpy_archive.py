@@ -5,7 +5,6 @@
 * ``acc_milli`` (snapshots, n, channels), thousandths, with ``file_name`` or ``file_index``: IMS.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_agent.disk import replacing
 from edge_agent.recordings import femto, ims
 from edge_agent.recordings.bursts import BurstRecording
 from edge_agent.recordings.continuous import NS, ContinuousRecording, Gap
@@ -207,14 +207,10 @@ def write_recording(
     if gaps:
         arrays["gap_at"] = np.array([gap.at for gap in gaps], dtype=np.int64)
         arrays["gap_ns"] = np.array([gap.start_ns for gap in gaps], dtype=np.int64)
-    with (
-        damage_reported(path, ""),
-        tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder,
-    ):
-        unfinished = Path(folder) / path.name
-        np.savez_compressed(unfinished, **arrays)
+    with damage_reported(path, ""), replacing(path, durable=False) as new:
+        with new.open("wb") as file:
+            np.savez_compressed(file, **arrays)
         try:
-            read_npz(unfinished, RecordingOptions())
+            read_npz(new, RecordingOptions())
         except RecordingError as error:
             raise RecordingError(path, error.problem) from None
-        unfinished.replace(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.daemon.keep import StateDirectory, replace_file, why_unusable
+from edge_agent.daemon.keep import StateDirectory, why_unusable
 from edge_agent.daemon.keeper import Keeper
 from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import Model
@@ -67,36 +67,12 @@ def test_text_that_is_none_in_a_saved_state_is_not_usable(
     assert "not usable" in caplog.text
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    replace_file(file, b"old", durable=True)
-    (tmp_path / "file.new").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        replace_file(file, b"new", durable=True)
-    assert file.read_bytes() == b"old"
-
-
-def test_what_is_durable_has_its_name_on_the_disk_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced: list[tuple[Path, bool]] = []
-    sync = os.fsync
-
-    def noted(descriptor: int) -> None:
-        path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        synced.append((path, (tmp_path / "file").exists()))
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", noted)
-    replace_file(tmp_path / "file", b"new", durable=True)
-    assert synced == [(tmp_path / "file.new", False), (tmp_path, True)]
-
-
 def test_saving_where_nothing_can_be_written_is_logged(
     tmp_path: Path, state: FlowState, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = StateDirectory(tmp_path)
     (tmp_path / "assets").rmdir()
+    (tmp_path / "assets").write_text("in the way")
     directory.save("pump-1", SHA, "source", 17, state)
     assert "cannot be saved" in caplog.text
 

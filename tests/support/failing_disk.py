@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from edge_agent.rollout.install.disk import Disk
+from edge_agent.disk import READABLE, Disk
 
 End = Literal["process", "power", "full"]
 
@@ -35,11 +35,11 @@ class FailingDisk(Disk):
             super().make_folder(folder)
             self._undo.append((folder.parent, lambda at: shutil.rmtree(at / folder.name)))
 
-    def write(self, file: Path, content: bytes) -> None:
+    def write(self, file: Path, content: bytes, mode: int = READABLE) -> None:
         self._step(lambda: file.write_bytes(content[: len(content) // 2]), needs_space=True)
         if not file.exists():
             self._undo.append((file.parent, lambda at: (at / file.name).unlink()))
-        super().write(file, content)
+        super().write(file, content, mode)
         self._contents[file] = content
 
     def sync(self, path: Path) -> None:

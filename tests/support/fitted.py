@@ -8,10 +8,10 @@ import msgspec
 from forge import Forge, in_days
 
 from edge_agent.bundle import Bundle, encode_bundle
+from edge_agent.disk import DISK, Disk
 from edge_agent.rollout.envelope import unseal
 from edge_agent.rollout.fleet.enroll import Equipment, enroll, write_enrolment
 from edge_agent.rollout.fleet.inventory import Inventory, Member
-from edge_agent.rollout.install.disk import DISK, Disk
 from edge_agent.rollout.install.journal import Journal
 from edge_agent.rollout.install.orders import AssetFacts, Outcome, Prepare, Progress, SensorFacts
 from edge_agent.rollout.install.place import Lines, Placed

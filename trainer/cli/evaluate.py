@@ -9,6 +9,7 @@ import click
 from edge_agent.bundle import Bundle, LoadedBundle
 from edge_agent.bundle.overlay import apply_overlay, encode_overlay, require_calibrated
 from edge_agent.bundle.replay import ReplayError
+from edge_agent.disk import replace_file
 from edge_agent.recordings import Recording, open_recording
 from trainer.cli.output import print_json
 from trainer.cli.reading import format_of, known_of
@@ -21,7 +22,6 @@ from trainer.labels import LabelError
 from trainer.metrics import MetricError
 from trainer.options import HealthyRange, format_options, known_options, window_options
 from trainer.progress import window_progress
-from trainer.whole_file import write_whole
 
 
 @click.command(
@@ -91,7 +91,7 @@ def evaluate(
         with window_progress("replay") as update:
             judged = evaluate_bundle(loaded, opened, known, update)
         if report is not None:
-            write_whole(report, _page(loaded, opened, judged))
+            replace_file(report, _page(loaded, opened, judged))
     found = judged.evaluation
     if as_json:
         print_json(found)
@@ -133,5 +133,5 @@ def _commissioned(
         series = read_asset(bundle, recording, *cut, update)
     overlay, _ = commission_bundle(bundle, series, healthy)
     if out is not None:
-        write_whole(out, encode_overlay(overlay))
+        replace_file(out, encode_overlay(overlay))
     return apply_overlay(overlay, bundle)

@@ -14,6 +14,7 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from edge_agent.disk import replace_file
 from trainer.cli.output import print_json
 from trainer.cli.requirements import require_folder
 from trainer.failures import Failure, failures
@@ -28,7 +29,6 @@ from trainer.fleet import (
     run_local,
 )
 from trainer.spark import SparkUnavailableError, require_spark, run_spark
-from trainer.whole_file import write_whole
 
 Plan = Callable[[Sequence[Asset], Path], Sequence[Job]]
 Command = Callable[..., None]
@@ -159,7 +159,7 @@ def _run(jobs: Sequence[Job], engine: str, master: str | None, folder: Path) -> 
     seconds = time.perf_counter() - began_s
     summary = Summary.of(engine, seconds, (job.asset for job in jobs), outcomes)
     encoded = msgspec.json.format(msgspec.json.encode(summary))
-    write_whole(folder / "summary.json", encoded + b"\n")
+    replace_file(folder / "summary.json", encoded + b"\n")
     return summary
 
 

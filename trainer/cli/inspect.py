@@ -7,9 +7,9 @@ import click
 from edge_agent.bundle import Bundle
 from edge_agent.calibration.rate import budget_text
 from edge_agent.calibration.series import DataError
+from edge_agent.disk import replace_file
 from trainer.cli.output import print_json
 from trainer.failures import failures
-from trainer.whole_file import write_whole
 
 
 @click.command(epilog="\b\nExample:\n  edge-trainer inspect pump-1.edgemodel")
@@ -27,7 +27,7 @@ def inspect(bundle: Path, report: Path | None, *, as_json: bool) -> None:
         if report is not None:
             if found.report is None:
                 raise DataError(f"{bundle}: holds no report")
-            write_whole(report, found.report)
+            replace_file(report, found.report)
     if as_json:
         print_json(found.manifest)
         return

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge_agent.calibration.rate import budget_text
+from edge_agent.disk import replace_file
 from trainer.cli.detector import detector_recipe
 from trainer.cli.fleet import fleet_options
 from trainer.cli.output import print_json
@@ -31,7 +32,6 @@ from trainer.metrics import MetricError
 from trainer.options import BudgetRate, HealthyRange, recipe_options
 from trainer.progress import epoch_progress, show_stage
 from trainer.recipe import load_recipe
-from trainer.whole_file import write_whole
 
 
 def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
@@ -202,9 +202,9 @@ def _train_one(
         order = Order(recipe, healthy, *identity, seed, budget, origin, flags, mc_dropout)
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
-        write_whole(out, trained.bundle)
+        replace_file(out, trained.bundle)
         if report is not None:
-            write_whole(report, trained.report)
+            replace_file(report, trained.report)
     if as_json:
         print_json(trained.evaluation)
         return
@@ -263,7 +263,7 @@ def _train_general(
         with epoch_progress() as progress:
             order = GeneralOrder(recipe, name, version, seed)
             trained = train_general(order, found, progress, show_stage)
-        write_whole(out, trained.bundle)
+        replace_file(out, trained.bundle)
     if as_json:
         print_json(trained.findings)
         return

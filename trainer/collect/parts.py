@@ -1,6 +1,5 @@
 """Parquet files of a store: rows of messages into a file, small files into one."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
+from edge_agent.disk import replacing
 from edge_agent.recordings.feature_store import METADATA_KEY, StoredSet, stored_set
 from trainer.collect.message import FeatureMessage
 
@@ -81,41 +81,13 @@ def ids_of(file: Path) -> list[str]:
     return _read(file, ["message_id"])["message_id"].to_pylist()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed or removed in ``folder`` outlive a power cut."""
-    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
-
-
 def _write_whole(path: Path, table: pa.Table) -> None:
-    _make_folder(path.parent)
     # Spark and pyarrow pass over names with a dot; nobody reads half a file.
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        parquet.write_table(table, unfinished, row_group_size=ROW_GROUP, compression="zstd")
-        _sync(unfinished, os.O_RDONLY)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    with replacing(path, durable=True) as new:
+        parquet.write_table(table, new, row_group_size=ROW_GROUP, compression="zstd")
 
 
 def _read(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
     # Not read_table: it would add the parts of the path as columns.
     with parquet.ParquetFile(file) as opened:
         return opened.read(columns)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)

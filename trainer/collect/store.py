@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from edge_agent.disk import DISK
 from edge_agent.recordings import RecordingError
 from edge_agent.recordings.feature_store import StoredSet
 from trainer.collect import parts
@@ -181,7 +182,7 @@ class Store:
                 parts.merge(path, [folder / name for name in plan.replaces])
             for name in plan.replaces:
                 (folder / name).unlink(missing_ok=True)
-            parts.sync_folder(folder)
+            DISK.sync(folder)
         self._journal.done(plan)
 
     def _take_stock(self, journal: Journal) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from edge_agent.bundle import Bundle
 from edge_agent.calibration.series import Series
+from edge_agent.disk import replace_file
 from edge_agent.recordings import Recording, open_recording
 from trainer.collected import Origin, read_collected
 from trainer.data import input_spec, read_series
@@ -14,7 +15,6 @@ from trainer.failures import Failure, failures
 from trainer.fleet.job import Job, Training, sha256_of
 from trainer.fleet.outcome import Outcome, Result
 from trainer.table import write_table
-from trainer.whole_file import write_whole
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ def run_job(job: Job) -> Outcome:
             result = _make(job) if earlier is None else earlier
             if earlier is None:
                 made = Record(job=digest, sha256=sha256_of(job.file), result=result)
-                write_whole(job.record, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+                replace_file(job.record, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
     except Failure as error:
         return _failed(job, str(error), began_s)
     # One asset's trouble, foreseen or not, must not end the job of hundreds.
@@ -107,7 +107,7 @@ def _train(
         failures(FitError, ExportError, GateError, GoldenHistoryError),
     ):
         trained = train(order, recording, series)
-    write_whole(job.file, trained.bundle)
+    replace_file(job.file, trained.bundle)
     found = trained.evaluation.verdicts["all"]
     return Result(
         windows=trained.evaluation.windows,

@@ -7,7 +7,7 @@ import msgspec
 
 from edge_agent.daemon.alarms.kept import FORMAT, Kept
 from edge_agent.daemon.alarms.messages import Group
-from edge_agent.daemon.keep import replace_file
+from edge_agent.disk import write_durably
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +61,7 @@ class AlarmFiles:
     @staticmethod
     def _replace(file: Path, content: bytes) -> bool:
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(file, content, durable=True)
+            write_durably(file, content)
         except OSError as error:
             _log.warning("%s cannot be written: %s", file, error.strerror or error)
             return False

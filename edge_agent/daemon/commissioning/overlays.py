@@ -8,8 +8,8 @@ import msgspec
 
 from edge_agent.bundle import Bundle
 from edge_agent.bundle.overlay import Overlay, OverlayError, encode_overlay, read_overlay
-from edge_agent.daemon.keep import replace_file
 from edge_agent.daemon.recorder.recorder import FOLDER as RECORDER
+from edge_agent.disk import write_durably
 
 _log = logging.getLogger(__name__)
 
@@ -81,14 +81,12 @@ class Overlays:
     def keep(self, asset: str, overlay: Overlay) -> None:
         """Write what ``asset`` was commissioned to; the one before stays. Raises OSError."""
         if self._tried is not None:
-            self._tried.mkdir(parents=True, exist_ok=True)
-            replace_file(self._tried / f"{asset}.json", encode_overlay(overlay), durable=True)
+            write_durably(self._tried / f"{asset}.json", encode_overlay(overlay))
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         file, before = self._file(asset), self._newest_or_none(asset)
         if before is not None and before.model_sha256 != overlay.model_sha256:
-            replace_file(self._before(asset), encode_overlay(before), durable=True)
-        replace_file(file, encode_overlay(overlay), durable=True)
+            write_durably(self._before(asset), encode_overlay(before))
+        write_durably(file, encode_overlay(overlay))
 
     def wanted(self, asset: str) -> Wanted | None:
         """Return the commissioning that was asked for and is not done."""
@@ -105,8 +103,7 @@ class Overlays:
         if wanted is None:
             self._request(asset).unlink(missing_ok=True)
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self._request(asset), msgspec.json.encode(wanted), durable=True)
+        write_durably(self._request(asset), msgspec.json.encode(wanted))
 
     def _newest_or_none(self, asset: str) -> Overlay | None:
         with contextlib.suppress(OverlayError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.bundle.manifest import Manifest
-from edge_agent.daemon.keep import replace_file
+from edge_agent.disk import replace_file
 from edge_agent.pipeline.features import feature_hash
 from edge_agent.pipeline.healthy import Healthy
 
@@ -92,7 +92,7 @@ class Reference:
         """Replace what is kept, whole or not at all. Raises OSError."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         saved = _Saved(format=FORMAT, key=self._key, healthy=healthy)
-        replace_file(self._file, msgspec.msgpack.encode(saved), durable=False)
+        replace_file(self._file, msgspec.msgpack.encode(saved))
 
     def forget(self) -> None:
         """Remove the file. Raises OSError."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.daemon.recorder.rows import Layout, RecordedRow, whole
+from edge_agent.disk import replacing
 
 _MAGIC = b"eAring\x00\x01"
 _PAGE = 4096
@@ -48,17 +49,14 @@ class Ring:
         """Make the file at its full size, in place of what is there. Raises OSError."""
         header = _Header(capacity=capacity, row_bytes=layout.dtype.itemsize, layout=layout)
         first = _encoded(header)
-        new = path.with_name(f"{path.name}.new")
-        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        try:
-            os.posix_fallocate(descriptor, 0, len(first) + capacity * header.row_bytes)
-            os.pwrite(descriptor, first, 0)
-            new.replace(path)
-        except OSError:
-            os.close(descriptor)
-            new.unlink(missing_ok=True)
-            raise
-        return cls(descriptor, header, len(first))
+        with replacing(path, durable=False) as new:
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+            try:
+                os.posix_fallocate(descriptor, 0, len(first) + capacity * header.row_bytes)
+                os.pwrite(descriptor, first, 0)
+            finally:
+                os.close(descriptor)
+        return cls.open_file(path)
 
     @classmethod
     def open_file(cls, path: Path) -> "Ring":

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from edge_agent.daemon.keep import replace_file
 from edge_agent.daemon.messages import Snapshot
+from edge_agent.disk import replace_file
 
 FOLDER = "snapshots"
 KEPT = 20  # of each asset
@@ -45,7 +45,7 @@ def keep_snapshot(folder: Path, snapshot: Snapshot) -> Path:
     time = "".join(c for c in snapshot.start.partition(".")[0] if c not in "-:Z") + "Z"
     anomaly = snapshot.event.anomaly_id[:_ID_DIGITS]
     path = folder / f"{snapshot.asset}.{time}.{anomaly}.json"
-    replace_file(path, msgspec.json.encode(snapshot), durable=False)
+    replace_file(path, msgspec.json.encode(snapshot))
     of_asset = sorted(kept for kept in kept_in(folder) if kept.asset == snapshot.asset)
     for kept in sorted(of_asset, key=lambda kept: kept.time)[:-KEPT]:
         kept.path.unlink(missing_ok=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.daemon.keep import replace_file
 from edge_agent.daemon.trial.report import KeptTrial
+from edge_agent.disk import write_durably
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +36,7 @@ class TrialFiles:
 
     def save(self, asset: str, content: bytes) -> None:
         """Replace what is kept of a trial, see ``encoded``. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self._file(asset), content, durable=True)
+        write_durably(self._file(asset), content)
 
     def remove(self, asset: str) -> None:
         """Keep nothing of a trial. Raises OSError."""

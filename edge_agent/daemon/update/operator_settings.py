@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.daemon.config.remote import KeptSettings, read_settings, settings_file
-from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
+from edge_agent.disk import DISK, Disk, write_durably
 from edge_agent.rollout.messages import RemoteSettings
 
 
@@ -47,6 +47,5 @@ class OperatorSettings:
             self._keep(KeptSettings(confirmed=self.kept.confirmed))
 
     def _keep(self, kept: KeptSettings) -> None:
-        make_folders(self._disk, self._file.parent)
-        replace(self._disk, self._file, msgspec.json.encode(kept))
+        write_durably(self._file, msgspec.json.encode(kept), disk=self._disk)
         self.kept = kept

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.daemon.update.operator_settings import OperatorSettings
-from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
+from edge_agent.disk import DISK, Disk, write_durably
 from edge_agent.rollout.install.journal import Journal, Standing, TrialEnd
 from edge_agent.rollout.install.orders import Outcome, Progress
 from edge_agent.rollout.install.place import Lines, PlaceError
@@ -105,8 +105,7 @@ class Steps:
     def believe(self, envelope: bytes, progress: Progress) -> None:
         """Begin with a desire, or go on to the next state of its verification."""
         if self.standing.desire != progress.desire:
-            make_folders(self._disk, self._envelope.parent)
-            replace(self._disk, self._envelope, envelope)
+            write_durably(self._envelope, envelope, disk=self._disk)
         changes = self._begun(progress.desire)
         self.journal.enter(progress.state, number=progress.number, **changes)
 

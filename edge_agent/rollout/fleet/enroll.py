@@ -10,6 +10,7 @@ import msgspec
 from securesystemslib.signer import CryptoSigner
 
 from edge_agent.bundle.manifest import identity_problem
+from edge_agent.disk import PRIVATE, READABLE, write_durably
 from edge_agent.rollout.enrolment import (
     CA_FILE,
     FILE,
@@ -20,7 +21,6 @@ from edge_agent.rollout.enrolment import (
 )
 from edge_agent.rollout.fleet.inventory import Inventory, InventoryError, Member
 from edge_agent.rollout.messages import Name
-from edge_agent.rollout.repository.durable import PRIVATE, write_durably
 
 # First levels below the root that are no gateway's.
 _RESERVED = ("desired", "repo", "rollouts")
@@ -116,8 +116,8 @@ def write_enrolment(folder: Path, files: Mapping[str, bytes]) -> None:
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     # Whoever finds ``FILE`` finds all of it.
     for name in sorted(files, key=lambda name: name == FILE):
-        secret = name in (KEY_FILE, PASSWORD_FILE)
-        write_durably(folder / name, files[name], **({"mode": PRIVATE} if secret else {}))
+        mode = PRIVATE if name in (KEY_FILE, PASSWORD_FILE) else READABLE
+        write_durably(folder / name, files[name], mode)
 
 
 def regrouped(inventory: Inventory, gateway: str, groups: tuple[str, ...]) -> Inventory:

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 from securesystemslib.signer import Key, Signer
 
+from edge_agent.disk import write_durably
 from edge_agent.rollout.envelope import EnvelopeError, keys_of, seal, unseal
 from edge_agent.rollout.messages import Count, Moment, Name
-from edge_agent.rollout.repository.durable import write_durably
 
 INVENTORY_TYPE = "application/vnd.edge-agent.inventory+json"
 BYTES_MAX = 256_000_000  # 100,000 gateways are 60 MB

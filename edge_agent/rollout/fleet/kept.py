@@ -14,8 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from edge_agent.disk import DISK, write_durably
 from edge_agent.rollout.fleet.states import Progress
-from edge_agent.rollout.repository.durable import sync_folder, write_durably
 
 
 class RolloutError(Exception):
@@ -77,7 +77,7 @@ class Kept:
     def forget(self, rollout: str) -> None:
         """Delete a rollout that was never driven. Raises OSError."""
         self._file(rollout).unlink(missing_ok=True)
-        sync_folder(self._folder)
+        DISK.sync(self._folder)
 
     @contextmanager
     def driving(self, rollout: str) -> Iterator[None]:

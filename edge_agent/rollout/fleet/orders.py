@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from securesystemslib.signer import Signer
 
+from edge_agent.disk import write_durably
 from edge_agent.rollout.envelope import seal
 from edge_agent.rollout.fleet.plan import Plan
 from edge_agent.rollout.fleet.states import Entry
@@ -24,7 +25,6 @@ from edge_agent.rollout.messages import (
     Terms,
     WantedModel,
 )
-from edge_agent.rollout.repository.durable import write_durably
 
 
 class OrdersError(Exception):

@@ -19,6 +19,7 @@ from typing import Literal
 
 import msgspec
 
+from edge_agent.disk import write_durably
 from edge_agent.rollout.envelope import EnvelopeError, unseal
 from edge_agent.rollout.fleet.inventory import Member
 from edge_agent.rollout.messages import (
@@ -29,7 +30,6 @@ from edge_agent.rollout.messages import (
     Report,
     Sha256,
 )
-from edge_agent.rollout.repository.durable import write_durably
 
 _REMEMBERED = 8  # numbers and sessions of each gateway
 

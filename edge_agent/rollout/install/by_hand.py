@@ -10,10 +10,10 @@ from typing import Literal
 from edge_agent.bundle import Bundle, BundleError
 from edge_agent.bundle.bundle import LIMIT_BYTES, SUFFIX
 from edge_agent.bundle.manifest import identity_problem
+from edge_agent.disk import DISK, Disk
 from edge_agent.rollout.child import do_order
 from edge_agent.rollout.enrolment import ROOT_FILE, Enrolment, EnrolmentError, read_enrolment
 from edge_agent.rollout.install.accept import UnacceptableError, accept_version
-from edge_agent.rollout.install.disk import DISK, Disk
 from edge_agent.rollout.install.examine import ExaminationError, examine
 from edge_agent.rollout.install.fetch import Deadline, FolderFetcher
 from edge_agent.rollout.install.orders import ByHand, Placing

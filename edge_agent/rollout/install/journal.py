@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
+from edge_agent.disk import DISK, Disk, write_durably
 from edge_agent.rollout.install.states import check_step
 from edge_agent.rollout.messages import Count, Desire, Moment, Order, UpdateState
 
@@ -143,12 +143,11 @@ class Journal:
         return self.note(number=self.standing.number + 1).number
 
     def _keep(self, standing: Standing) -> Standing:
-        make_folders(self._disk, self._file.parent)
         if self.lost is not None:
             with contextlib.suppress(FileNotFoundError):
                 self._disk.rename(self._file, self._file.with_name(f"{FILE}.damaged"))
             self.lost = None
-        replace(self._disk, self._file, msgspec.json.encode(standing))
+        write_durably(self._file, msgspec.json.encode(standing), disk=self._disk)
         self.standing = standing
         return standing
 

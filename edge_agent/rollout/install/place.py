@@ -19,7 +19,7 @@ from typing import Self
 
 import msgspec
 
-from edge_agent.rollout.install.disk import DISK, Disk, flip, make_folders, replace
+from edge_agent.disk import DISK, Disk, flip, make_folders, write_durably
 from edge_agent.rollout.messages import Sha256, WantedModel
 
 MODEL_FILE = "model.edgemodel"
@@ -146,13 +146,13 @@ class Lines:
         if hashlib.sha256(content).hexdigest() != placed.sha256 or len(content) != placed.length:
             raise PlaceError(f"{line}: content is not that of {placed.folder}")
         home = self._line(line)
-        make_folders(self._disk, home)
+        make_folders(home, self._disk)
         if self.is_whole(line, placed.folder):
             return placed.folder
         folder = home / placed.folder
         if folder.is_dir():  # damaged, and perhaps in use: file by file, never without
-            replace(self._disk, folder / MODEL_FILE, content)
-            replace(self._disk, folder / PLACED_FILE, msgspec.json.encode(placed))
+            write_durably(folder / MODEL_FILE, content, disk=self._disk)
+            write_durably(folder / PLACED_FILE, msgspec.json.encode(placed), disk=self._disk)
             return placed.folder
         half_made = home / f".{placed.folder}"
         try:
@@ -189,7 +189,7 @@ class Lines:
         if current is not None:
             remembered = [f for f in self._remembered(line) if f != current]
             self._remember(line, [*remembered, current][-_REMEMBERED:])
-        flip(self._disk, self._line(line) / CURRENT, folder)
+        flip(self._line(line) / CURRENT, folder, self._disk)
 
     def roll_back(self, line: str, failed: str) -> str | None:
         """Have in use again what was so before ``failed``; may be called again.
@@ -221,7 +221,7 @@ class Lines:
         if current is not None:
             proven = self._line(line) / current / PROVEN_FILE
             if not proven.exists():
-                replace(self._disk, proven, b"")
+                write_durably(proven, b"", disk=self._disk)
         good = [f for f in before if (self._line(line) / f / PROVEN_FILE).exists()]
         kept = {current, *(good or before)[-1:], *keep}
         self._remove(line, set(self.installed(line)) - kept)
@@ -259,7 +259,7 @@ class Lines:
         link = self._line(line) / CURRENT
         for folder in reversed(self._remembered(line)):
             if folder != failed and self.is_whole(line, folder):
-                flip(self._disk, link, folder)
+                flip(link, folder, self._disk)
                 return folder
         if link.is_symlink():
             self._disk.remove(link)
@@ -291,7 +291,7 @@ class Lines:
 
     def _remember(self, line: str, folders: Collection[str]) -> None:
         content = json.dumps(list(folders)).encode()
-        replace(self._disk, self._line(line) / BEFORE_FILE, content)
+        write_durably(self._line(line) / BEFORE_FILE, content, disk=self._disk)
 
     def _line(self, line: str) -> Path:
         if not line or line.startswith(".") or "/" in line:

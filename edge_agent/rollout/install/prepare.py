@@ -14,9 +14,9 @@ import msgspec
 from tuf.api.exceptions import DownloadError
 from tuf.ngclient import FetcherInterface
 
+from edge_agent.disk import DISK, Disk
 from edge_agent.rollout.enrolment import ROOT_FILE, Enrolment, EnrolmentError, read_enrolment
 from edge_agent.rollout.install.accept import DisbeliefError, UnacceptableError, accept, believe
-from edge_agent.rollout.install.disk import DISK, Disk
 from edge_agent.rollout.install.examine import ExaminationError, examine
 from edge_agent.rollout.install.fetch import Deadline, FolderFetcher, RetainedFetcher, WebFetcher
 from edge_agent.rollout.install.limit import ended_after

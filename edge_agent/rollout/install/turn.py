@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_agent.rollout.install.disk import Disk, make_folders
+from edge_agent.disk import Disk, make_folders
 
 
 class BusyError(Exception):
@@ -20,7 +20,7 @@ def one_at_a_time(folder: Path, disk: Disk) -> Iterator[None]:
         BusyError: one does already; its end, whatever that is, lets others in.
         OSError: the disk is full, or not writable.
     """
-    make_folders(disk, folder)
+    make_folders(folder, disk)
     with (folder / "lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater
 
-from edge_agent.rollout.install.disk import DISK, Disk, make_folders, replace
+from edge_agent.disk import DISK, Disk, make_folders, write_durably
 from edge_agent.rollout.install.fetch import METADATA, TARGETS
 from edge_agent.rollout.messages import OPERATORS_TARGET, Moment, Operators
 
@@ -77,7 +77,7 @@ class Verifier:
         self._disk = disk
         self._trusted = folder / TRUSTED
         self._work = folder / WORK
-        make_folders(disk, self._trusted)
+        make_folders(self._trusted, disk)
         self.floor = max(enrolled, self._kept_floor() or enrolled)
         self._prepare_work()
         try:
@@ -123,7 +123,7 @@ class Verifier:
         if synchronised and now > self.floor:
             self.floor = now
             content = msgspec.json.encode(_Floor(at=now))
-            replace(self._disk, self._trusted / _FLOOR_FILE, content)
+            write_durably(self._trusted / _FLOOR_FILE, content, disk=self._disk)
         return tuple(self._warnings(expiries, now))
 
     def operators(self) -> Operators:
@@ -154,7 +154,7 @@ class Verifier:
                 " the version of the root"
             )
         if not cached:
-            replace(self._disk, kept, content)
+            write_durably(kept, content, disk=self._disk)
         return operators
 
     def paths(self) -> list[str]:
@@ -201,12 +201,11 @@ class Verifier:
             self._disk.write(self._work / "metadata" / name, content)
 
     def _keep(self) -> None:
-        make_folders(self._disk, self._trusted / _HISTORY)
         for name in self._files(self._work / "metadata"):
             content = (self._work / "metadata" / name).read_bytes()
             kept = self._trusted / name
             if not kept.exists() or kept.read_bytes() != content:
-                replace(self._disk, kept, content)
+                write_durably(kept, content, disk=self._disk)
 
     def _files(self, folder: Path) -> list[str]:
         """Return metadata files in the order in which each is verified by the one before."""

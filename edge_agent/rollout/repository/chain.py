@@ -8,8 +8,8 @@ import msgspec
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from edge_agent.disk import write_durably
 from edge_agent.rollout.messages import OPERATORS_TARGET, Operators
-from edge_agent.rollout.repository.durable import write_durably
 from edge_agent.rollout.repository.home import Home, HomeError
 from edge_agent.rollout.repository.roles import Roles, expires
 from edge_agent.rollout.repository.signers import Signers

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
+from edge_agent.disk import write_durably
 from edge_agent.rollout.repository.chain import target_file
-from edge_agent.rollout.repository.durable import write_durably
 from edge_agent.rollout.repository.home import TIMESTAMP_FILE, Home
 from edge_agent.rollout.repository.roles import Roles
 

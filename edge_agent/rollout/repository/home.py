@@ -16,8 +16,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import BinaryIO
 
+from edge_agent.disk import write_durably
 from edge_agent.rollout.broker import Broker
-from edge_agent.rollout.repository.durable import write_durably
 from edge_agent.rollout.repository.journal import Journal
 from edge_agent.rollout.repository.settings import OperatorSettings, broker_of, read_settings
 from edge_agent.rollout.topics import RolloutTopics

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from edge_agent.disk import DISK
 from edge_agent.rollout.messages import Moment
-from edge_agent.rollout.repository.durable import sync_folder
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class Journal:
             opened.flush()
             os.fsync(opened.fileno())
         if new:
-            sync_folder(self.file.parent)
+            DISK.sync(self.file.parent)
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first; a line that was torn is skipped. Raises OSError."""

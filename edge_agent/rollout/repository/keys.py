@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
-from edge_agent.rollout.repository.durable import PRIVATE, write_durably
+from edge_agent.disk import PRIVATE, write_durably
 
 Passphrase = Callable[[str], str]
 """Returns the passphrase of the key by this name; asks for it where it must."""

@@ -14,6 +14,7 @@ from securesystemslib.signer import CryptoSigner, Key
 from tuf.api.metadata import Root, TargetFile, Targets
 
 from edge_agent.bundle import SUFFIX, Bundle, BundleError
+from edge_agent.disk import write_durably
 from edge_agent.rollout.envelope import EnvelopeError, countersign, keys_of
 from edge_agent.rollout.messages import OPERATORS_TARGET, Operators
 from edge_agent.rollout.repository.chain import (
@@ -24,7 +25,6 @@ from edge_agent.rollout.repository.chain import (
     target_file,
     utc_now,
 )
-from edge_agent.rollout.repository.durable import write_durably
 from edge_agent.rollout.repository.home import Home, HomeError
 from edge_agent.rollout.repository.keys import Passphrase
 from edge_agent.rollout.repository.signers import ONLINE, ROOT, Signers, name_of, names_of

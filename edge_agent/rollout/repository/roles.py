@@ -13,7 +13,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from edge_agent.rollout.repository.durable import write_durably
+from edge_agent.disk import write_durably
 from edge_agent.rollout.repository.home import TIMESTAMP_FILE, HomeError
 
 # Gateways that have just read an older timestamp still find what it speaks of.

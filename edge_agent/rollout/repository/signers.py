@@ -3,7 +3,7 @@
 from securesystemslib.signer import CryptoSigner, Key
 from tuf.api.metadata import Root
 
-from edge_agent.rollout.repository.durable import sync_folder
+from edge_agent.disk import DISK
 from edge_agent.rollout.repository.home import Home
 from edge_agent.rollout.repository.keys import (
     NAME_FIELD,
@@ -58,8 +58,8 @@ class Signers:
     def adopt(self, name: str) -> None:
         """Have the new key ``name`` replace the old one, which is gone then. Raises OSError."""
         new = self._folder / f"{name}{SUFFIX}{_NEW}"
-        new.replace(new.with_suffix(""))
-        sync_folder(self._folder)
+        DISK.rename(new, new.with_suffix(""))
+        DISK.sync(self._folder)
 
     def of(self, root: Root, role: str, *, avoid: str = "") -> list[CryptoSigner]:
         """Return as many signers of a role as it needs: a key that is not here is passed over.

@@ -13,9 +13,9 @@ from urllib.parse import quote, unquote
 import msgspec
 from tuf.api.metadata import TargetFile
 
+from edge_agent.disk import DISK, write_durably
 from edge_agent.rollout.mqtt import IN_FLIGHT, BrokerClient, BrokerError
 from edge_agent.rollout.repository.chain import target_file
-from edge_agent.rollout.repository.durable import sync_folder, write_durably
 from edge_agent.rollout.repository.home import TIMESTAMP_FILE, Home, HomeError
 from edge_agent.rollout.repository.roles import Roles
 from edge_agent.rollout.topics import CHUNK_BYTES, Index, Stored, stored_name
@@ -121,7 +121,7 @@ def keep_and_publish(client: BrokerClient, home: Home, topic: str, payload: byte
         client.publish(topic, payload)
         if not payload and file.exists():
             file.unlink()
-            sync_folder(home.retained)
+            DISK.sync(home.retained)
 
 
 def kept_messages(home: Home) -> dict[str, Path]:

@@ -169,7 +169,7 @@ def test_a_full_disk_silences_and_says_for_how_long(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edge_agent.daemon.alarms.files.replace_file", full)
+    monkeypatch.setattr("edge_agent.daemon.alarms.files.write_durably", full)
     answer = bench.ask(Shelve, asset="pump-1", for_s=60.0)
     assert (answer.result, answer.durable) == ("ok", False)
     assert bench.desk.standing("pump-1").state == "shelved"

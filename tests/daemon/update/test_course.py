@@ -22,7 +22,7 @@ from edge_agent.daemon.update.course import Course, Done
 from edge_agent.daemon.update.gate import Verdicts
 from edge_agent.daemon.update.jobs import Jobs
 from edge_agent.daemon.update.steps import Steps, is_unproven
-from edge_agent.rollout.install.disk import DISK, Disk
+from edge_agent.disk import DISK, Disk
 from edge_agent.rollout.install.journal import TrialEnd
 from edge_agent.rollout.install.orders import Outcome, Progress
 from edge_agent.rollout.install.place import Placed

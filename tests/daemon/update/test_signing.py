@@ -8,8 +8,8 @@ from forge import Forge
 from waiting import wait_until
 
 from edge_agent.daemon.update.signing import AGAIN_S, Signing
+from edge_agent.disk import READABLE, Disk
 from edge_agent.rollout.envelope import unseal
-from edge_agent.rollout.install.disk import Disk
 from edge_agent.rollout.install.journal import Journal
 from edge_agent.rollout.messages import REPORT_TYPE, Report
 
@@ -26,10 +26,10 @@ REPORT = Report(
 class FullDisk(Disk):
     full = False
 
-    def write(self, file: Path, content: bytes) -> None:
+    def write(self, file: Path, content: bytes, mode: int = READABLE) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
-        super().write(file, content)
+        super().write(file, content, mode)
 
 
 class Bench:

@@ -12,7 +12,7 @@ import pytest
 from failing_disk import End, EndedError, FailingDisk
 from fitted import LINE, Gateway, wanted
 
-from edge_agent.rollout.install.disk import Disk
+from edge_agent.disk import Disk
 from edge_agent.rollout.install.journal import Journal, Standing
 from edge_agent.rollout.install.place import Lines, Placed
 from edge_agent.rollout.install.prepare import prepare
@@ -232,9 +232,9 @@ def test_a_full_disk_is_a_reason_and_worth_another_attempt(
     gateway.publish(new)
     envelope = gateway.forge.seal(gateway.desire(new))
     order = gateway.order(envelope)
-    counting = FailingDisk()
-    prepare(order, lambda _said: None, counting)
-    shutil.rmtree(gateway.state_dir / "models" / LINE / wanted_folder(new))
+    for counting in (FailingDisk(), FailingDisk()):  # the second time as it is going to be
+        prepare(order, lambda _said: None, counting)
+        shutil.rmtree(gateway.state_dir / "models" / LINE / wanted_folder(new))
     outcome = prepare(order, lambda _said: None, FailingDisk(counting.calls // 2, "full"))
     assert outcome.state == "failed"
     assert outcome.again

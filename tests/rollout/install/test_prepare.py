@@ -5,7 +5,7 @@ import pytest
 from fitted import LINE, SENSOR, Gateway, enrol, renamed, wanted
 from forge import Forge, in_days
 
-from edge_agent.rollout.install.disk import DISK
+from edge_agent.disk import DISK
 from edge_agent.rollout.install.orders import AssetFacts
 from edge_agent.rollout.install.prepare import prepare
 from edge_agent.rollout.install.turn import one_at_a_time

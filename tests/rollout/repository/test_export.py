@@ -54,14 +54,14 @@ def test_a_copy_that_was_cut_off_shows_the_old_repository_until_it_is_done(
     stick = tmp_path / "stick"
     export(home, stick)
     published = repository.publish(bundle_file)
-    original = Path.replace
+    original = Path.rename
 
     def full(path: Path, target: Path) -> Path:
         if target == stick / "metadata" / "timestamp.json":
             raise OSError(28, "No space left on device")
         return original(path, target)
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(Path, "rename", full)
     with pytest.raises(OSError, match="No space"):
         export(home, stick)
     monkeypatch.undo()

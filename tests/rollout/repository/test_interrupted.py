@@ -33,7 +33,7 @@ def power_cut(after: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPat
         return change
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", counting(Path.replace))
+        patched.setattr(Path, "rename", counting(Path.rename))
         patched.setattr(Path, "unlink", counting(Path.unlink))
         patched.setattr(os, "fsync", counting(os.fsync))
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.disk import DISK
 from edge_agent.recordings import RecordingError, open_recording
 from trainer.collect import parts
 from trainer.collect.journal import Arrival, Journal, JournalError
@@ -251,10 +252,11 @@ def test_feature_sets_never_share_a_file(
 
 @pytest.fixture
 def kill_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int, bool], None]]:
-    """``kill_at(step, n, after)``: die in the n-th call of a step of ``parts``, or after it."""
+    """``kill_at(step, n, after)``: die in the n-th step of ``parts`` or the disk, or after it."""
 
     def arrange(step: str, n: int, after: bool) -> None:  # noqa: FBT001 - reads well as it is used
-        real, calls = getattr(parts, step), 0
+        owner = parts if hasattr(parts, step) else DISK
+        real, calls = getattr(owner, step), 0
 
         def dies(*given: Any) -> Any:
             nonlocal calls
@@ -265,7 +267,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int, boo
             if calls == n:
                 raise Killed
 
-        monkeypatch.setattr(parts, step, dies)
+        monkeypatch.setattr(owner, step, dies)
 
     yield arrange
     monkeypatch.undo()
@@ -279,7 +281,9 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int, boo
             ("write_messages", 1),
             ("write_messages", 2),
             ("merge", 1),
-            ("sync_folder", 1),
+            *(("sync", n) for n in range(1, 6)),
+            ("rename", 1),
+            ("rename", 2),
         )
         for after in (False, True)
     ],
