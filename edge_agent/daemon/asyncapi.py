@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from edge_agent.daemon.commands.requests import RemoteCommand, name_of
-from edge_agent.daemon.schemas import MESSAGES, explain, one_line
+from edge_agent.daemon.described import MESSAGES, explain, one_line
 from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Kind
 from edge_agent.rollout.messages import Desire, Report, Sealed
 

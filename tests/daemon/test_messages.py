@@ -7,10 +7,11 @@ import pytest
 
 from edge_agent.daemon.asyncapi import FILE_NAME, asyncapi_file
 from edge_agent.daemon.clock import time_quality
+from edge_agent.daemon.described import MESSAGES
 from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
 from edge_agent.daemon.messages import Status
-from edge_agent.daemon.schemas import MESSAGES, main, schema_files
+from edge_agent.daemon.schemas import main, schema_files
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Topics
 

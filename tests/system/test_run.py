@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from waiting import wait_until
 
-from edge_agent.daemon.schemas import MESSAGES
+from edge_agent.daemon.described import MESSAGES
 
 pytestmark = pytest.mark.system
 
