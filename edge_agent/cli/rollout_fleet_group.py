@@ -194,7 +194,8 @@ def start(  # noqa: PLR0913 - click passes one for each option
 def status(folder: Path, rollout: str | None, *, watch: bool, as_json: bool) -> int:
     """Show how ROLLOUT goes, the newest by default: by wave, and why some gateways fail.
 
-    Exit code: 0 all have proved themselves, 65 ended otherwise, 75 not ended.
+    Exit code: 0 all have proved themselves, or none was started yet; 65 ended otherwise; 75 not
+    ended.
     """
     from edge_agent.cli.rollout_status import status_command
 

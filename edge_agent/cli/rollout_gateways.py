@@ -1,9 +1,10 @@
 """``edge-rollout enroll``, ``regroup`` and ``gateways``."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from textwrap import shorten
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ import msgspec
 
 from edge_agent.cli import exit_codes
 from edge_agent.cli.duration import duration_text
-from edge_agent.cli.output import print_json, print_table
+from edge_agent.cli.output import print_json, printable, table_lines, terminal_columns
 from edge_agent.cli.rollout_home import exit_code_of
 from edge_agent.cli.rollout_run import open_desk
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from edge_agent.rollout.fleet.inventory import Member
     from edge_agent.rollout.fleet.sightings import Sighting
     from edge_agent.rollout.messages import RunningModel
-
-_REASON = 60  # columns; --json has all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +147,32 @@ def gateways_command(folder: Path, *, as_json: bool) -> int:
         if as_json:
             print_json(found)
         else:
-            now = datetime.now(UTC)
-            head = ("gateway", "groups", "last seen", "state", "running", "wrong")
-            print_table(head, [_row(known, now) for known in found])
+            for line in fleet_lines(found, datetime.now(UTC), terminal_columns()):
+                click.echo(line)
         return exit_codes.OK
 
     return exit_code_of(run)
+
+
+def fleet_lines(found: Sequence[Known], now: datetime, columns: int) -> list[str]:
+    """Return one table, then what is wrong; nothing is wider than ``columns``."""
+    head = ("gateway", "groups", "last seen", "state", "running")
+    lines = table_lines(head, [_row(known, now) for known in found], columns)
+    wrong = [
+        line
+        for known in found
+        for said in _troubles(known)
+        for line in wrap(printable(f"{known.gateway}  {said}"), columns, subsequent_indent="    ")
+    ]
+    return [*lines, "", *wrong] if wrong else lines
+
+
+def _troubles(known: Known) -> Iterator[str]:
+    from edge_agent.rollout.messages import UNSUCCESSFUL
+
+    if known.state in UNSUCCESSFUL:
+        yield f"{_words(known.state)}: {known.reason}"
+    yield from known.wrong
 
 
 def _known(name: str, member: "Member", sighting: "Sighting | None", refused: str | None) -> Known:
@@ -187,12 +206,14 @@ def _row(known: Known, now: datetime) -> tuple[str, ...]:
         {f"{r.name}@{r.version} {(r.sha256 or '')[:8]}" for r in known.running.values() if r.name}
     )
     seen = known.last_seen
-    reason = f": {known.reason}" if known.reason else ""
     return (
         known.gateway,
         ", ".join(known.groups) or "-",
         "never" if seen is None else f"{duration_text((now - seen).total_seconds())} ago",
-        shorten(f"{(known.state or '-').replace('_', ' ')}{reason}", _REASON, placeholder=" ..."),
+        _words(known.state),
         ", ".join(models) or "-",
-        "; ".join(known.wrong) or "-",
     )
+
+
+def _words(state: str | None) -> str:
+    return (state or "-").replace("_", " ")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec import to_builtins
 
-from edge_agent.cli.output import print_error, printable
+from edge_agent.cli.output import cut, print_error, printable, terminal_columns
 
 if TYPE_CHECKING:
     from edge_agent.rollout.fleet.copies import WaveCounts
@@ -19,7 +19,6 @@ _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # the other scr
 _HOME, _EMPTY_LINE, _TO_END = "\x1b[H", "\x1b[2K", "\x1b[J"
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31;1m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 _BAR, _BAR_MIN = 20, 5  # columns
-_WIDE = (120, 24)  # columns and lines of what is no terminal
 _NAMED = 3
 _LISTED = 10
 _TITLES: "dict[State, str]" = {
@@ -110,17 +109,18 @@ def summary_lines(progress: "Progress", width: int | None = None) -> list[str]:
 
     Args:
         progress: of the rollout.
-        width: in columns; None: the terminal's, or a wide one's where there is none.
+        width: in columns; None: the terminal's.
     """
     from edge_agent.rollout.fleet.copies import counts_of, totals
 
-    width = width or shutil.get_terminal_size(_WIDE).columns
+    width = width or terminal_columns()
     plan, counted = progress.plan, totals(progress)
     total, proved = len(progress.entries), counted.get("succeeded", 0)
     what = ", ".join(f"{m.name}@{m.version} on line {m.line}" for m in plan.models)
     what = what or f"settings {_settings(progress)}"
     why = f": {progress.reason}" if progress.reason else ""
-    states = [s for s in _TITLES if s in _ALWAYS or s in counted]
+    always = () if progress.ended else _ALWAYS
+    states = [s for s in _TITLES if s in always or s in counted]
     waves = counts_of(progress)
     head = ["wave", "gateways", *(_TITLES[s] for s in states)]
     rows = [_row(progress, number, wave, states) for number, wave in enumerate(waves)]
@@ -135,13 +135,15 @@ def summary_lines(progress: "Progress", width: int | None = None) -> list[str]:
     if bar >= _BAR_MIN:
         for number, wave in enumerate(waves, 1):
             table[number] += f"  {_bar(wave, bar)}"
-    lines = [
+    others = [f", {counted[state]} {_TITLES[state]}" for state in _WRONG if state in counted]
+    said = (
         f"{plan.rollout}: {progress.status}{why}",
         f"{what}, to {', '.join(plan.to)}",
-        f"{proved} of {total} gateways have proved it",
-        "",
-    ]
-    return [printable(line) for line in lines + table + _wrong(progress, width)]
+        f"{proved} of {total} gateways have proved it{''.join(others)}",
+    )
+    lines = [line for one in said for line in wrap(one, width, subsequent_indent="  ")]
+    lines += ["", *(cut(line, width) for line in table), *_wrong(progress, width)]
+    return [printable(line) for line in lines]
 
 
 def _settings(progress: "Progress") -> str:

@@ -23,10 +23,15 @@ def status_command(folder: Path, rollout: str | None, *, watch: bool, as_json: b
     """Show plan and progress; return the exit code."""
 
     def show() -> int:
-        from edge_agent.rollout.fleet.kept import Kept
+        from edge_agent.rollout.fleet.kept import Kept, NoneStartedError
 
-        kept = Kept(open_home(folder).rollouts)
-        name = rollout or kept.newest()
+        home = open_home(folder)
+        kept = Kept(home.rollouts)
+        try:
+            name = rollout or kept.newest()
+        except NoneStartedError:
+            home.settings()  # in what is no home folder that is a mistake
+            return _none_started(as_json=as_json)
         progress = kept.read(name)
         if watch and not as_json:
             progress = _watched(kept.read, name)
@@ -42,6 +47,14 @@ def status_command(folder: Path, rollout: str | None, *, watch: bool, as_json: b
         return exit_codes.OK if progress.succeeded else exit_codes.BAD_DATA
 
     return exit_code_of(show)
+
+
+def _none_started(*, as_json: bool) -> int:
+    if as_json:
+        print_json(None)
+    else:
+        click.echo("No rollout was started yet: edge-rollout start begins one.")
+    return exit_codes.OK
 
 
 def _watched(read: "Callable[[str], Progress]", rollout: str) -> "Progress":

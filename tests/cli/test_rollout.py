@@ -83,6 +83,23 @@ def test_without_a_home_folder_it_says_how_to_make_one(
     assert "edge-rollout init makes one" in ran.err
 
 
+def test_before_the_first_rollout_the_status_says_that_there_is_none(begun: EdgeRollout) -> None:
+    ran = begun("status")
+    assert (ran.code, ran.out) == (
+        0,
+        "No rollout was started yet: edge-rollout start begins one.\n",
+    )
+    assert (begun("status", "--json").out, begun("status", "--watch").code) == ("null\n", 0)
+    assert begun("status", "press-1.4.0").code == 65
+    assert begun("resume").code == 65
+
+
+def test_the_status_of_what_is_no_home_folder_is_a_mistake(edge_rollout: EdgeRollout) -> None:
+    ran = edge_rollout("status")
+    assert ran.code == 78
+    assert "edge-rollout init makes one" in ran.err
+
+
 def test_from_the_first_key_to_the_wiped_broker(
     edge_rollout: EdgeRollout, mosquitto: Mosquitto, samples_bundle: bytes, tmp_path: Path
 ) -> None:

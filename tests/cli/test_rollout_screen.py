@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from msgspec import structs
@@ -7,7 +8,7 @@ from edge_agent.cli.rollout_screen import Screen, short_line, summary_lines
 from edge_agent.cli.rollout_wanted import settings_of
 from edge_agent.rollout.fleet import progress as machine
 from edge_agent.rollout.fleet.plan import Plan, PlanError
-from edge_agent.rollout.fleet.states import Progress
+from edge_agent.rollout.fleet.states import Entry, Progress, State
 from edge_agent.rollout.messages import RemoteSettings, Terms, WantedModel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,7 +48,7 @@ def progress() -> Progress:
 def test_it_says_how_far_each_wave_is_and_why_gateways_failed(progress: Progress) -> None:
     lines = summary_lines(progress)
     assert lines[0] == "press-1.4.0: running"
-    assert lines[2] == "1 of 3 gateways have proved it"
+    assert lines[2] == "1 of 3 gateways have proved it, 1 failed"
     assert any(line.startswith("    1  failed: rolled_back: trial bad (gw-2)") for line in lines)
     assert lines[-1] == "REFUSED  1 reports of gw-3: forged: signed by nobody"
     waves = [line.split()[:2] for line in lines[5:7]]
@@ -62,6 +63,28 @@ def test_it_fits_an_old_terminal_with_its_bars_and_whole_reasons(progress: Progr
     assert lines[4].endswith("failed  late")
     assert [line[-5:] for line in lines[5:7]] == ["█████"] * 2
     assert " ".join(" ".join(lines).split()).count("so and so") == 9
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_nothing_that_it_says_is_wider_than_the_terminal(progress: Progress, columns: int) -> None:
+    for number, state in enumerate(get_args(State)):
+        entry = Entry(wave=number % 2, state=state, reason="trial bad: " + "so and so, " * 30)
+        progress.entries[f"gw-{number + 1}"] = entry
+    progress.reason = "failed>5% is broken in all waves so far, " * 4
+    progress.plan = structs.replace(progress.plan, to=tuple(f"gateway=gw-{n}" for n in range(12)))
+    lines = summary_lines(progress, columns)
+    assert max(map(len, lines)) <= columns
+    assert " ".join(" ".join(lines).split()).count("broken in all waves so far") == 4
+
+
+def test_one_that_ended_without_all_says_so_and_how_many_are_missing(progress: Progress) -> None:
+    progress.status = "ended"
+    for entry in progress.entries.values():
+        entry.state = "timed_out"
+    lines = summary_lines(progress, 80)
+    assert lines[0] == "press-1.4.0: ended"
+    assert lines[2] == "0 of 3 gateways have proved it, 3 late"
+    assert lines[4].split() == ["wave", "gateways", "late"]
 
 
 def test_it_says_what_is_set_as_the_command_line_does(progress: Progress) -> None:

@@ -13,12 +13,13 @@ from edge_agent.disk import DISK, Disk, write_durably
 from edge_agent.rollout.install.journal import Journal, Standing, TrialEnd
 from edge_agent.rollout.install.orders import Outcome, Progress
 from edge_agent.rollout.install.place import Lines, PlaceError
-from edge_agent.rollout.messages import Desire, RemoteSettings, UpdateState
+from edge_agent.rollout.messages import UNSUCCESSFUL, Desire, RemoteSettings, UpdateState
 
 _log = logging.getLogger(__name__)
 
 STARTS_MAX = 2  # of the agent within the hold time, that did not end as they should
 _ENVELOPE = "desire.json"
+_BEFORE = "; before that: "  # between what was done by hand and how the update had ended
 
 
 def changed_lines(standing: Standing) -> dict[str, str]:
@@ -218,10 +219,14 @@ class Steps:
         return {"line": line, "folder": folder, "before": current}
 
     def _depart(self, line: str, reason: str) -> None:
-        """Note that a line does not run what the operator wants any more."""
-        if self.standing.state == "active" and line in self.standing.staged:
+        """Note that a line does not run what it ran any more, by somebody at the gateway."""
+        standing = self.standing
+        if standing.state == "active" and line in standing.staged:
             self.settings.confirm()
             self.journal.enter("rolled_back", reason, held_s=None, starts=0)
+        elif standing.state in UNSUCCESSFUL:
+            why = (standing.reason or "").rpartition(_BEFORE)[2]
+            self.journal.enter(standing.state, f"{reason}{_BEFORE}{why}")
 
 
 def recovered_steps(state_dir: Path) -> Steps:

@@ -22,6 +22,10 @@ class RolloutError(Exception):
     """There is no such rollout, or it cannot be read; the message says which."""
 
 
+class NoneStartedError(RolloutError):
+    """There is no rollout at all."""
+
+
 class DrivenError(Exception):
     """Another process here drives the rollout."""
 
@@ -54,10 +58,10 @@ class Kept:
         return sorted((self.read(name) for name in names), key=lambda found: found.plan.created)
 
     def newest(self) -> str:
-        """Return the id of the rollout that was begun last. Raises RolloutError: there is none."""
+        """Return the id of the rollout that was begun last. Raises NoneStartedError."""
         found = self.all()
         if not found:
-            raise RolloutError(f"{self._folder}: no rollout was started yet")
+            raise NoneStartedError(f"{self._folder}: no rollout was started yet")
         return found[-1].plan.rollout
 
     def read(self, rollout: str) -> Progress:

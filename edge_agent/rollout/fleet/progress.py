@@ -3,7 +3,8 @@
 Whoever drives it tells it what happened and when, asks which gateways are ``due`` an order, and
 keeps it on disk before anything that it said is sent.
 
-    running -> completed                      all gateways of all waves have ended
+    running -> completed                      all gateways of all waves have proved it
+    running -> ended                          all have ended, some without having proved it
     running <-> paused                        no further orders; what was ordered goes on
     any -> aborting -> aborted                stopped, or taken back, wherever it had come to
 """
@@ -205,7 +206,8 @@ def _go_on(progress: Progress) -> None:
         if progress.wave + 1 < len(progress.plan.waves):
             progress.wave += 1
         else:
-            progress.status = "completed"
+            proved = all(entry.state == "succeeded" for entry in progress.entries.values())
+            progress.status = "completed" if proved else "ended"
 
 
 def _give_up(progress: Progress, now: datetime) -> bool:

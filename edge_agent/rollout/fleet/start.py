@@ -68,7 +68,7 @@ def start(desk: Desk, asked: Asked, now: datetime) -> Progress:
             if shared:
                 raise OverlapError(
                     f"{other.plan.rollout} has not ended for {len(shared)} of these gateways, such"
-                    f" as {min(shared)}; allowed: after it has completed or was aborted"
+                    f" as {min(shared)}; allowed: after its end, or edge-rollout abort"
                 )
         rollout = _id(asked, now, {other.plan.rollout for other in others})
         plan = Plan(

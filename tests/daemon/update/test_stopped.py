@@ -8,6 +8,7 @@ import pytest
 
 from edge_agent.daemon.keep import StateDirectory
 from edge_agent.daemon.update.stopped import RunsError, installed_models, roll_back_stopped
+from edge_agent.rollout.install.journal import Journal
 from edge_agent.rollout.install.place import Lines, Placed, PlaceError
 
 AGENT = 54_321  # a user's id
@@ -46,6 +47,17 @@ def test_a_running_agent_is_to_be_asked(state_dir: Path) -> None:
     assert roll_back_stopped(state_dir, None, "kim")["folder"].startswith("1.0.0-")
     with pytest.raises(PlaceError, match="nothing was in use before"):
         roll_back_stopped(state_dir, "press", "kim")
+
+
+def test_what_was_done_by_hand_is_told_before_how_the_update_had_ended(state_dir: Path) -> None:
+    use(state_dir, "1.0.0", "1.1.0", "1.2.0")
+    Journal(state_dir / "update").enter("failed", "trial bad")
+    for version in ("1.1.0", "1.0.0"):
+        assert roll_back_stopped(state_dir, None, "kim")["folder"].startswith(f"{version}-")
+        standing = Journal(state_dir / "update").standing
+        assert standing.state == "failed"
+        assert str(standing.reason).startswith(f"press was taken back to {version}-")
+        assert str(standing.reason).endswith(" by kim; before that: trial bad")
 
 
 def test_those_in_use_are_listed_first_and_damage_is_seen(state_dir: Path) -> None:

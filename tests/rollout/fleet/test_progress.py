@@ -57,7 +57,7 @@ def test_a_silent_gateway_times_out_and_is_listed_but_never_counted(fleet: Fleet
         for gateway in wave:
             fleet.prove(gateway)
         fleet.tick()
-    assert fleet.progress.status == "completed"
+    assert fleet.progress.status == "ended"
     assert not fleet.progress.succeeded
 
 

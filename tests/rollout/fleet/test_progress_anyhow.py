@@ -96,7 +96,7 @@ class AnyRollout(RuleBasedStateMachine):
     @invariant()
     def a_wave_begins_when_the_one_before_has_ended(self) -> None:
         progress = self.fleet.progress
-        if progress.status in ("running", "paused", "completed"):
+        if progress.status in ("running", "paused", "completed", "ended"):
             before = [e for e in progress.entries.values() if e.wave < progress.wave]
             assert all(entry.state in PROVED or entry.order for entry in before)
 
