@@ -66,7 +66,7 @@ def judge_passes(
         raise ValueError(f"recipe {recipe.name} has no score of passes with dropout")
     model = _Passes(network, passes, seed)
     while True:
-        found = calibrated(recipe, truth.series, learned.ready, model, budget, truth.labels)
+        found = calibrated(recipe, truth.learnable, learned.ready, model, budget, truth.labels)
         spec = network_only(found.spec)
         dropped = run(spec, model, truth.series)
         if not model.answer():

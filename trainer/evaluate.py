@@ -14,7 +14,15 @@ from edge_agent.pipeline.flow import Flow
 from edge_agent.pipeline.model import AnyModel
 from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
-from trainer.metrics import DEFAULT_BUFFER, CurvePoint, Labelled, Lead, volume_under_surface
+from trainer.metrics import (
+    DEFAULT_BUFFER,
+    CurvePoint,
+    Labelled,
+    Lead,
+    healthy_span_ns,
+    is_false,
+    volume_under_surface,
+)
 
 _NS_PER_DAY = 86_400 * 10**9
 
@@ -105,6 +113,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         buffer: tolerance of VUS in windows.
         budget: what false alarms are to be expected, None where nothing tells.
         dropout: the network with dropout in use, None where nobody asked for it.
+        confirmed_left_out: windows of the healthy part that are of faults which people confirmed,
+            and so no part of it; None where nobody was asked.
     """
 
     windows: int
@@ -117,6 +127,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     buffer: int = DEFAULT_BUFFER
     budget: BudgetSpec | None = None
     dropout: DropoutPasses | None = None
+    confirmed_left_out: int | None = None
 
 
 def count_reasons(results: Sequence[WindowResult]) -> dict[str, int]:
@@ -164,20 +175,30 @@ def alarms_of(results: Sequence[WindowResult]) -> tuple[Alarm, ...]:
     return tuple(alarms)
 
 
-def judge(results: Sequence[WindowResult], series: Series, healthy: tuple[int, int]) -> Verdicts:
-    """Count the alarms of ``results`` against the healthy part."""
-    return verdicts(alarms_of(results), series, healthy)
+def judge(
+    results: Sequence[WindowResult],
+    series: Series,
+    healthy: tuple[int, int],
+    confirmed: NDArray[np.bool_] | None = None,
+) -> Verdicts:
+    """Count the alarms of ``results`` against the healthy part, see ``verdicts``."""
+    return verdicts(alarms_of(results), series, healthy, confirmed)
 
 
-def verdicts(alarms: Sequence[Alarm], series: Series, healthy: tuple[int, int] | None) -> Verdicts:
-    """Count ``alarms`` against the healthy part."""
+def verdicts(
+    alarms: Sequence[Alarm],
+    series: Series,
+    healthy: tuple[int, int] | None,
+    confirmed: NDArray[np.bool_] | None = None,
+) -> Verdicts:
+    """Count ``alarms`` against the healthy part, those of ``confirmed`` faults aside."""
     last = 0 if healthy is None else healthy[1]
     late = [max(a.opened, last) for a in alarms if a.closed is None or a.closed > last]
     late = [window for window in late if window < len(series.vectors)]  # nothing may come after
     inside = span_ns = None
     if healthy is not None:
-        inside = sum(healthy[0] <= a.opened < last for a in alarms)
-        span_ns = int(series.end_ns[last - 1] - series.start_ns[healthy[0]])
+        inside = sum(is_false(a.opened, a.closed, healthy, confirmed) for a in alarms)
+        span_ns = healthy_span_ns(series.start_ns, series.end_ns, healthy, confirmed)
     return Verdicts(
         first_alarm=min(late, default=None),
         alarms_in_healthy=inside,

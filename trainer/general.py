@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.bundle import SCHEMA_VERSION, Bundle, Manifest, Training, encode_bundle
 from edge_agent.bundle.manifest import TrainedOn
@@ -17,6 +19,7 @@ from trainer.fit import fit_in_child
 from trainer.general_data import choose_features, fit_arrays
 from trainer.learn import Detector, Progress, Stage, detector
 from trainer.measure import golden_history, washout_tolerance
+from trainer.outcome import Truth
 from trainer.quantize import check_model, export_variants
 from trainer.recipe import Recipe
 from trainer.tensorflow_process import TensorFlowProcess
@@ -35,11 +38,24 @@ class GeneralOrder:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A machine to learn from: its vectors, and the windows [first, last) that are healthy."""
+    """A machine to learn from.
+
+    Attributes:
+        name: of the machine.
+        series: its vectors.
+        healthy: windows [first, last) that are known to be healthy.
+        confirmed: which windows are of faults that people confirmed, bool (n,): they are kept out
+            of the healthy part. None where nobody was asked.
+    """
 
     name: str
     series: Series
     healthy: tuple[int, int]
+    confirmed: NDArray[np.bool_] | None = None
+
+    def truth(self, series: Series) -> Truth:
+        """Return what is known of ``series``, which is one of the machine's channels."""
+        return Truth(series, self.healthy, confirmed=self.confirmed)
 
 
 class PositionVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +67,7 @@ class PositionVerdict(msgspec.Struct, frozen=True, kw_only=True):
         windows: healthy ones that were used.
         alarms_in_healthy: alarms that opened in the healthy part.
         first_alarm: window of the first alarm after it.
+        confirmed_left_out: windows of it that are of confirmed faults; None where nobody was asked.
     """
 
     asset: str
@@ -58,6 +75,7 @@ class PositionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     windows: int
     alarms_in_healthy: int
     first_alarm: int | None
+    confirmed_left_out: int | None = None
 
 
 class GeneralFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +105,7 @@ class GeneralTrained:
 class _Position:
     asset: Asset
     channel: str
-    series: Series
+    truth: Truth
     ready: Prepared
 
 
@@ -129,7 +147,7 @@ def train_general(
     stage("checking the model in every runtime")
     check_model(exported, fitted, inputs)
     stage("evaluating every asset")
-    found = [detector(exported, recipe, network, p.series, p.ready) for p in positions]
+    found = [detector(exported, recipe, network, p.truth.learnable, p.ready) for p in positions]
     verdicts = tuple(_verdict(p, d) for p, d in zip(positions, found, strict=True))
     reference, shipped = positions[0], found[0]
     tolerance = max(
@@ -168,12 +186,12 @@ def train_general(
 def _positions(recipe: Recipe, asset: Asset, features: tuple[str, ...]) -> list[_Position]:
     made = []
     for channel in position_columns(asset.series):
-        series = neutral_series(asset.series, channel, features)
+        truth = asset.truth(neutral_series(asset.series, channel, features))
         try:
-            ready = prepare(recipe, series, asset.healthy)
+            ready = prepare(recipe, truth.learnable, asset.healthy)
         except DataError as error:
             raise DataError(f"{asset.name}, channel {channel}: {error}") from error
-        made.append(_Position(asset, channel, series, ready))
+        made.append(_Position(asset, channel, truth, ready))
     return made
 
 
@@ -189,14 +207,16 @@ def _require_same_transforms(positions: Sequence[_Position]) -> None:
 
 
 def _verdict(position: _Position, found: Detector) -> PositionVerdict:
-    results = run(found.spec, found.model, position.series)
-    verdict = judge(results, position.series, position.asset.healthy)
+    truth, healthy = position.truth, position.asset.healthy
+    results = run(found.spec, found.model, truth.series)
+    verdict = judge(results, truth.series, healthy, truth.confirmed)
     return PositionVerdict(
         asset=position.asset.name,
         channel=position.channel,
         windows=len(position.ready.rows),
         alarms_in_healthy=verdict.alarms_in_healthy or 0,
         first_alarm=verdict.first_alarm,
+        confirmed_left_out=truth.left_out,
     )
 
 
@@ -205,7 +225,7 @@ def _training(recipe: Recipe, positions: Sequence[_Position], seed: int) -> Trai
         TrainedOn(
             asset=p.asset.name,
             channel=p.channel,
-            data_sha256=p.series.digest(*p.asset.healthy),
+            data_sha256=p.truth.learnable.digest(*p.asset.healthy),
             healthy=p.asset.healthy,
             windows=len(p.ready.rows),
         )

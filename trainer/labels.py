@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from edge_agent.calibration.series import Series
 from edge_agent.recordings import Recording, RecordingError
 from edge_agent.recordings.row_times import ALLOWED, time_ns
-from edge_agent.recordings.stored_labels import stored_labels
+from trainer.confirmed import confirmed_windows
 
 _COLUMNS = ("label", "is_anomaly", "anomaly")
 _OF_RANGES = 2  # columns
@@ -54,10 +54,12 @@ def read_labels(path: Path, recording: Recording, series: Series, key: str | Non
     Raises:
         LabelError: unreadable, of another length, out of range, or no such series.
     """
-    if path.suffix == ".jsonl":
-        return _from_stored(path, series)
     try:
+        if path.suffix == ".jsonl":
+            return confirmed_windows(path, series)
         text = path.read_text("utf-8")
+    except RecordingError as error:
+        raise LabelError(str(error)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise LabelError(f"{path}: cannot be read: {error}") from error
     try:
@@ -67,17 +69,6 @@ def read_labels(path: Path, recording: Recording, series: Series, key: str | Non
         return _from_table(text, recording, series)
     except (ValueError, msgspec.MsgspecError) as error:
         raise LabelError(f"{path}: {error}") from error
-
-
-def _from_stored(path: Path, series: Series) -> Flags:
-    try:
-        confirmed = [one for one in stored_labels(path) if one.label == "confirmed"]
-    except RecordingError as error:
-        raise LabelError(str(error)) from error
-    flags = np.zeros(len(series.vectors), dtype=np.bool_)
-    for label in confirmed:
-        flags |= (series.start_ns < label.end_ns) & (series.end_ns > label.start_ns)
-    return flags
 
 
 def _from_json(text: str, recording: Recording, series: Series, key: str | None) -> Flags:

@@ -75,6 +75,8 @@ class Truth:
         labels: which windows are anomalous, bool (n,); None where nobody labelled them.
         fpt: window of the first prediction time.
         buffer: tolerance of VUS in windows.
+        confirmed: which windows are of faults that people confirmed, and no part of the healthy
+            ones, bool (n,); None where nobody was asked.
     """
 
     series: Series
@@ -82,6 +84,32 @@ class Truth:
     labels: NDArray[np.bool_] | None = None
     fpt: int | None = None
     buffer: int = DEFAULT_BUFFER
+    confirmed: NDArray[np.bool_] | None = None
+
+    @property
+    def in_health(self) -> NDArray[np.bool_]:
+        """Which windows are known to be healthy, bool (n,)."""
+        flags = np.zeros(len(self.series.vectors), dtype=np.bool_)
+        if self.healthy is not None:
+            flags[slice(*self.healthy)] = True
+        return flags if self.confirmed is None else flags & ~self.confirmed
+
+    @property
+    def left_out(self) -> int | None:
+        """How many windows of confirmed faults were said to be healthy."""
+        if self.confirmed is None or self.healthy is None:
+            return None
+        return int(self.confirmed[slice(*self.healthy)].sum())
+
+    @property
+    def learnable(self) -> Series:
+        """The windows to learn from: ``left_out`` ones are as if they could not be computed."""
+        if not self.left_out or self.healthy is None or self.confirmed is None:
+            return self.series
+        first, last = self.healthy
+        inside = np.zeros_like(self.confirmed)
+        inside[first:last] = self.confirmed[first:last]
+        return self.series.without(inside)
 
 
 def outcome_of(results: Sequence[WindowResult], spec: FlowSpec) -> Outcome:
@@ -163,7 +191,7 @@ def measure(outcome: Outcome, truth: Truth) -> Verdicts:
     Raises:
         MetricError: the labels are all alike, or not one for each window.
     """
-    found = verdicts(outcome.alarms, truth.series, truth.healthy)
+    found = verdicts(outcome.alarms, truth.series, truth.healthy, truth.confirmed)
     if truth.labels is not None:
         labelled = against_labels(truth.labels, outcome.detectors, outcome.alarmed(), truth.buffer)
         found = replace(found, labelled=labelled)
@@ -209,4 +237,5 @@ def _course(outcome: Outcome, truth: Truth, healthy: tuple[int, int]) -> Course:
         healthy=healthy,
         scored_from=int(scored[0]) if len(scored) else 0,
         fpt=truth.fpt,
+        confirmed=truth.confirmed,
     )

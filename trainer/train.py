@@ -46,6 +46,8 @@ class Order:
         origin: the bundle whose input is taken over; None: it is that of the recording.
         labels: which windows are anomalous, bool (n,); they are judged by, and used for nothing
             else but a published fault that asks for them. None where nobody labelled them.
+        confirmed: which windows are of faults that people confirmed, bool (n,): they are kept out
+            of the healthy part. None where nobody was asked.
         mc_dropout: passes with dropout in use to hold what ships against; None: none.
     """
 
@@ -57,6 +59,7 @@ class Order:
     budget: float | None = None
     origin: Origin | None = None
     labels: NDArray[np.bool_] | None = None
+    confirmed: NDArray[np.bool_] | None = None
     mc_dropout: int | None = None
 
 
@@ -95,11 +98,13 @@ def train(
         BundleError: the finished bundle does not behave as it was recorded to.
     """
     recipe, healthy = order.recipe, order.healthy
+    truth = Truth(series, healthy, order.labels, confirmed=order.confirmed)
+    learnable = truth.learnable
     with ThreadPoolExecutor(1) as beside:
         # the network is fitted in a process of its own, which leaves a processor idle
-        plain = beside.submit(baseline_watches, series, healthy)
+        plain = beside.submit(baseline_watches, learnable, healthy)
         learned = learn(
-            recipe, series, healthy, order.seed, progress, stage, order.budget, order.labels
+            recipe, learnable, healthy, order.seed, progress, stage, order.budget, order.labels
         )
     ready, shipped = learned.ready, learned.shipped
     network = learned.network
@@ -109,23 +114,22 @@ def train(
     stage("evaluating the whole recording")
     results = run(shipped.spec, shipped.model, series)
     watches = _watches(shipped, series, results) | plain.result()
-    evaluation = _evaluate(learned, series, order, results, watches)
+    evaluation = _evaluate(learned, truth, order, results, watches)
     if order.mc_dropout is not None:
         stage(f"running the network {order.mc_dropout} times with dropout in use")
-        truth = Truth(series, healthy, order.labels)
         passes = judge_passes(
             order.mc_dropout, order.seed, recipe, learned, truth, results, order.budget
         )
         evaluation = msgspec.structs.replace(evaluation, dropout=passes)
-    whole = series, healthy
+    whole = learnable, healthy
     standings = stand_ready(watches, evaluation.verdicts, whole, shipped.spec.model.washout_vectors)
     spec = _with_tolerance(shipped, ready)
-    manifest = _manifest(order, series, ready, spec, evaluation)
+    manifest = _manifest(order, learnable, ready, spec, evaluation)
     fitting = None if network is None or gate is None else Fitting(network.fitted, gate)
     report = render(
         Findings(
             manifest=manifest,
-            truth=Truth(series, healthy, order.labels),
+            truth=truth,
             results=results,
             evaluation=evaluation,
             recording=recording.path.name,
@@ -158,16 +162,16 @@ def _watches(shipped: Detector, series: Series, results: list[WindowResult]) -> 
 
 def _evaluate(
     learned: Learned,
-    series: Series,
+    truth: Truth,
     order: Order,
     results: list[WindowResult],
     watches: Mapping[str, Watch],
 ) -> Evaluation:
     """Judge the ``results`` of what ships."""
     healthy, spec = order.healthy, learned.shipped.spec
-    labels = order.labels
+    series, labels = truth.series, truth.labels
     chance = {} if labels is None else {"random": random_watch()}
-    found = measure_all({**watches, **chance}, Truth(series, healthy, labels))
+    found = measure_all({**watches, **chance}, truth)
     return Evaluation(
         windows=len(results),
         scored=sum(r.score is not None for r in results),
@@ -177,6 +181,7 @@ def _evaluate(
         parity=_parity(learned, series, order, results),
         labelled_rows=None if labels is None else int(labels.sum()),
         budget=spec.budget,
+        confirmed_left_out=truth.left_out,
     )
 
 

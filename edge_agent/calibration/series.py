@@ -52,6 +52,11 @@ class Series:
             gap=self.gap[rows],
         )
 
+    def without(self, rows: NDArray[np.bool_]) -> "Series":
+        """Return the same with the windows ``rows``, bool (n,), as if they were not computed."""
+        vectors = np.where(rows[:, None], np.float32(np.nan), self.vectors)
+        return replace(self, vectors=vectors)
+
     def digest(self, first: int, last: int) -> str:
         """Return the sha256 of names and vectors [first, last)."""
         text = "\n".join(self.names).encode()

@@ -100,6 +100,11 @@ def spread(found: Spread | None, digits: int) -> str:
     return f"{text}, {found.missing} without" if found.missing else text
 
 
+def left_out_text(windows: int | None) -> str:
+    """Say what was kept out of a healthy part; nothing where nobody was asked."""
+    return "" if windows is None else f", {windows} windows of confirmed faults left out"
+
+
 def dropout_lines(found: Evaluation) -> Iterator[str]:
     """Yield what passes with dropout in use came to; nothing where nobody asked for them."""
     dropout = found.dropout

@@ -11,8 +11,9 @@ from edge_agent.calibration.rate import budget_text
 from edge_agent.disk import replace_file
 from trainer.cli.detector import detector_recipe
 from trainer.cli.fleet import fleet_options
+from trainer.cli.general import require_none_of_one_machine, train_general
 from trainer.cli.output import print_json
-from trainer.cli.reading import read, read_to_train
+from trainer.cli.reading import read_to_train
 from trainer.cli.requirements import (
     require_dropout,
     require_file,
@@ -23,7 +24,8 @@ from trainer.cli.requirements import (
     require_trainer,
     require_within,
 )
-from trainer.cli.tables import dropout_lines
+from trainer.cli.tables import dropout_lines, left_out_text
+from trainer.confirmed import kept_out
 from trainer.failures import Failure, failures
 from trainer.fleet import Asset as FleetAsset
 from trainer.fleet import Job, training_jobs
@@ -54,6 +56,14 @@ def _fleet_jobs(assets: Sequence[FleetAsset], folder: Path) -> Sequence[Job]:
     type=HealthyRange(),
     multiple=True,
     help="Windows that are known to be healthy, from 0, half open; one for each --data.",
+)
+@click.option(
+    "--confirmed",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="LABELS",
+    help="Labels that collect stored, a file or its folder: windows of faults that people confirmed"
+    " are left out of --healthy, those of rejected ones stay. Where --data is a store, the labels"
+    " beside its features by default.",
 )
 @click.option(
     "--data",
@@ -156,8 +166,8 @@ def train(
     if given["input_of"] is not None:
         require_no_input(click.get_current_context())
     if general:
-        _require_none_of_one_machine(given, report, published)
-        _train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
+        require_none_of_one_machine(given, report, published)
+        train_general(list(zip(data, healthy, strict=True)), out, *identity, **given)
         return
     if len(data) > 1:
         raise Failure("--data is given more than once, allowed with --general only", os.EX_USAGE)
@@ -184,10 +194,10 @@ def _train_one(
 
     out, report = files
     labels, label_key = given.pop("labels"), given.pop("label_key")
-    mc_dropout = given.pop("mc_dropout")
+    mc_dropout, said = given.pop("mc_dropout"), given.pop("confirmed")
     with failures(FitError, ExportError, GateError, GoldenHistoryError, LabelError, MetricError):
         given["recipe_name"] = detector_recipe(
-            given.pop("detector"), data=data, healthy=healthy, **given
+            given.pop("detector"), data=data, healthy=healthy, confirmed=said, **given
         )
         wanted = load_recipe(given["recipe_name"]).with_faults(published)
         require_trainer(wanted)
@@ -199,7 +209,17 @@ def _train_one(
         require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
         flags = None if labels is None else read_labels(labels, recording, series, label_key)
-        order = Order(recipe, healthy, *identity, seed, budget, origin, flags, mc_dropout)
+        order = Order(
+            recipe,
+            healthy,
+            *identity,
+            seed,
+            budget,
+            origin,
+            labels=flags,
+            confirmed=kept_out(data, series, said),
+            mc_dropout=mc_dropout,
+        )
         with epoch_progress() as progress:
             trained = run_training(order, recording, series, progress, show_stage)
         replace_file(out, trained.bundle)
@@ -214,66 +234,8 @@ def _train_one(
     foreseen = trained.manifest.flow.budget
     if foreseen is not None:
         click.echo(f"false alarms: {budget_text(foreseen)}")
-    click.echo(f"healthy part {healthy[0]}:{healthy[1]}: {found.alarms_in_healthy} alarms")
+    but = left_out_text(trained.evaluation.confirmed_left_out)
+    click.echo(f"healthy part {healthy[0]}:{healthy[1]}: {found.alarms_in_healthy} alarms{but}")
     click.echo(f"first alarm after it: {first}, of {trained.evaluation.windows} windows")
     for line in dropout_lines(trained.evaluation):
         click.echo(line)
-
-
-def _require_none_of_one_machine(
-    given: dict[str, Any], report: Path | None, published: tuple[str, ...]
-) -> None:
-    """Refuse what goes with one machine only, and take it out of ``given``. Raises Failure."""
-    for option, said, why in (
-        ("--report", report is not None, "a general bundle has no machine to report on"),
-        ("--published", bool(published), "no general system was published"),
-        ("--mc-dropout", given.pop("mc_dropout") is not None, "no general network was published"),
-        ("--detector", given.pop("detector") != "network", "only a network can be general"),
-        ("--labels", given.pop("labels") is not None, "a general bundle has no machine to judge"),
-        ("--label-key", given.pop("label_key") is not None, "a general bundle has no labels"),
-        ("--budget", given.pop("budget") is not None, "a general bundle has no thresholds yet"),
-    ):
-        if said:
-            raise Failure(f"{option}: {why}", os.EX_USAGE)
-
-
-def _train_general(
-    assets: list[tuple[Path, tuple[int, int]]],
-    out: Path,
-    name: str,
-    version: str,
-    *,
-    seed: int | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    from trainer.fit import FitError
-    from trainer.general import Asset, GeneralOrder, train_general
-    from trainer.measure import GoldenHistoryError
-    from trainer.quantize import ExportError, GateError
-
-    with failures(FitError, ExportError, GateError, GoldenHistoryError):
-        recipe, found = load_recipe(given["recipe_name"]), list[Asset]()
-        require_trainer(recipe)
-        for path, healthy in assets:
-            _, recording, series = read(data=path, **given)
-            require_within(recording, series, healthy)
-            found.append(Asset(path.name, series, healthy))
-        seed = recipe.seed if seed is None else seed
-        with epoch_progress() as progress:
-            order = GeneralOrder(recipe, name, version, seed)
-            trained = train_general(order, found, progress, show_stage)
-        replace_file(out, trained.bundle)
-    if as_json:
-        print_json(trained.findings)
-        return
-    findings = trained.findings
-    click.echo(f"{out}: {name} {version}, general, {len(trained.bundle)} bytes")
-    click.echo(f"features: {', '.join(findings.features)}")
-    click.echo(f"left out, as some channels lack them: {', '.join(findings.left_out) or 'none'}")
-    for position in findings.positions:
-        first = "none" if position.first_alarm is None else f"in window {position.first_alarm}"
-        click.echo(
-            f"{position.asset} {position.channel}: {position.windows} healthy windows,"
-            f" {position.alarms_in_healthy} alarms in them; first alarm after them: {first}"
-        )

@@ -10,6 +10,7 @@ from edge_agent.calibration.series import Series
 from edge_agent.disk import replace_file
 from edge_agent.recordings import Recording, open_recording
 from trainer.collected import Origin, read_collected
+from trainer.confirmed import kept_out
 from trainer.data import input_spec, read_series
 from trainer.failures import Failure, failures
 from trainer.fleet.job import Job, Training, sha256_of
@@ -99,7 +100,14 @@ def _train(
     from trainer.train import Order, train
 
     identity = job.asset, training.version
-    order = Order(job.recipe, training.healthy, *identity, training.seed, origin=origin)
+    order = Order(
+        job.recipe,
+        training.healthy,
+        *identity,
+        training.seed,
+        origin=origin,
+        confirmed=kept_out(Path(job.data), series),
+    )
     # Sums over several threads end in other digits: every engine adds up on one. The processes that
     # fit and convert have their own fixed number.
     with (

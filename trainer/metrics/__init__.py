@@ -1,6 +1,7 @@
 """Figures by which detectors are compared; each takes arrays and knows nothing of where from."""
 
 from trainer.metrics.event import EventCounts, event_counts, may_be_best
+from trainer.metrics.healthy import healthy_span_ns, is_false
 from trainer.metrics.labelled import Labelled, against_labels
 from trainer.metrics.nab import Window as NabWindow
 from trainer.metrics.nab import best_nab_score, nab_score, probation_rows
@@ -28,6 +29,8 @@ __all__ = [
     "best_f1",
     "best_nab_score",
     "event_counts",
+    "healthy_span_ns",
+    "is_false",
     "largest",
     "lead",
     "lead_curve",

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.metrics.healthy import healthy_span_ns, is_false
 from trainer.metrics.scored import runs
 from trainer.metrics.sweep import FACTORS, Ratios, alarmed_at
 
@@ -73,6 +74,8 @@ class Course:
         healthy: windows [first, last) that are known to be healthy.
         scored_from: the first window that was scored.
         fpt: window of the first prediction time.
+        confirmed: which windows are of confirmed faults, and no part of the healthy ones, bool
+            (n,); None where nothing tells.
     """
 
     start_ns: NDArray[np.int64]
@@ -80,12 +83,12 @@ class Course:
     healthy: tuple[int, int]
     scored_from: int = 0
     fpt: int | None = None
+    confirmed: NDArray[np.bool_] | None = None
 
     @property
     def healthy_days(self) -> float | None:
         """Length of the healthy part, None where the recording states no times."""
-        first, last = self.healthy
-        span_ns = int(self.end_ns[last - 1] - self.start_ns[first])
+        span_ns = healthy_span_ns(self.start_ns, self.end_ns, self.healthy, self.confirmed)
         return span_ns / _NS_PER_DAY if span_ns > 0 else None
 
 
@@ -103,7 +106,7 @@ def lead(alarms: Sequence[tuple[int, int | None]], course: Course) -> Lead:
     last, windows = course.healthy[1], len(course.end_ns)
     late = [max(a, last) for a, b in alarms if b is None or b > last]
     first = min((a for a in late if a < windows), default=None)  # nothing may come after
-    problem = _problem([a for a, _ in alarms], course)
+    problem = _problem(alarms, course)
     if first is None:
         return Lead(
             first_alarm=None,
@@ -139,7 +142,7 @@ def lead_curve(
         is_open = alarmed_at(detectors, factor)
         alarms = [(int(a), None if b == len(is_open) else int(b)) for a, b in runs(is_open)]
         found = lead(alarms, course)
-        inside = sum(course.healthy[0] <= a < course.healthy[1] for a, _ in alarms)
+        inside = sum(is_false(a, b, course.healthy, course.confirmed) for a, b in alarms)
         days = course.healthy_days
         points.append(
             CurvePoint(
@@ -155,10 +158,12 @@ def lead_curve(
     return tuple(points)
 
 
-def _problem(opened: Sequence[int], course: Course) -> str | None:
+def _problem(alarms: Sequence[tuple[int, int | None]], course: Course) -> str | None:
     first, last = course.healthy
-    for window in opened:
+    for window, closed in alarms:
         if first <= window < last:
+            if not is_false(window, closed, course.healthy, course.confirmed):
+                continue
             return f"an alarm in the healthy part, window {window}"
         if window < max(first, course.scored_from + EDGE):
             return f"an alarm before the healthy part or on the edge of warm-up, window {window}"

@@ -7,6 +7,7 @@ from trainer.evaluate import Verdicts
 from trainer.metrics import Labelled, Lead
 from trainer.report.findings import Findings
 from trainer.report.moments import moment, span
+from trainer.report.words import left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ def key_figures(findings: Findings) -> list[Figure]:
     figures.append(_first_alarm(findings, found))
     if found.alarms_in_healthy is not None:
         a_day = found.alarms_per_healthy_day
-        note = "" if a_day is None else f"{a_day:.2g} a day"
+        rate = "" if a_day is None else f"{a_day:.2g} a day"
+        note = "; ".join(filter(None, (rate, left_out(findings))))
         figures.append(Figure("Alarms in the healthy part", str(found.alarms_in_healthy), note))
     if found.lead is not None:
         figures.append(_lead(found.lead))

@@ -2,6 +2,7 @@
 
 from trainer.recipe import Recipe
 from trainer.report.findings import Findings
+from trainer.report.words import left_out
 
 Entry = tuple[str, str]
 _EXPECTED: dict[str, str] = {
@@ -17,12 +18,13 @@ def provenance(findings: Findings) -> list[Entry]:
     training, level = manifest.training, spec.level
     summary = "" if recipe is None else f": {recipe.summary} Source: {recipe.source}."
     first, last = training.healthy
+    used = f"{training.windows} of them used", left_out(findings)
     entries = [
         ("bundle", f"{manifest.name} {manifest.version}, {manifest.form}, {manifest.created}"),
         ("recipe", f"{training.recipe}{summary}"),
         *_departures(recipe),
         ("seed", str(training.seed)),
-        ("trained on", f"windows {first} to {last}, {training.windows} of them used"),
+        ("trained on", f"windows {first} to {last}, {'; '.join(filter(None, used))}"),
         ("digest of these vectors", f"SHA-256 {training.data_sha256}"),
         ("feature hash", manifest.feature_hash),
         ("model", _model(findings)),

@@ -82,11 +82,16 @@ def not_scored(findings: Findings) -> str:
 
 def healthy_over(findings: Findings) -> float | None:
     """Return the share of the scored healthy windows above the threshold, None without any."""
-    if findings.truth.healthy is None:
-        return None
-    part = findings.results[slice(*findings.truth.healthy)]
+    inside = findings.truth.in_health
+    part = [r for r, healthy in zip(findings.results, inside, strict=True) if healthy]
     over = [r.score > r.threshold for r in part if r.score is not None]
     return float(np.mean(over)) if over else None
+
+
+def left_out(findings: Findings) -> str:
+    """Say how many windows were kept out of the healthy part; empty where nobody was asked."""
+    count = findings.evaluation.confirmed_left_out
+    return "" if count is None else f"{count} windows of confirmed faults left out"
 
 
 def _labelled(found: Verdicts) -> str:

@@ -47,9 +47,7 @@ def distribution_picture(findings: Findings) -> Picture | None:
     ratios = np.array(
         [np.nan if r.score is None else r.score / r.threshold for r in findings.results]
     )
-    inside = np.zeros(len(ratios), dtype=np.bool_)
-    if findings.truth.healthy is not None:
-        inside[slice(*findings.truth.healthy)] = True
+    inside = findings.truth.in_health
     scored = np.isfinite(ratios)
     healthy, others = ratios[inside & scored], ratios[~inside & scored]
     if not len(healthy) + len(others):

@@ -81,11 +81,8 @@ def _caption(findings: Findings) -> str:
 
 
 def _usual(findings: Findings, column: NDArray[np.float32]) -> tuple[float, float] | None:
-    if findings.truth.healthy is None:
-        return None
-    running = [
-        i for i in range(*findings.truth.healthy) if findings.results[i].reason not in _AT_REST
-    ]
+    inside = np.flatnonzero(findings.truth.in_health)
+    running = [i for i in inside if findings.results[i].reason not in _AT_REST]
     healthy = column[running]
     healthy = healthy[np.isfinite(healthy)]
     if not len(healthy):

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_agent.calibration.series import Series
 from trainer.metrics import runs
 from trainer.report.findings import Findings
@@ -47,7 +50,12 @@ def alarm_spans(findings: Findings) -> list[Span]:
 def label_spans(findings: Findings) -> list[Span]:
     """Return the windows of each labelled anomaly."""
     labels = findings.truth.labels
-    return [] if labels is None else [(int(a), int(b)) for a, b in runs(labels)]
+    return [] if labels is None else spans_of(labels)
+
+
+def spans_of(flags: NDArray[np.bool_]) -> list[Span]:
+    """Return the windows of each run of True."""
+    return [(int(a), int(b)) for a, b in runs(flags)]
 
 
 def draw_lanes(axes: "Axes", findings: Findings, *, narrow: bool) -> None:
@@ -57,7 +65,7 @@ def draw_lanes(axes: "Axes", findings: Findings, *, narrow: bool) -> None:
     if truth.labels is not None:
         lanes.append(("labelled", label_spans(findings), PURPLE, "////"))
     if truth.healthy is not None:
-        lanes.append(("healthy", [truth.healthy], GREEN, "...."))
+        lanes.append(("healthy", spans_of(truth.in_health), GREEN, "...."))
     for row, (_, spans, colour, hatch) in enumerate(lanes):
         bars = [(a, max(b - a, _LEAST_SHARE * n)) for a, b in spans]
         edge = "white" if hatch else colour  # of which hatches are drawn
