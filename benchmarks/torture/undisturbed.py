@@ -67,7 +67,7 @@ class _Run:
     ) -> WindowResult:
         """Score a window in the run with the same swaps; remember it for the next one."""
         result = self.chain.push_vector(vector, start_ns, end_ns, gap=gap)
-        recent = self.chain.recent
+        recent = self.chain.scorer.recent
         if recent and (not self.past or recent[-1] is not self.past[-1]):
             self.past.append(recent[-1])
         return result

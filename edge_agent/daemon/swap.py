@@ -57,7 +57,7 @@ class Swap:
         self.missing = 0
         if self._is_alike:
             self._catch_up(former)
-            self.missing = max(0, (flow.recent.maxlen or 0) - len(self._waiting))
+            self.missing = max(0, (flow.scorer.recent.maxlen or 0) - len(self._waiting))
 
     def remember(self, past: Sequence[Past]) -> None:
         """Take what is ``missing`` from before the windows that the former flow remembers.
@@ -76,7 +76,7 @@ class Swap:
             return "all state goes on"
         if self.windows:
             return f"warmed up with {self.windows} windows"
-        washout = self.flow.washout_left
+        washout = self.flow.scorer.washout_left
         return f"begun empty: {washout} windows of washout" if washout else "nothing to warm up"
 
     def advance(self, former: Flow) -> bool:
@@ -103,10 +103,10 @@ class Swap:
     def _catch_up(self, former: Flow) -> None:
         """Add what ``former`` has seen since the last time."""
         new: list[Past] = []
-        for one in reversed(former.recent):
+        for one in reversed(former.scorer.recent):
             if one is self._last:
                 break
             new.append(one)
         self._waiting.extend(reversed(new))
-        if former.recent:
-            self._last = former.recent[-1]
+        if former.scorer.recent:
+            self._last = former.scorer.recent[-1]

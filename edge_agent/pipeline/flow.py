@@ -4,7 +4,6 @@ block -> window -> faults -> features -> gate -> regime -> season -> denoise -> 
 -> scorer -> smoothing -> threshold -> alarm
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -12,20 +11,15 @@ from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import Event
 from edge_agent.pipeline.block import Conformer
-from edge_agent.pipeline.denoise import Denoiser
 from edge_agent.pipeline.faults import BiasWatch, Sensed, stuck
 from edge_agent.pipeline.features import Extractor, FeatureFailedError
 from edge_agent.pipeline.gate import Gate
-from edge_agent.pipeline.judge import Judge, Scored
+from edge_agent.pipeline.judge import Judge
 from edge_agent.pipeline.model import AnyModel
-from edge_agent.pipeline.network import predictor
-from edge_agent.pipeline.regime import Regimes
+from edge_agent.pipeline.network_scorer import NetworkScorer, Scored
 from edge_agent.pipeline.result import Measured, PastWindow, Reason, WindowResult
-from edge_agent.pipeline.scaler import Scaler
-from edge_agent.pipeline.season import Season
-from edge_agent.pipeline.smoothing import SmoothedScorer
 from edge_agent.pipeline.spec import FlowSpec
-from edge_agent.pipeline.state import FlowMark, FlowState, Past, pack, unpack
+from edge_agent.pipeline.state import FlowMark, FlowState, Past, pack
 from edge_agent.pipeline.vectors import feature_extractor
 from edge_agent.pipeline.window import Window, Windower
 from edge_agent.plugin import Block, FeatureError
@@ -68,23 +62,12 @@ class Flow:
         self.range_max = range_max
         self.bias = BiasWatch(spec.input)
         self._features = features or feature_extractor(spec)
-        self._scaler = Scaler(spec.scaler)
-        self._scorer = SmoothedScorer(spec.scorer, spec.smoothing, len(spec.model.targets))
-        self._targets = np.array(spec.model.targets, dtype=np.intp)
         self.gate = Gate(spec.gate)
-        n_features = len(spec.watched_names)
-        names = spec.feature_names
-        self._regimes = None if spec.regime is None else Regimes(spec.regime, names)
-        self._season = None if spec.season is None else Season(spec.season, n_features)
-        self.denoiser = None if spec.denoise is None else Denoiser(spec.denoise, n_features)
-        self.predictor = predictor(model, n_features)
+        self.scorer = NetworkScorer(spec, model)
         self.judge = Judge(spec, limit_mm_s)
         self.listens = listens
         self.index = 0
-        self.washout_left = spec.model.washout
         self.broken = False  # windows have passed that the network did not see
-        most = max(1, spec.model.washout_vectors)
-        self.recent: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=most)
 
     def push_block(self, block: Block) -> Iterator[WindowResult]:
         """Yield the result of every window that ``block`` completes.
@@ -138,8 +121,7 @@ class Flow:
     ) -> WindowResult:
         """Score a feature vector, float32 (F,), that was computed before."""
         self.broken |= gap
-        window = Window(np.empty((0, 0), np.float32), start_ns, end_ns, gap=gap, clipped=False)
-        return self._push(vector, window)
+        return self._push(vector, Window.of_times(start_ns, end_ns, gap=gap))
 
     def replay(self, past: PastWindow) -> WindowResult | None:
         """Take a window again that was judged before: the state after it is bit-equal to then.
@@ -153,14 +135,7 @@ class Flow:
             self.broken = True
             self.index += 1
             return None
-        window = Window(
-            np.empty((0, 0), np.float32),
-            past.start_ns,
-            past.end_ns,
-            gap=past.gap,
-            clipped=False,
-            utc_offset_ns=past.utc_offset_ns,
-        )
+        window = Window.of_times(past.start_ns, past.end_ns, past.utc_offset_ns, gap=past.gap)
         return self._push(past.vector, window, sensed=past.sensed)
 
     def warm_up(self, past: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
@@ -176,29 +151,31 @@ class Flow:
         for start_ns, vector in past:
             if not np.isfinite(vector).all() or gate.is_idle(vector, 0):
                 continue
-            steady = self._steady(vector, start_ns)
+            steady = self.scorer.steady(vector, start_ns)
             if steady is None:
                 continue
             if self.judge.level is not None:
                 self.judge.level.push(steady)
-            self._score(steady)
+            self.scorer.push(steady, broken=self.broken)
+            self.broken = False
 
     def state(self) -> FlowState:
         """Everything that ``restore`` needs for scores that are bit-equal from here on."""
+        scorer = self.scorer
         return FlowState(
             index=self.index,
-            washout_left=self.washout_left,
+            washout_left=scorer.washout_left,
             broken=self.broken,
             idle_since_ns=self.gate.idle_since_ns,
             utc_offset_ns=self.judge.utc_offset_ns,
-            denoiser=None if self.denoiser is None else pack(self.denoiser.state()),
-            predictor={name: pack(a) for name, a in self.predictor.state().items()},
-            smoothed=pack(self._scorer.smoother.state()),
+            denoiser=None if scorer.denoiser is None else pack(scorer.denoiser.state()),
+            predictor={name: pack(a) for name, a in scorer.predictor.state().items()},
+            smoothed=pack(scorer.smoother.state()),
             threshold=pack(self.judge.threshold.state()),
             level=None if self.judge.level is None else pack(self.judge.level.smoothed),
             rules={name: rule.state() for name, rule in self.judge.rules.items()},
             anomalies=self.judge.anomalies.state(),
-            recent=tuple(Past(start_ns, pack(v)) for start_ns, v in self.recent),
+            recent=tuple(Past(start_ns, pack(v)) for start_ns, v in scorer.recent),
             bias=self.bias.state,
         )
 
@@ -208,23 +185,12 @@ class Flow:
         Raises:
             ValueError: the state is another bundle's; this flow is of no use then.
         """
-        recent = [(past.start_ns, unpack(past.vector)) for past in state.recent]
-        n_features = len(self.feature_names)
-        if any(v.shape != (n_features,) for _, v in recent):
-            raise ValueError(f"state of another bundle, allowed: vectors of {n_features} features")
-        if (self.denoiser is None) != (state.denoiser is None):
-            raise ValueError("state of another bundle: only one of the two denoises")
+        self.scorer.restore(state)
         self.judge.restore(state)
-        if self.denoiser is not None and state.denoiser is not None:
-            self.denoiser.restore(unpack(state.denoiser))
-        self.predictor.restore({name: unpack(a) for name, a in state.predictor.items()})
-        self.index, self.washout_left = state.index, state.washout_left
+        self.index = state.index
         self.broken = state.broken
         self.gate.idle_since_ns = state.idle_since_ns
-        self._scorer.smoother.restore(unpack(state.smoothed))
         self.bias.state = state.bias
-        self.recent.clear()
-        self.recent.extend(recent)
 
     def mark(self) -> FlowMark:
         """What this flow has told: how many windows, which anomalies."""
@@ -267,52 +233,23 @@ class Flow:
         if self.listens:
             if sensed is not None:
                 self.bias.learn(sensed)
-            self.recent.append((window.start_ns, vector))
+            self.scorer.recent.append((window.start_ns, vector))
             self.broken = False
             return self._result(window, measured, Scored(None, "commissioning"), None)
         if self.gate.is_idle(vector, window.steady_ns):
             self.broken = True
             return self._result(window, measured, Scored(None, "idle"), None)
-        steady = self._steady(vector, window.start_ns)
+        steady = self.scorer.steady(vector, window.start_ns)
         if steady is None:
             self.broken = True
-            unseen = None if self._regimes is None else self._regimes.unseen(vector)
+            unseen = self.scorer.unseen(vector)
             return self._result(window, measured, Scored(None, "regime"), unseen)
         if sensed is not None:
             self.bias.learn(sensed)
-        scored = self._score(steady)
+        scored = self.scorer.push(steady, broken=self.broken)
+        self.broken = False
         judged = self.judge.push(self.index, window, steady, scored, velocity)
         return self._result(window, measured, scored, None, judged)
-
-    def _steady(self, vector: NDArray[np.float32], start_ns: int) -> NDArray[np.float32] | None:
-        """Keep ``vector`` for a warm-up and return it without what its regime and season explain.
-
-        None where its regime is unseen.
-        """
-        past = start_ns, vector
-        if self._regimes is not None:
-            regime = self._regimes.find(vector)
-            if regime is None:
-                return None
-            vector = self._regimes.remove(vector, regime)
-        self.recent.append(past)
-        return vector if self._season is None else self._season.remove(vector, start_ns)
-
-    def _score(self, vector: NDArray[np.float32]) -> Scored:
-        broken, self.broken = self.broken, False
-        if self.denoiser is not None:
-            vector = self.denoiser.push(vector)
-        scaled = self._scaler.scale(vector)
-        residuals = self.predictor.push(scaled, self._scaler.clip(scaled))
-        if self.washout_left > 0 or residuals is None:
-            self.washout_left = max(0, self.washout_left - 1)
-            return Scored(None, "washout")
-        if broken and self.spec.model.looks_back:  # the forecast was for another time
-            return Scored(None, "gap")
-        score, target_shares = self._scorer.push(residuals)
-        shares = np.zeros(len(vector), dtype=np.float32)
-        shares[self._targets] = target_shares
-        return Scored(score, None, shares)
 
     def _not_scored(
         self,

@@ -1,35 +1,18 @@
 """From scores to alarms: threshold, level detector, limit, alarm rules, anomalies."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.pipeline.alarm import AlarmRule, Anomalies, Detector, Event
 from edge_agent.pipeline.level import LevelDetector
 from edge_agent.pipeline.limit import RULE, velocity_meter
-from edge_agent.pipeline.result import Reason
+from edge_agent.pipeline.network_scorer import Scored
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.state import FlowMark, FlowState, unpack
 from edge_agent.pipeline.threshold import Threshold
 from edge_agent.pipeline.window import Window
 
 _NAMED = 3  # features an event names
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What the network says of one window: a score, or the reason why there is none.
-
-    Attributes:
-        score: smoothed.
-        reason: why ``score`` is None.
-        shares: each feature's share of ``score``.
-    """
-
-    score: float | None
-    reason: Reason | None = None
-    shares: NDArray[np.float32] | None = None
 
 
 class Judge:

@@ -35,6 +35,14 @@ class Window:
     clipped: bool
     utc_offset_ns: int = 0
 
+    @classmethod
+    def of_times(
+        cls, start_ns: int, end_ns: int, utc_offset_ns: int = 0, *, gap: bool = False
+    ) -> "Window":
+        """Return a window without samples: its vector was computed before."""
+        none = np.empty((0, 0), np.float32)
+        return cls(none, start_ns, end_ns, gap, clipped=False, utc_offset_ns=utc_offset_ns)
+
     @property
     def steady_ns(self) -> int:
         """Time of the first sample on the clock that nobody sets."""

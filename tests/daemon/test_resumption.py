@@ -87,7 +87,7 @@ def test_state_from_before_another_bundle_judged_is_not_used(
     resumed: Resume, alarmed: Flow
 ) -> None:
     found = resumed("a", left(alarmed, "a"), mark(alarmed, "b"))
-    assert (found.begun, found.flow.index, len(found.flow.recent)) == ("empty", 50, 0)
+    assert (found.begun, found.flow.index, len(found.flow.scorer.recent)) == ("empty", 50, 0)
 
 
 def test_the_mark_of_another_clock_forgets_times_of_the_former(

@@ -52,7 +52,7 @@ def test_it_takes_over_after_slices_of_what_the_former_remembers(
         steps += 1
     assert steps == NEEDED // SLICE
     assert (found.begun, found.windows, found.flow.index) == ("warmed", NEEDED, 60)
-    assert found.flow.washout_left == 0
+    assert found.flow.scorer.washout_left == 0
 
 
 def test_windows_that_come_meanwhile_warm_it_up_too(
@@ -75,16 +75,16 @@ def test_what_the_former_does_not_remember_comes_from_elsewhere_and_each_window_
     former = after(loaded, vibration, 15, first=45)
     found = swap(other(loaded), former)
     assert found.missing == NEEDED - 15
-    past: list[Past] = list(whole.recent)
+    past: list[Past] = list(whole.scorer.recent)
     found.remember(past)
     while not found.advance(former):
         pass
     assert found.windows == NEEDED
     expected = other(loaded).flow()
-    expected.warm_up(whole.recent)
+    expected.warm_up(whole.scorer.recent)
     assert np.array_equal(
-        np.array([vector for _, vector in found.flow.recent]),
-        np.array([vector for _, vector in expected.recent]),
+        np.array([vector for _, vector in found.flow.scorer.recent]),
+        np.array([vector for _, vector in expected.scorer.recent]),
     )
     nothing = swap(other(loaded), after(loaded, vibration, 3))
     nothing.remember([])

@@ -174,7 +174,7 @@ def test_a_missing_number_is_invalid_and_named(
     assert (result.reason, result.score) == ("invalid", None)
     assert result.detail is not None
     assert "x_kurtosis" in result.detail
-    assert len(flow.recent) == 0
+    assert len(flow.scorer.recent) == 0
 
 
 def test_samples_that_are_no_numbers_are_invalid_and_the_flow_goes_on(

@@ -138,7 +138,7 @@ def test_in_the_arrow_the_network_and_the_level_see_no_season_and_the_result_doe
         assert found.level_score == pytest.approx(expected.level_score, rel=1e-3, abs=1e-4)
         assert found.anomaly == expected.anomaly
 
-    past = list(louder_by_day.recent)
+    past = list(louder_by_day.scorer.recent)
     warmed = Flow(spec, model)
     warmed.warm_up(past)
     assert [start for start, _ in past][-1] == _ns(MONDAY + timedelta(hours=len(history[1]) - 1))

@@ -126,9 +126,9 @@ def test_a_washed_in_flow_agrees_with_one_that_never_stopped(
     undisturbed, washed_in = Flow(flow_spec, model), Flow(flow_spec, model)
     for i, vector in enumerate(healthy):
         undisturbed.push_vector(vector, i, i + 1)
-    washed_in.warm_up(list(undisturbed.recent))
+    washed_in.warm_up(list(undisturbed.scorer.recent))
     assert washed_in.index == 0
-    assert len(undisturbed.recent) == flow_spec.model.washout_vectors
+    assert len(undisturbed.scorer.recent) == flow_spec.model.washout_vectors
 
     for i, vector in enumerate(history[1][5:40]):
         expected = undisturbed.push_vector(vector, i, i + 1)

@@ -46,7 +46,7 @@ def other_spec(flow_spec: FlowSpec) -> FlowSpec:
 
 def succeeded(spec: FlowSpec, model: Model, former: Flow) -> Flow:
     flow = Flow(spec, model)
-    flow.warm_up(former.recent)
+    flow.warm_up(former.scorer.recent)
     take_over(flow, former)
     return flow
 

@@ -102,7 +102,7 @@ def score_again(incumbent: Flow, candidate: Flow, rows: Rows) -> Figures:
             flow.broken |= index != flow.index
             flow.index = index
         window = past_window(rows, i)
-        washing = candidate.washout_left > 0 or incumbent.washout_left > 0
+        washing = candidate.scorer.washout_left > 0 or incumbent.scorer.washout_left > 0
         one, other = incumbent.replay(window), candidate.replay(window)
         if one is not None and other is not None:
             lasted_s = seconds or (window.end_ns - window.start_ns) / 1e9

@@ -131,7 +131,7 @@ class Candidate:
         self.flow.index = seen.index
         self.next_index = seen.index + 1
         began_s = time.perf_counter()
-        washing = self.flow.washout_left > 0
+        washing = self.flow.scorer.washout_left > 0
         result = self._push(seen)
         self.tally.busy_s += time.perf_counter() - began_s
         if result is None:

@@ -57,7 +57,7 @@ class Running:
             kept.next_index = flow.index
         self.candidate = Candidate(bundle, flow, kept.tally, kept.next_index, alike=alike)
         if kept.flow is None and alike:
-            self.candidate.warm_up(watch.flow.recent)
+            self.candidate.warm_up(watch.flow.scorer.recent)
         kept.phase = "live"
         kept.model = f"{bundle.manifest.name} {bundle.manifest.version}"
         kept.model_id = bundle.model_id
