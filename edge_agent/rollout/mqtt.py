@@ -15,19 +15,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311, topic_matches_sub
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.rollout.bounded_client import BoundedClient
 from edge_agent.rollout.broker import Broker
 
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage, MQTTMessageInfo
 
 CONNECT_TIMEOUT_S = 10.0
+_VERSION_5_TIMEOUT_S = 3.0  # some that speak 3.1.1 only wait for more, and are asked in that then
 IN_FLIGHT = 64  # messages that wait for the broker's acknowledgement at once
+PACKET_BYTES_MAX = 5 << 20  # taken in: the TUF client reads targets.json up to 5,000,000 bytes
 FRAME_BYTES_MAX = 64  # of a packet beside topic and payload: its header and our properties
-_HUNG_UP = -1  # without an answer
+_HUNG_UP = -1  # without an answer, or stayed silent
 # The protocol's version: said by 3.1.1, by 5, and by those that know neither.
 _UNSUPPORTED = {1, 132, _HUNG_UP}
 
@@ -65,7 +68,7 @@ class BrokerClient:
         """Prepare; ``open`` connects."""
         self._broker = broker
         self._client_id = client_id
-        self._client: Client | None = None
+        self._client: BoundedClient | None = None
         self._handlers: dict[str, Handler] = {}
         self._answers: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._subscribed: dict[int, threading.Event] = {}
@@ -81,20 +84,18 @@ class BrokerClient:
             code = self._open(version)
             if code == 0:
                 return
+            said = self._lost if code == _HUNG_UP else f"code {code}"
             self.close()
             if code not in _UNSUPPORTED or version == MQTTv311:
-                said = self._lost if code == _HUNG_UP else f"code {code}"
                 raise BrokerError(f"{self._broker}: the broker refuses the connection: {said}")
 
     def _open(self, version: Any) -> int:  # noqa: ANN401 - an enumeration's member in paho's types
         self._lost = None
         self._answers = queue.SimpleQueue()
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            protocol=version,
-            reconnect_on_failure=False,
-        )
+        client = BoundedClient(self._client_id, version, PACKET_BYTES_MAX)
+        properties = Properties(PacketTypes.CONNECT) if version == MQTTv5 else None
+        if properties is not None:
+            properties.MaximumPacketSize = PACKET_BYTES_MAX
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages = IN_FLIGHT
         broker = self._broker
@@ -113,16 +114,17 @@ class BrokerClient:
         client.on_publish = self._on_publish
         self._client = client
         try:
-            client.connect(broker.host, broker.port, keepalive=30)
+            client.connect(broker.host, broker.port, keepalive=30, properties=properties)
         except OSError as error:
             self._client = None
             raise BrokerError(f"{broker}: {error}") from error
         client.loop_start()
+        patience_s = CONNECT_TIMEOUT_S if version == MQTTv311 else _VERSION_5_TIMEOUT_S
         try:
-            return self._answers.get(timeout=CONNECT_TIMEOUT_S)
+            return self._answers.get(timeout=patience_s)
         except queue.Empty:
-            self.close()
-            raise BrokerError(f"{broker}: no answer in {CONNECT_TIMEOUT_S:g} s") from None
+            self._lost = f"no answer in {patience_s:g} s"
+            return _HUNG_UP
 
     def close(self) -> None:
         """Disconnect; may be called twice."""
@@ -259,7 +261,8 @@ class BrokerClient:
     def _on_disconnect(
         self, _client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
-        self._lost = f"the connection was lost: {code}"
+        too_long = None if self._client is None else self._client.too_long
+        self._lost = f"the connection was lost: {too_long or code}"
         self._answers.put(_HUNG_UP)
         for answered in list(self._subscribed.values()):
             answered.set()

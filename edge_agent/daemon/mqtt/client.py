@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from paho.mqtt.client import Client, SocketLike
     from paho.mqtt.properties import Properties
 
+    from edge_agent.rollout.bounded_client import BoundedClient
+
 Protocol = Literal["5", "3.1.1"]
 
 CONNECT_TIMEOUT_S = 5.0
 _SEND_NONE_RETAINED = 2  # MQTT 5, 3.8.3.1
 # More a broker that speaks MQTT 5 does not send here: see Inbox and Desires, which take 64 KiB, and
 # the packet has a topic, too.
-_PACKET_BYTES_MAX = 65_536 + 1024
+_PACKET_BYTES_ASKED = 65_536 + 1024
+# More is not read at all; what lies between is, and refused with a reason.
+_PACKET_BYTES_MAX = 1 << 20
 
 
 class ConnectionFailed(Exception):  # noqa: N818 - "failed" says more than "error"
@@ -43,19 +47,16 @@ class LastWill:
 
 def make_client(
     settings: Mqtt, protocol: Protocol, password: str | None, will: LastWill
-) -> "Client":
+) -> "BoundedClient":
     """Return a client that neither reconnects nor queues by itself. Raises ConnectionFailed."""
-    from paho.mqtt.client import Client, MQTTv5, MQTTv311
-    from paho.mqtt.enums import CallbackAPIVersion
+    from paho.mqtt.client import MQTTv5, MQTTv311
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=settings.client_id,
-        protocol=MQTTv5 if protocol == "5" else MQTTv311,
-        reconnect_on_failure=False,
-    )
+    from edge_agent.rollout.bounded_client import BoundedClient
+
+    version = MQTTv5 if protocol == "5" else MQTTv311
+    client = BoundedClient(settings.client_id, version, _PACKET_BYTES_MAX)
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.max_inflight_messages = 0  # the number in flight is kept here, where it can be undone
     if settings.username is not None:
@@ -84,7 +85,7 @@ def connect_properties(protocol: Protocol) -> "Properties | None":
     from paho.mqtt.properties import Properties
 
     properties = Properties(PacketTypes.CONNECT)
-    properties.MaximumPacketSize = _PACKET_BYTES_MAX
+    properties.MaximumPacketSize = _PACKET_BYTES_ASKED
     return properties
 
 

@@ -232,7 +232,7 @@ class Connection:
         reason: "ReasonCode",
         _properties: "Properties | None",
     ) -> None:
-        self._ended = f"connection ended ({reason})"
+        self._ended = f"connection ended ({self._client.too_long or reason})"
 
     def _on_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
         ear = self._ears.get(message.topic)
