@@ -7,7 +7,8 @@ from datetime import datetime
 
 from demo.story import Story
 from demo.subscriber import Received
-from edge_agent.daemon.messages import AnomalyEvent, Features, Message, Score, Status
+from edge_agent.daemon.messages import AnomalyEvent, Features, Message, Score
+from edge_agent.daemon.status_message import Status
 
 _US_PER_S = 1_000_000
 _RMS = "_rms"

@@ -4,7 +4,8 @@ from demo.journal import Placed
 from demo.screen import WIDTH
 from demo.story import Story
 from demo.times import position
-from edge_agent.daemon.messages import AssetStatus, Score, Status
+from edge_agent.daemon.messages import Score
+from edge_agent.daemon.status_message import AssetStatus, Status
 from edge_agent.pipeline.evidence import FeatureEvidence
 
 _RUNTIMES = ("tflite-runtime", "ai-edge-litert")

@@ -20,7 +20,8 @@ from demo.subscriber import Received, Subscriber, subscribed
 from demo.summary import outcome, summary
 from demo.times import duration, position
 from demo.training import Trained, train
-from edge_agent.daemon.messages import Score, Status
+from edge_agent.daemon.messages import Score
+from edge_agent.daemon.status_message import Status
 
 ASSET = "bearing-1"
 _TICK_S = 0.2

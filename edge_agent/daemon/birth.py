@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from edge_agent.daemon.ledger import LedgerSnapshot
-from edge_agent.daemon.messages import AssetStatus, PluginVersion, Status
 from edge_agent.daemon.mqtt.client import Protocol
 from edge_agent.daemon.outbox import Outbox, Store
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.session import Session
+from edge_agent.daemon.status_message import AssetStatus, PluginVersion, Status
 
 RESTATE_S = 300.0
 

@@ -16,8 +16,8 @@ from edge_agent.daemon.messages import (
     ModelState,
     Score,
     Snapshot,
-    Status,
 )
+from edge_agent.daemon.status_message import Status
 from edge_agent.daemon.topics import Kind
 from edge_agent.rollout.messages import Sealed
 

@@ -1,8 +1,9 @@
-"""What the agent publishes: one struct per message, the source of the JSON Schemas in docs/mqtt.
+"""What the agent publishes of its machines, one struct per message.
 
-Every message carries ``id``, the same whenever the same fact is sent again, so that a subscriber
-can drop what it has already seen; ``seq``, counted from 0 per topic and session, so that it can
-see what it missed; and the window it speaks of. Times are RFC 3339, UTC.
+The structs are the source of the JSON Schemas in docs/mqtt. Every message carries ``id``, the same
+whenever the same fact is sent again, so that a subscriber can drop what it has already seen;
+``seq``, counted from 0 per topic and session, so that it can see what it missed; and the window it
+speaks of. Times are RFC 3339, UTC.
 """
 
 from typing import Literal
@@ -10,24 +11,12 @@ from typing import Literal
 import msgspec
 
 from edge_agent.daemon.alarms.messages import Deed, GroupState, Handling, Label, Level
-from edge_agent.daemon.clock import ClockStep
 from edge_agent.daemon.commands.messages import Reply
 from edge_agent.daemon.envelope import Envelope, Moment
-from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
+from edge_agent.daemon.status_message import AssetState, Status
 from edge_agent.pipeline.alarm import Detector
 from edge_agent.pipeline.evidence import FeatureEvidence
 from edge_agent.pipeline.picture import ChannelPicture
-
-AssetState = Literal[
-    "starting",
-    "running",
-    "commissioning",
-    "sensor_fault",
-    "no_data",
-    "failed",
-    "ended",
-    "left_out",
-]
 
 Begun = Literal["restored", "warmed", "empty"]
 
@@ -255,64 +244,6 @@ class ModelState(Envelope, frozen=True, kw_only=True, tag="edge-agent/model/1"):
     sha256: str
     begun: Begun
     overlay: str | None = None
-
-
-class AssetStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One asset in the gateway's status.
-
-    Attributes:
-        state: ``failed``: the sensor, a feature or the model does not work; ``no_data``: the
-            sensor works, but delivers nothing; ``sensor_fault``: what it delivers is no signal;
-            ``left_out``: it was not there at the start; ``commissioning``: nothing is scored
-            until a general bundle has learned from enough windows what this machine is like.
-        reason: why it is not ``running``.
-    """
-
-    name: str
-    state: AssetState
-    reason: str | None
-    sensor: str
-    channels: tuple[str, ...]
-    rate_hz: float | None
-    unit: str | None
-    model: str | None
-    model_sha256: str | None
-    model_overlay: str | None = None
-
-
-class PluginVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A plugin in use."""
-
-    kind: Literal["sensor", "feature"]
-    name: str
-    version: str
-
-
-class Status(Envelope, frozen=True, kw_only=True, tag="edge-agent/status/1"):
-    """The gateway's birth, its changes and its death; retained, and the Last Will.
-
-    Attributes:
-        state: ``offline``: by the Last Will for reason ``connection lost``, else ``stopped``, or
-            ``reconfigured`` where a changed configuration makes the agent connect anew.
-        versions: of the agent and what it computes with; ``machine`` is the processor's kind.
-        plugins: sensors and features in use.
-        assets: every configured asset, also those that failed.
-        mqtt_protocol: 5 or 3.1.1, as the broker allowed.
-        outbox: what waits, and whether it is safe on the disk.
-        ledger: what became of every window and every queued message.
-        clock_stepped: the last time in this session that the wall clock was set; windows are cut
-            by another clock and go on unbroken.
-    """
-
-    state: Literal["online", "offline"]
-    reason: str | None
-    versions: dict[str, str]
-    plugins: tuple[PluginVersion, ...]
-    assets: tuple[AssetStatus, ...]
-    mqtt_protocol: Literal["5", "3.1.1"] | None
-    outbox: StoreState
-    ledger: LedgerSnapshot
-    clock_stepped: ClockStep | None = None
 
 
 Message = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from edge_agent.daemon.alarms.messages import Standing
-from edge_agent.daemon.messages import AssetState
+from edge_agent.daemon.status_message import AssetState
 from edge_agent.pipeline.alarm import OpenAnomaly
 from edge_agent.pipeline.budget import BudgetSpec
 from edge_agent.pipeline.result import WindowResult

@@ -14,11 +14,12 @@ from edge_agent.daemon.alarms.messages import Standing
 from edge_agent.daemon.birth import asset_status
 from edge_agent.daemon.clock import ClockStep, TimeQuality
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
-from edge_agent.daemon.messages import AssetStatus, Share
+from edge_agent.daemon.messages import Share
 from edge_agent.daemon.mqtt.inbox import InboxState
 from edge_agent.daemon.mqtt.link import LinkState
 from edge_agent.daemon.recorder import Reach, Recorder
 from edge_agent.daemon.records import AssetRecord, Commissioning
+from edge_agent.daemon.status_message import AssetStatus
 from edge_agent.daemon.trial.report import TrialReport
 from edge_agent.daemon.update.report import UpdateReport
 from edge_agent.pipeline.alarm import Detector

@@ -12,13 +12,13 @@ from edge_agent.daemon.alarms.desk import Desk
 from edge_agent.daemon.assembly import Assembly, name_model
 from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
-from edge_agent.daemon.messages import PluginVersion
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.resumption import Left
 from edge_agent.daemon.scoring import Watch
 from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
+from edge_agent.daemon.status_message import PluginVersion
 from edge_agent.daemon.swap import Done, Past, Swap
 from edge_agent.pipeline.succession import cuts_alike
 

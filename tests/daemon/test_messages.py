@@ -10,9 +10,9 @@ from edge_agent.daemon.clock import time_quality
 from edge_agent.daemon.described import MESSAGES
 from edge_agent.daemon.envelope import message_id
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
-from edge_agent.daemon.messages import Status
 from edge_agent.daemon.schemas import main, schema_files
 from edge_agent.daemon.session import Session
+from edge_agent.daemon.status_message import Status
 from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY, QOS, Topics
 
 DOCS = Path(__file__).parents[2] / "docs" / "mqtt"

@@ -12,7 +12,8 @@ from demo.story import Story
 from demo.subscriber import Received
 from demo.summary import outcome, summary
 from edge_agent.daemon.ledger import LedgerSnapshot, StoreState
-from edge_agent.daemon.messages import AnomalyEvent, AssetStatus, Score, Status
+from edge_agent.daemon.messages import AnomalyEvent, Score
+from edge_agent.daemon.status_message import AssetStatus, Status
 from edge_agent.pipeline.evidence import FeatureEvidence
 
 OPENED = datetime(2024, 1, 1, tzinfo=UTC)

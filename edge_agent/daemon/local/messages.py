@@ -9,7 +9,8 @@ from typing import Literal
 import msgspec
 
 from edge_agent.daemon.commands.requests import Answer, AnyCommand
-from edge_agent.daemon.messages import AssetState, Share
+from edge_agent.daemon.messages import Share
+from edge_agent.daemon.status_message import AssetState
 
 REQUEST_BYTES_MAX = 8192
 SOCKET_NAME = "local.sock"

@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 
 from edge_agent.daemon.alarms.messages import Handling
 from edge_agent.daemon.ledger import LedgerSnapshot, MessageCounts, StoreState
-from edge_agent.daemon.messages import AssetState
 from edge_agent.daemon.report import AgentReport, AssetReport, LinkReport
+from edge_agent.daemon.status_message import AssetState
 from edge_agent.daemon.topics import Kind
 from edge_agent.daemon.update.report import UpdateReport
 from edge_agent.rollout.messages import UpdateState

@@ -12,12 +12,12 @@ import msgspec
 
 from edge_agent.daemon.backoff import Backoff
 from edge_agent.daemon.config.settings import Mqtt
-from edge_agent.daemon.messages import Status
 from edge_agent.daemon.mqtt.client import ConnectionFailed, LastWill, Protocol
 from edge_agent.daemon.mqtt.connection import Connection
 from edge_agent.daemon.mqtt.ear import Ear
 from edge_agent.daemon.mqtt.inbox import Inbox
 from edge_agent.daemon.outbox import Outbox
+from edge_agent.daemon.status_message import Status
 
 _log = logging.getLogger(__name__)
 

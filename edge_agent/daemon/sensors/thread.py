@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from edge_agent.daemon.backoff import Backoff
 from edge_agent.daemon.clock import WallClock
 from edge_agent.daemon.config.settings import Asset
-from edge_agent.daemon.messages import AssetState
 from edge_agent.daemon.records import AssetRecord
 from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.intake import Intake
 from edge_agent.daemon.sensors.isolated import IsolatedSensor, ProcessError, UnusableError
+from edge_agent.daemon.status_message import AssetState
 from edge_agent.plugin import Block, EndOfData, Sensor
 from edge_agent.plugin.discovery import PluginError, configure, load
 
