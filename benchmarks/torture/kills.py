@@ -18,7 +18,8 @@ SEED = 1
 _FULL, _SHORT = 500, 6
 _INTERVAL_S = 0.1
 _OUTAGE_SHARE = 0.3  # of the lives
-_LONGEST_LIFE = 2.5  # times what a start takes: two of five kills meet the agent starting
+_STARTING_SHARE = 0.4  # of the kills meet an agent that starts
+_LONGEST_LIFE_S = 3.0  # of the others
 _FIRST_S = 60.0
 _DRAIN_S = 300.0
 _HEAD = """\
@@ -49,7 +50,7 @@ class Kills:
             failed = 0
             for _ in range(kills):
                 _maybe_toggle(broker, rng)
-                time.sleep(rng.uniform(0.1, _LONGEST_LIFE) * start_s)
+                _let_live(agent, start_s, rng)
                 failed += agent.ended is not None
                 agent.kill()
                 agent.start()
@@ -89,6 +90,15 @@ def _first_start_s(agent: Agent, ears: Ears) -> float:
     if not wait_until(lambda: ears.heard, _FIRST_S):
         raise agent.failure("nothing is heard")
     return time.monotonic() - began_s
+
+
+def _let_live(agent: Agent, start_s: float, rng: random.Random) -> None:
+    """Wait for the moment of a kill: within a start, or after one however long it takes."""
+    if rng.random() < _STARTING_SHARE:
+        time.sleep(rng.uniform(0.1, 1.0) * start_s)
+        return
+    wait_until(lambda: agent.report() or agent.ended is not None, _FIRST_S)
+    time.sleep(rng.uniform(0.0, _LONGEST_LIFE_S))
 
 
 def _maybe_toggle(broker: Broker, rng: random.Random) -> None:
