@@ -14,6 +14,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]  # exact in every JSON reader
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+SPREAD_MAX_S = 3600.0
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 UpdateState = Literal[
@@ -78,6 +79,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         allow_downgrade: a lower version than the one running may be taken over.
         trial: compare it with what runs first; False: not where it was in use here before and is
             kept still.
+        spread_s: over which those begin that found their order waiting, as all do after an outage
+            of the broker; each has its own moment in it. Whoever hears it as it is given begins.
     """
 
     min_windows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50
@@ -86,6 +89,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Positive] = {}
     allow_downgrade: bool = False
     trial: bool = True
+    spread_s: Annotated[float, msgspec.Meta(ge=0, le=SPREAD_MAX_S)] = 0.0
 
 
 class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What is heard on the gateway's own topic of desires; nothing of it is believed here."""
 
+import hashlib
 import logging
 from collections.abc import Callable
 
@@ -26,7 +27,7 @@ class Desires:
         self.wants_retained = True
         self.problem: str | None = None
         self._wake = wake
-        self._newest: bytes | None = None
+        self._newest: Heard | None = None
 
     def take(self, heard: Heard) -> None:
         """Take an envelope. An empty one says nothing: a broker forgets what it kept."""
@@ -35,15 +36,15 @@ class Desires:
         if len(heard.payload) > DESIRE_BYTES_MAX:
             self._note(f"{self.topic}: {len(heard.payload)} bytes, allowed: {DESIRE_BYTES_MAX}")
             return
-        self._newest = heard.payload
+        self._newest = heard
         self._wake()
 
     def subscribed(self, problem: str | None) -> None:
         """Take note of the broker's answer to the subscription."""
         self._note(None if problem is None else f"{self.topic}: the broker refused: {problem}")
 
-    def news(self) -> bytes | None:
-        """Return the newest envelope, once; from any thread."""
+    def news(self) -> Heard | None:
+        """Return what brought the newest envelope, once; from any thread."""
         newest, self._newest = self._newest, None
         return newest
 
@@ -51,6 +52,15 @@ class Desires:
         if problem is not None and problem != self.problem:
             _log.warning("update: %s", problem)
         self.problem = problem
+
+
+def pause_s(desire: Desire) -> float:
+    """Return how long to wait with a desire that the broker had kept, by its ``spread_s``.
+
+    The moment is drawn by gateway and rollout, but not as the waves are, which would be together.
+    """
+    drawn = hashlib.sha256(f"{desire.gateway} {desire.rollout}".encode()).digest()
+    return desire.terms.spread_s * int.from_bytes(drawn[:8]) / (1 << 64)
 
 
 def peek(envelope: bytes) -> Desire | None:

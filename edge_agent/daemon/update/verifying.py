@@ -8,7 +8,7 @@ from functools import partial
 
 from edge_agent.daemon.backoff import Backoff
 from edge_agent.daemon.update.course import Course
-from edge_agent.daemon.update.desires import Desires, peek
+from edge_agent.daemon.update.desires import Desires, pause_s, peek
 from edge_agent.daemon.update.followers import Followers
 from edge_agent.daemon.update.jobs import Jobs
 from edge_agent.daemon.update.steps import Steps
@@ -101,7 +101,7 @@ class Verifying:
 
     def look(self, now_s: float, *, may_begin: bool) -> None:
         """Go on; with ``may_begin`` nobody else numbers reports, and a process may."""
-        self._listen()
+        self._listen(now_s)
         if self._verification is not None:
             self._hear(self._verification, now_s)
         elif may_begin and not self._jobs.is_busy and now_s >= self._retry_s:
@@ -117,21 +117,23 @@ class Verifying:
         if self._verification is not None:
             self._verification.join(timeout_s)
 
-    def _listen(self) -> None:
+    def _listen(self, now_s: float) -> None:
         """Take what was heard, where it is not what is known already."""
-        news = self.desires.news()
-        if news is None or news == self._heard:
+        heard = self.desires.news()
+        if heard is None or heard.payload == self._heard:
             return
-        self._heard = news
+        self._heard = news = heard.payload
         running = self._verification
         if running is not None and running.order.desire != news:
             running.stop()
             self._verification = None
         self._wanted, self._retry_s, self.reason = None, 0.0, None
         self._backoff.reset()
-        known = self._steps.standing.desire
-        if known is None or peek(news) != known:
+        known, wanted = self._steps.standing.desire, peek(news)
+        if known is None or wanted != known:
             self._wanted = news
+            if heard.retained and wanted is not None:
+                self._retry_s = now_s + pause_s(wanted)
 
     def _verify(self, now_s: float) -> None:
         """Begin to verify what is wanted, or go on with what was being verified."""

@@ -17,6 +17,7 @@ from edge_agent.rollout.fleet.plan import Plan
 from edge_agent.rollout.fleet.states import Entry
 from edge_agent.rollout.messages import (
     DESIRE_TYPE,
+    SPREAD_MAX_S,
     Count,
     Desire,
     Name,
@@ -106,9 +107,11 @@ def desire_of(
     models, settings, terms = plan.models, plan.settings, plan.terms
     if entry.state in ("stopping", "stopped"):
         models, settings = (), None
-    elif entry.state in ("taking_back", "taken_back", "not_taken_back"):
+    else:
+        terms = msgspec.structs.replace(terms, spread_s=_spread_s(plan, entry))
+    if entry.state in ("taking_back", "taken_back", "not_taken_back"):
         models, settings = back, _settings_before(plan, entry)
-        terms = _terms_back(plan.terms)
+        terms = _terms_back(terms)
     desire = Desire(
         gateway=gateway,
         order=entry.order,
@@ -120,6 +123,12 @@ def desire_of(
         settings=settings,
     )
     return seal(desire, DESIRE_TYPE, signers)
+
+
+def _spread_s(plan: Plan, entry: Entry) -> float:
+    """Return how long the orders of a wave take: no outage is to make it quicker than that."""
+    wave_s = 60.0 * len(plan.waves[entry.wave]) / plan.rate_per_min
+    return min(wave_s, plan.terms.timeout_s / 4.0, SPREAD_MAX_S)
 
 
 def _settings_before(plan: Plan, entry: Entry) -> RemoteSettings | None:

@@ -1,19 +1,24 @@
 import logging
+from collections import Counter
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from edge_agent.daemon.mqtt.ear import Heard
-from edge_agent.daemon.update.desires import Desires, peek
+from edge_agent.daemon.update.desires import Desires, pause_s, peek
+from edge_agent.rollout.fleet.plan import divide
 from edge_agent.rollout.messages import (
     DESIRE_BYTES_MAX,
     DESIRE_TYPE,
+    SPREAD_MAX_S,
     Desire,
     Order,
     Sealed,
+    Terms,
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -36,7 +41,7 @@ def test_the_newest_is_given_out_once() -> None:
     for payload in (b"old", b"new"):
         woken.desires.take(Heard(payload, retained=True))
     assert woken.times == 2
-    assert woken.desires.news() == b"new"
+    assert woken.desires.news() == Heard(b"new", retained=True)
     assert woken.desires.news() is None
     assert woken.desires.wants_retained
 
@@ -70,6 +75,24 @@ def test_a_broker_that_refuses_the_subscription_is_named_once(
 def test_a_desire_is_known_again_without_being_believed() -> None:
     sealed = Sealed(payload=msgspec.json.encode(DESIRE), payload_type=DESIRE_TYPE, signatures=())
     assert peek(msgspec.json.encode(sealed)) == DESIRE
+
+
+@given(st.from_regex(r"[A-Za-z0-9_.-]{1,64}", fullmatch=True), st.floats(0.0, SPREAD_MAX_S))
+def test_each_gateway_has_a_moment_of_its_own_within_the_spread(
+    gateway: str, spread: float
+) -> None:
+    terms = Terms(spread_s=spread)
+    wanted = replace(DESIRE, gateway=gateway, rollout="press-1", terms=terms)
+    assert 0.0 <= pause_s(wanted) <= spread
+
+
+def test_the_moments_of_a_wave_are_spread_evenly() -> None:
+    (wave, *_) = divide((f"gw-{n}" for n in range(1000)), [(100, False), (100, True)], "press-1")
+    terms = Terms(spread_s=100.0)
+    wanted = (replace(DESIRE, gateway=name, rollout="press-1", terms=terms) for name in wave)
+    quarters = Counter(int(pause_s(one) // 25.0) for one in wanted)
+    assert set(quarters) == {0, 1, 2, 3}
+    assert max(quarters.values()) < 40
 
 
 @given(st.binary(max_size=200) | st.just(b'{"payload":"e30=","payloadType":"x","signatures":[]}'))

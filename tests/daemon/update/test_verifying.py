@@ -12,6 +12,7 @@ from edge_agent.daemon.config.enrolled import Enrolled
 from edge_agent.daemon.config.settings import Update
 from edge_agent.daemon.mqtt.ear import Heard
 from edge_agent.daemon.update import verifying as module
+from edge_agent.daemon.update.desires import pause_s
 from edge_agent.daemon.update.jobs import Jobs
 from edge_agent.daemon.update.steps import Steps
 from edge_agent.daemon.update.verifying import LONGEST_WAIT_S, Deadlines, Verifying
@@ -20,14 +21,14 @@ from edge_agent.rollout.install.orders import Outcome, Prepare, Progress, Said
 from edge_agent.rollout.messages import DESIRE_TYPE, Desire, Order, Report, Sealed, Terms
 
 
-def desire(counter: int, timeout_s: float = 3600.0) -> Desire:
+def desire(counter: int, timeout_s: float = 3600.0, spread_s: float = 0.0) -> Desire:
     now = datetime.now(UTC)
     return Desire(
         gateway="gw-1",
         order=Order(generation=1, epoch=1, counter=counter),
         issued=now,
         expires=now + timedelta(days=1),
-        terms=Terms(timeout_s=timeout_s),
+        terms=Terms(timeout_s=timeout_s, spread_s=spread_s),
     )
 
 
@@ -104,8 +105,8 @@ class Bench:
             state=self.steps.standing.state,
         )
 
-    def hear(self, content: bytes) -> None:
-        self.verifying.desires.take(Heard(content, retained=True))
+    def hear(self, content: bytes, *, retained: bool = True) -> None:
+        self.verifying.desires.take(Heard(content, retained=retained))
 
     def look(self, *says: Said, times: int = 1, seconds: float = 1.0) -> None:
         if says:
@@ -151,6 +152,23 @@ def test_a_desire_is_verified_once_however_often_it_comes(bench: Bench) -> None:
     assert bench.published == [b"report", b"last"]
     standing = bench.steps.standing
     assert (standing.state, standing.reason, standing.number) == ("rejected", "no", number + 2)
+
+
+def test_an_order_that_had_waited_is_begun_at_the_gateway_s_own_moment(bench: Bench) -> None:
+    wanted = desire(1, spread_s=1000.0)
+    bench.hear(envelope(wanted))
+    bench.look()
+    bench.hear(envelope(wanted))  # as after another reconnection
+    bench.look(seconds=pause_s(wanted) - 1.0)
+    assert not bench.processes
+    bench.look(times=2)
+    assert len(bench.processes) == 1
+
+
+def test_an_order_that_is_heard_as_it_is_given_is_begun_at_once(bench: Bench) -> None:
+    bench.hear(envelope(desire(1, spread_s=1000.0)), retained=False)
+    bench.look()
+    assert len(bench.processes) == 1
 
 
 def test_what_is_not_believed_changes_nothing_and_is_not_looked_at_again(bench: Bench) -> None:

@@ -1,14 +1,23 @@
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gateways import NOW, MakePlan, wanted
+from msgspec import structs
 from securesystemslib.signer import CryptoSigner
 
 from edge_agent.rollout.envelope import unseal
 from edge_agent.rollout.fleet.orders import Orders, OrdersError, desire_of
 from edge_agent.rollout.fleet.states import Before, Entry
-from edge_agent.rollout.messages import DESIRE_TYPE, Desire, Order, RemoteSettings
+from edge_agent.rollout.messages import (
+    DESIRE_TYPE,
+    SPREAD_MAX_S,
+    Desire,
+    Order,
+    RemoteSettings,
+    Terms,
+)
 
 NUMBER = Order(generation=1, epoch=1, counter=7)
 
@@ -49,6 +58,22 @@ def test_the_desire_of_an_entry_is_the_same_bytes_each_time(make_plan: MakePlan)
     assert desire.models == (wanted("1.1.0"),)
 
 
+def test_after_an_outage_a_wave_begins_no_quicker_than_the_rate(make_plan: MakePlan) -> None:
+    signer = CryptoSigner.generate_ed25519()
+    entry = Entry(wave=0, state="ordered", order=NUMBER, issued=NOW)
+
+    def spread_s(gateways: int, **changed: Any) -> float:
+        waves = (tuple(f"gw-{n}" for n in range(gateways)),)
+        plan = structs.replace(make_plan(), waves=waves, rate_per_min=100.0, **changed)
+        content = desire_of(plan, "gw-1", entry, (), [signer])
+        return unseal(content, DESIRE_TYPE, Desire, [signer.public_key]).terms.spread_s
+
+    assert spread_s(3) == pytest.approx(1.8)
+    assert spread_s(1000, terms=Terms(timeout_s=7200.0)) == pytest.approx(600.0)
+    assert spread_s(1000, terms=Terms(timeout_s=600.0)) == pytest.approx(150.0)
+    assert spread_s(100_000, terms=Terms(timeout_s=86_400.0)) == SPREAD_MAX_S
+
+
 def test_a_desire_to_stay_speaks_of_nothing(make_plan: MakePlan) -> None:
     signer = CryptoSigner.generate_ed25519()
     plan = make_plan(settings=RemoteSettings(publish_score=True))
@@ -56,6 +81,7 @@ def test_a_desire_to_stay_speaks_of_nothing(make_plan: MakePlan) -> None:
     content = desire_of(plan, "gw-1", entry, (), [signer])
     desire = unseal(content, DESIRE_TYPE, Desire, [signer.public_key])
     assert (desire.models, desire.settings) == ((), None)
+    assert desire.terms.spread_s == 0.0
 
 
 def test_a_desire_to_go_back_may_go_down_and_puts_the_settings_back(make_plan: MakePlan) -> None:
