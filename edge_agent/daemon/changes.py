@@ -119,7 +119,7 @@ class Changes:
         return self._reloader.last
 
     def _reload(self) -> None:
-        if self._watches.is_swapping:  # the last one is not over yet
+        if self._watches.swaps.are_under_way:  # the last one is not over yet
             return
         if self._reloader.is_being_applied:
             self._use(self.models)

@@ -270,7 +270,7 @@ class Service:
 
     def _serve(self) -> None:
         self._bus.serve()
-        self._watches.turn()
+        self._watches.swaps.turn()
         self._trials.turn()
         self._updates.turn()
 

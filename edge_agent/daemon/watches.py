@@ -2,14 +2,13 @@
 
 import logging
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from edge_agent.daemon.alarm_state import AlarmStatement
 from edge_agent.daemon.alarms.desk import Desk
-from edge_agent.daemon.assembly import Assembly, name_model
+from edge_agent.daemon.assembly import Assembly
 from edge_agent.daemon.config.settings import Asset, Publish
 from edge_agent.daemon.judged import Judged
 from edge_agent.daemon.outbox import Outbox
@@ -19,7 +18,8 @@ from edge_agent.daemon.scoring import Watch
 from edge_agent.daemon.sensors.thread import Handover, SensorThread
 from edge_agent.daemon.session import Session
 from edge_agent.daemon.status_message import PluginVersion
-from edge_agent.daemon.swap import Done, Past, Swap
+from edge_agent.daemon.swap import Done
+from edge_agent.daemon.swaps import Swaps
 from edge_agent.pipeline.succession import cuts_alike
 
 _log = logging.getLogger(__name__)
@@ -60,11 +60,9 @@ class Watches:
         self._assembly = assembly
         self._session = session
         self._outbox = outbox
-        self._handover = handover
         self._desk = desk
         self._posts: dict[str, _Post] = {}
-        self._swaps: dict[str, Swap] = {}
-        self._remembered: deque[tuple[Swap, Sequence[Past]]] = deque()
+        self.swaps = Swaps(assembly, handover)
         self._positions = 0
         self._unstarted: list[Watch] = []
         self._leaving: list[SensorThread] = []
@@ -88,7 +86,7 @@ class Watches:
         Its flow goes on where it was, in this run or an earlier one, if the bundle is the same.
         """
         record = AssetRecord(judged.asset.name, judged.asset.sensor.plugin)
-        self._swaps.pop(record.name, None)
+        self.swaps.drop(record.name)
         former = self._posts.get(record.name)
         left = None if former is None else self._leave(former)
         names = [known.name for known in self.records]
@@ -112,7 +110,7 @@ class Watches:
     def swap(self, judged: Judged, done: Done = lambda _: None) -> None:
         """Have a running asset judged by another bundle from a window on; none is lost between.
 
-        That is so as soon as the new one is warmed up by ``turn``. A bundle that takes another
+        That is so as soon as the new one is warmed up by ``swaps``. A bundle that takes another
         input begins at once, its sensor anew, and its first window says that there is a gap.
 
         Args:
@@ -123,7 +121,8 @@ class Watches:
             KeyError: the asset is not watched.
         """
         name, bundle = judged.asset.name, judged.bundle
-        watch = self._posts[name].watch
+        post = self._posts[name]
+        watch = post.watch
         if watch is None:
             raise KeyError(name)
         if bundle is None:
@@ -134,45 +133,11 @@ class Watches:
             self.add(judged, watch.announcer.publish)
             done(None)
             return
-        flow = bundle.flow(watch.range_max, watch.flow.judge.limit_mm_s)
-        same = bundle.model_id == watch.bundle.model_id
-        swap = Swap(judged, bundle, flow, watch.flow, done, same=same)
-        self._swaps[name] = swap
-        if swap.missing:
-            self._assembly.recall(judged, bundle, partial(self._recalled, swap))
-        else:
-            self._handover.wake()
-
-    def turn(self) -> None:
-        """Do one slice of the work on a swap that is under way."""
-        while self._remembered:
-            swap, past = self._remembered.popleft()
-            swap.remember(past)
-        name = next((name for name, swap in self._swaps.items() if not swap.missing), None)
-        if name is None:
-            return
-        swap, watch = self._swaps[name], self._posts[name].watch
-        reason = None
-        try:
-            ready = watch is None or swap.advance(watch.flow)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            ready, reason = True, f"{type(error).__name__}: {error}"
-        if ready:
-            del self._swaps[name]
-            if watch is not None and reason is None:
-                self._go_over(self._posts[name], watch, swap)
-            swap.done(reason)
-        if self._swaps:
-            self._handover.wake()
-
-    @property
-    def is_swapping(self) -> bool:
-        """A swap is under way."""
-        return bool(self._swaps)
+        self.swaps.begin(judged, bundle, watch, partial(self._swapped, post, judged, done))
 
     def remove(self, name: str) -> None:
         """Watch an asset no more; its state is kept, its retained messages are cleared."""
-        self._swaps.pop(name, None)
+        self.swaps.drop(name)
         post = self._posts.pop(name)
         self._leave(post)
         self.records.remove(post.record)
@@ -264,32 +229,10 @@ class Watches:
         for sensor in [watch.sensor for watch in self.running.values()] + self._leaving:
             sensor.join(max(0.0, deadline_s - time.monotonic()))
 
-    def _recalled(self, swap: Swap, past: Sequence[Past]) -> None:
-        """Take from the keeper's thread what the recorder remembers."""
-        self._remembered.append((swap, past))
-        self._handover.wake()
-
-    def _go_over(self, post: _Post, watch: Watch, swap: Swap) -> None:
-        """Let what is warmed up judge the next window."""
-        record, before = watch.record, watch.record.model
-        watch.bundle, watch.flow, post.judged = swap.bundle, swap.flow, swap.judged
-        watch.policy.forgive()
-        name_model(record, swap.bundle)
-        witness = self._assembly.witness(swap.judged.asset, swap.bundle)
-        watch.announcer.change(swap.bundle, swap.begun, witness)
-        anomaly = swap.flow.judge.anomalies.open
-        _log.info(
-            "asset %s: judged by %s (%s) from window %d on, by %s before: %s; %s",
-            record.name,
-            record.model,
-            swap.bundle.model_id,
-            swap.flow.index,
-            before,
-            swap,
-            "no anomaly is open" if anomaly is None else f"anomaly {anomaly.number} stays open",
-            extra={"asset": record.name, "event": "model_swapped"},
-        )
-        self._assembly.save(watch)
+    def _swapped(self, post: _Post, judged: Judged, done: Done, reason: str | None) -> None:
+        if reason is None:
+            post.judged = judged
+        done(reason)
 
     def _leave(self, post: _Post) -> Left | None:
         """Stop what watches an asset; return where it was."""

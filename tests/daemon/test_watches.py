@@ -76,7 +76,7 @@ def test_while_it_is_warmed_up_the_former_scores_on(
     rig.run(rig.scored(40))
     n = len(rig.of(Score))
     swap(rig, judged, other(loaded))
-    rig.run(lambda: not rig.watches.is_swapping)
+    rig.run(lambda: not rig.watches.swaps.are_under_way)
     assert len(rig.of(Score)) > n
     assert {s.model_sha256 for s in rig.of(Score)} == {loaded.sha256}
     rig.run(rig.scored(len(rig.of(Score)) + 20))
@@ -164,7 +164,7 @@ def test_a_bundle_that_cannot_run_is_refused_and_the_former_scores_on(
     assert outcome == ["RuntimeError: the interpreter gives up"]
     require_unbroken(rig.of(Score))
     assert {s.model_sha256 for s in rig.of(Score)} == {loaded.sha256}
-    assert not rig.watches.is_swapping
+    assert not rig.watches.swaps.are_under_way
 
 
 def test_an_asset_that_is_removed_meanwhile_is_not_swapped(rig: Rig, loaded: LoadedBundle) -> None:
@@ -172,6 +172,6 @@ def test_an_asset_that_is_removed_meanwhile_is_not_swapped(rig: Rig, loaded: Loa
     rig.run(rig.scored(30))
     swap(rig, judged, other(loaded))
     rig.watches.remove("pump-1")
-    assert not rig.watches.is_swapping
+    assert not rig.watches.swaps.are_under_way
     with pytest.raises(KeyError, match="pump-1"):
         rig.watches.swap(judged)

@@ -79,7 +79,7 @@ class Rig:
 
         def turn() -> None:
             nonlocal met
-            self.watches.turn()
+            self.watches.swaps.turn()
             for do in self.on_turn:
                 do()
             self.step()

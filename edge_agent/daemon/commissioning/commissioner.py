@@ -105,7 +105,9 @@ class Commissioner:
     def look(self, models: Models) -> None:
         """Count windows, have what is due computed, and take over what was."""
         self._take()
-        if not self._watches.is_swapping:  # also where other settings have ended a swap unsaid
+        if (
+            not self._watches.swaps.are_under_way
+        ):  # also where other settings have ended a swap unsaid
             self._going_over.clear()
         for watch in list(self._watches.running.values()):
             name = watch.record.name
