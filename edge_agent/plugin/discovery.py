@@ -2,6 +2,7 @@
 
 import functools
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +19,7 @@ _API_VERSIONS: dict[Kind, int] = {
     "sensors": SENSOR_API_VERSION,
     "features": FEATURE_API_VERSION,
 }
+_LOOKING_AT_TYPES = threading.Lock()
 _METHODS: dict[Kind, tuple[str, ...]] = {
     "sensors": ("info", "open", "read", "close"),
     "features": ("outputs", "compute"),
@@ -136,6 +138,8 @@ def configure(kind: Kind, name: str, options: Mapping[str, Any]) -> msgspec.Stru
             type or value; ``problems`` has one sentence for each, with key, found and allowed.
     """
     struct = load(kind, name).options
+    with _LOOKING_AT_TYPES:  # for the first time: msgspec crashes where two threads do it at once
+        msgspec.json.Decoder(struct)
     plugin = f"{_singular(kind)} plugin {name!r}"
     problems = list(_problems(plugin, struct, options))
     if problems:

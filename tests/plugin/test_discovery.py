@@ -145,6 +145,21 @@ def test_options_become_the_plugins_struct(install: Install) -> None:
     assert configure("features", "rms", {}) == NoOptions()
 
 
+def test_no_two_threads_have_msgspec_look_at_options_for_the_first_time(install: Install) -> None:
+    looks = """
+from edge_agent.plugin import discovery
+locked = []
+def number():
+    locked.append(discovery._LOOKING_AT_TYPES.locked())
+    return float
+"""
+    install(
+        "my-features", looks + GOOD.replace("band_hz: float", "band_hz: 'number()'"), good="Good"
+    )
+    configure("features", "good", {"band_hz": 10})
+    assert sys.modules["my_features"].locked[0]
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
