@@ -14,7 +14,12 @@ from edge_agent.pipeline.model import AnyModel, Model, ModelSpec, PlainModel
 from edge_agent.pipeline.spec import FlowSpec
 from trainer.fit import fit_in_child
 from trainer.networks import FittedNetwork, NetworkSpec
-from trainer.published import network_as_published, scaled_as_published, threshold_as_published
+from trainer.published import (
+    fit_rows_as_published,
+    network_as_published,
+    scaled_as_published,
+    threshold_as_published,
+)
 from trainer.quantize import ExportedModel, Quantization, export_variants
 from trainer.recipe import Recipe
 from trainer.tensorflow_process import TensorFlowProcess
@@ -94,15 +99,16 @@ def learn(
     if wanted is None or quantization == "none":
         model = plain_model(recipe, ready)
         return Learned(ready, calibrated(recipe, series, ready, model, budget, labels), None)
-    network, fit = network_as_published(faults, wanted[0]), wanted[1]
+    network = network_as_published(faults, wanted[0])
+    rows = fit_rows_as_published(faults, recipe, (network, wanted[1]), series, ready, healthy)
     variants: list[Quantization] = list(dict.fromkeys((quantization, "float32")))
     with TensorFlowProcess() as process:
         fitted = fit_in_child(
             network,
-            msgspec.structs.replace(fit, seed=seed),
-            ready.seen[: ready.fitted],
-            ready.scaled[: ready.fitted, list(ready.targets)],
-            ready.segments(),
+            msgspec.structs.replace(rows.fit, seed=seed),
+            rows.inputs,
+            rows.targets,
+            rows.segments,
             progress,
             recipe.search,
             process,

@@ -15,11 +15,13 @@ from edge_agent.calibration.prepare import prepare
 from edge_agent.calibration.series import DataError, Series
 from edge_agent.pipeline.model import ModelSpec, PlainModel
 from trainer.evaluate import Evaluation, run
+from trainer.fit.batches import plan_fit
 from trainer.learn import learn
 from trainer.metrics.point import best_f1
 from trainer.outcome import outcome_of
 from trainer.published import (
     PublishedFaults,
+    fit_rows_as_published,
     network_as_published,
     scaled_as_published,
     threshold_as_published,
@@ -57,6 +59,65 @@ def test_an_unroll_that_keeps_the_last_step_leaves_a_window_of_one() -> None:
     assert recipe.network is not None
     assert network_as_published(ALL, recipe.network).window_length == 1
     assert network_as_published(recipe.published, recipe.network) == recipe.network
+
+
+@pytest.mark.parametrize("name", ["zoo-anomaly-detector", "chickenbestlover"])
+def test_validation_on_the_test_holds_back_just_what_is_judged(make_series: Any, name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.to_fit is not None
+    values = np.random.default_rng(1).normal(5.0, 1.0, 700)
+    values[540] = np.nan
+    series = make_series(values, ("value",), gaps=(620,))
+    ready = prepare(recipe, series, (0, 400))
+    given = recipe, recipe.to_fit, series, ready, (0, 400)
+
+    rows = fit_rows_as_published(PublishedFaults(validation_is_test=True), *given)
+
+    n = ready.fitted
+    assert rows.segments[-3:] == [
+        slice(n, n + 140),
+        slice(n + 140, n + 219),
+        slice(n + 219, n + 299),
+    ]
+    np.testing.assert_array_equal(rows.inputs[:n], ready.seen[:n])
+    later = (np.delete(values[400:], 140) - values[:400].mean()) / values[:400].std()
+    np.testing.assert_allclose(rows.targets[n:, 0], later, atol=1e-4)
+    training, validation = plan_fit(recipe.to_fit[0], rows.fit, rows.segments, len(rows.inputs))
+    assert validation is not None
+    assert training.target_rows[training.weights > 0].max() == n - 1
+    assert validation.rows.min() >= n
+    usual = fit_rows_as_published(recipe.published, *given)
+    assert len(usual.inputs) == n
+    assert usual.fit == recipe.to_fit[1]
+
+
+def test_where_nothing_is_left_to_judge_there_is_no_validation_on_it(make_series: Any) -> None:
+    recipe = load_recipe("zoo-anomaly-detector")
+    assert recipe.to_fit is not None
+    series = make_series(np.random.default_rng(1).normal(5.0, 1.0, 410), ("value",))
+    given = series, prepare(recipe, series, (0, 400)), (0, 400)
+    on = PublishedFaults(validation_is_test=True)
+    with pytest.raises(DataError, match=r"validation_is_test: 10 windows .* more than 24 in a row"):
+        fit_rows_as_published(on, recipe, recipe.to_fit, *given)
+    smoothed = load_recipe("baosight")
+    with pytest.raises(DataError, match="validation_is_test goes without season"):
+        fit_rows_as_published(on, smoothed, recipe.to_fit, *given)
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("tensorflow", "without_pictures")
+def test_the_validation_on_the_test_changes_nothing_but_the_curve(make_series: Any) -> None:
+    recipe = load_recipe("zoo-anomaly-detector")
+    assert recipe.fit is not None
+    short = msgspec.structs.replace(recipe, fit=msgspec.structs.replace(recipe.fit, epochs=2))
+    series = make_series(np.random.default_rng(1).normal(5.0, 1.0, 300), ("value",))
+    usual = learn(short, series, (0, 200)).network
+    faulty = learn(short.with_faults(("validation_is_test",)), series, (0, 200)).network
+    assert usual is not None
+    assert faulty is not None
+    assert usual.fitted.history.val_loss == ()
+    assert len(faulty.fitted.history.val_loss) == 2
+    assert faulty.exported.model == usual.exported.model
 
 
 def test_a_scaler_that_sees_everything_is_that_of_the_whole_recording(make_series: Any) -> None:

@@ -12,6 +12,7 @@ from trainer.data import input_spec, read_series
 from trainer.evaluate_bundle import Known
 from trainer.failures import Failure
 from trainer.progress import window_progress
+from trainer.published_recording import recording_as_published
 from trainer.recipe import Recipe, load_recipe
 
 
@@ -22,16 +23,17 @@ def read(
     window: int | None,
     hop: int | None,
     context: tuple[str, ...],
+    published: tuple[str, ...] = (),
     **given: Any,
 ) -> tuple[Recipe, Recording, Series]:
-    """Read what ``recording_options`` ask for.
+    """Read what ``recording_options`` ask for, with the ``published`` faults of the recipe.
 
     Raises:
         RecipeError, RecordingError, DataError, FeatureError: see ``load_recipe``,
             ``open_recording``, ``input_spec`` and ``read_series``.
     """
-    recipe = load_recipe(recipe_name)
-    recording = open_recording(data, format_of(given))
+    recipe = load_recipe(recipe_name).with_faults(published)
+    recording = recording_as_published(recipe.published, open_recording(data, format_of(given)))
     spec = input_spec(recording, recipe, window, hop, context)
     with window_progress("features") as update:
         return recipe, recording, read_series(recording, recipe, spec, update)
@@ -48,9 +50,9 @@ def read_to_train(
     """
     if input_of is None:
         return *read(**given), None
-    recipe = load_recipe(given["recipe_name"])
+    recipe = load_recipe(given["recipe_name"]).with_faults(given["published"])
     bundle = Bundle.read(input_of)
-    recording = open_recording(given["data"])
+    recording = recording_as_published(recipe.published, open_recording(given["data"]))
     with window_progress("features") as update:
         return recipe, recording, *read_collected(recording, bundle, update)
 

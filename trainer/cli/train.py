@@ -204,8 +204,7 @@ def _train_one(
         require_labels(wanted, labels, label_key)
         if mc_dropout is not None:
             require_dropout(wanted)
-        recipe, recording, series, origin = read_to_train(data=data, **given)
-        recipe = recipe.with_faults(published)
+        recipe, recording, series, origin = read_to_train(data=data, published=published, **given)
         require_within(recording, series, healthy)
         seed = recipe.seed if seed is None else seed
         flags = None if labels is None else read_labels(labels, recording, series, label_key)

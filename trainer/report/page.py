@@ -27,6 +27,7 @@ def render(findings: Findings) -> bytes:
         lstrip_blocks=True,
     )
     fitting, season, recipe = findings.fitting, findings.spec.season, findings.recipe
+    on_test = recipe is not None and bool(recipe.published.validation_is_test)
     page = environment.get_template("page.html").render(
         f=findings,
         evaluation=findings.evaluation,
@@ -49,7 +50,9 @@ def render(findings: Findings) -> bytes:
         else plots.season_picture(season, findings.spec.feature_names),
         regimes=regime_rows(findings),
         kept=None if fitting is None else kept_epoch(fitting.network),
-        training=None if fitting is None else plots.training_picture(fitting.network.history),
+        training=None
+        if fitting is None
+        else plots.training_picture(fitting.network.history, on_test=on_test),
         dropout=dropout_table(findings),
         faults=[] if recipe is None else faults(recipe.published),
         provenance=provenance(findings),

@@ -9,9 +9,11 @@ from trainer.report.findings import Findings
 from trainer.report.moments import at
 
 _FAULTS = {
+    "first_row_lost": "the first row of every file was taken for a header",
     "scaler_sees_everything": "the scaler was fitted on the whole recording",
     "unroll_last_step_only": "of each window the network is given the last vector only",
     "threshold_by_labels": "the threshold is the one of the best F1 for the labels",
+    "validation_is_test": "the validation loss is that of the part that is judged",
     "threshold_on_test": "the threshold was chosen from the recording that is judged",
 }
 

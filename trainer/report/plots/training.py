@@ -19,11 +19,22 @@ from trainer.report.plots.canvas import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_ON_HEALTHY = (
+    "Validation is on healthy windows that the weights were not fitted to; while it falls with"
+    " the training loss, the network learns and does not memorise."
+)
+_ON_TEST = (
+    "Validation is on the windows behind the healthy part, on which the network is judged, as it"
+    " was published: no gateway has seen them."
+)
 _WIDE_RANGE = 20.0  # from here on a linear axis shows the first epochs alone
 
 
-def training_picture(history: FitHistory) -> Picture:
-    """Draw the loss of each epoch, with the one whose weights were kept."""
+def training_picture(history: FitHistory, *, on_test: bool) -> Picture:
+    """Draw the loss of each epoch, with the one whose weights were kept.
+
+    ``on_test``: validation was on what the network is judged on, as some publish it.
+    """
     losses = (*history.loss, *history.val_loss)
 
     def draw(figure: "Figure", narrow: bool) -> None:  # noqa: ARG001, FBT001 - see picture
@@ -49,8 +60,5 @@ def training_picture(history: FitHistory) -> Picture:
     alt = f"{fall} over {len(history.loss)} epochs."
     if history.val_loss:
         alt += f" Validation loss from {history.val_loss[0]:.3g} to {history.val_loss[-1]:.3g}."
-    caption = (
-        "Validation is on healthy windows that the weights were not fitted to; while it falls with"
-        " the training loss, the network learns and does not memorise."
-    )
+    caption = _ON_TEST if on_test else _ON_HEALTHY
     return picture(draw, Height(2.5, 2.5), alt=alt, caption=caption)
