@@ -16,7 +16,7 @@ settings.load_profile("shared-machine")
 
 pytest_plugins = ("brokers", "commands")  # in tests/support
 
-_PATIENCE_S = 2.0  # for threads that were told to end and are about to
+_PATIENCE_S = 20.0  # for threads that were told to end and are about to; a busy machine
 
 
 @pytest.fixture(autouse=True)

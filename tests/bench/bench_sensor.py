@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import msgspec
@@ -20,7 +21,8 @@ from edge_agent.plugin import (
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the sensor delivers, and when it fails; blocks are counted from its opening.
 
-    ``growth`` is by how much each block is louder than the one before: 0.01 is 1 %.
+    ``growth`` is by how much each block is louder than the one before: 0.01 is 1 %. It is loud
+    while there is a file at ``loud_while``.
     """
 
     channels: tuple[str, ...] = ("x",)
@@ -34,6 +36,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scale: float = 1.0
     growth: float = 0.0
     loud_from: int | None = None
+    loud_while: str | None = None
     quiet_from: int | None = None
     fail_at: int | None = None
     crash_at: int | None = None
@@ -106,6 +109,7 @@ class BenchSensor:
         loud = o.loud_from is not None and n >= o.loud_from
         if o.quiet_from is not None and n >= o.quiet_from:
             loud = False
+        loud |= o.loud_while is not None and Path(o.loud_while).exists()
         noise = np.random.default_rng(n).standard_normal((o.length, len(o.channels)))
         phase = 2 * np.pi * 50.0 * (np.arange(o.length) + n * o.length) / o.rate_hz
         tone = np.sin(phase)[:, None]

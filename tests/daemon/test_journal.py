@@ -32,7 +32,7 @@ def decoded(datagram: bytes) -> dict[str, str]:
 def journal(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "socket"))
-        listener.settimeout(5.0)
+        listener.settimeout(60.0)
         yield listener
 
 

@@ -19,7 +19,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
         else:
             address = f"@edge-agent-test-{os.getpid()}"
             end.bind("\0" + address[1:])
-        end.settimeout(1.0)
+        end.settimeout(60.0)
         yield address, end
 
 

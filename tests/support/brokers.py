@@ -15,6 +15,7 @@ from typing import Self
 import pytest
 from waiting import wait_until
 
+PATIENCE_S = 60.0  # only a failure waits for all of it
 _MOSQUITTO = shutil.which("mosquitto") or shutil.which(
     "mosquitto", path="/usr/sbin:/usr/local/sbin"
 )
@@ -51,7 +52,7 @@ class Mosquitto:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(5)
+            self._process.wait()
             self._process = None
 
     def _answers(self) -> bool:
@@ -109,10 +110,10 @@ def old_broker() -> Iterator[int]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert up.wait(10.0)
+    assert up.wait(PATIENCE_S)
     yield port
     loop.call_soon_threadsafe(stop.set)
-    thread.join(10.0)
+    thread.join(PATIENCE_S)
     with warnings.catch_warnings():
         # amqtt forgets to close some connections: that is told of here, and is no test's fault.
         warnings.simplefilter("ignore", ResourceWarning)

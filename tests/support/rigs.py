@@ -73,7 +73,7 @@ class Rig:
         self.watches.start(time.monotonic())
         return judged
 
-    def run(self, until: Callable[[], object], timeout_s: float = 20.0) -> None:
+    def run(self, until: Callable[[], object], timeout_s: float = 60.0) -> None:
         deadline_s = time.monotonic() + timeout_s
         met = False
 
@@ -107,9 +107,9 @@ class Rig:
     def end(self) -> None:
         """End without saving anything, as a kill does."""
         self.watches.ask_to_stop()
-        self.watches.join(time.monotonic() + 5.0)
-        self.store.stop(1.0)
-        self.keeper.stop(5.0)
+        self.watches.join(time.monotonic() + 60.0)
+        self.store.stop(60.0)
+        self.keeper.stop(60.0)
         self.recorder.close()
 
     def step(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def wait_until(
-    condition: Callable[[], object], timeout_s: float = 60.0, look_s: float = 0.02
+    condition: Callable[[], object], timeout_s: float = 180.0, look_s: float = 0.02
 ) -> bool:
     """Return whether ``condition`` came about; only a failure waits for all of ``timeout_s``.
 

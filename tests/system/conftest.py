@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Subscriber:
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", self.port)
         self._client.loop_start()
-        assert self._subscribed.wait(10.0)
+        assert self._subscribed.wait(60.0)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         if message.topic.endswith("/command"):
@@ -107,12 +108,21 @@ class Agent:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> tuple[int, float]:
+    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 60.0) -> tuple[int, float]:
         """Send a signal; return the exit code and the seconds it took."""
         began_s = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(timeout_s)
         return code, time.monotonic() - began_s
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Nothing it does happens meanwhile, as where somebody must be ready before it goes on."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def said(self) -> str:
         return self.log.read_text()
@@ -205,4 +215,4 @@ def start_agent(bundle_file: Path) -> Iterator[StartAgent]:
     for agent in started:
         if agent.process.poll() is None:
             agent.process.kill()
-            agent.process.wait(5)
+            agent.process.wait()

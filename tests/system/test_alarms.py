@@ -47,7 +47,7 @@ def command_line(agent: Any, *arguments: str) -> tuple[int, str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     return run.returncode, run.stdout, run.stderr
 
@@ -142,7 +142,7 @@ def test_who_asks_an_agent_that_does_not_run_is_told_so(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert run.returncode in (69, 78)
 
@@ -155,8 +155,7 @@ def test_over_an_old_broker_what_is_retained_is_no_command(
     assert wait_until(lambda: subscriber.of("/pump-1/score")), agent.said()
     publish(old_broker, {"command": "maintain", "id": "c1", "by": "kim", "asset": "pump-1"})
     assert wait_until(lambda: last_alarm(subscriber).get("state") == "maintenance")
-    assert wait_until(lambda: replies(subscriber))
-    assert replies(subscriber)[0]["result"] == "ok"
+    assert wait_until(lambda: replies(subscriber)[0]["result"] == "ok")
     assert wait_until(lambda: any(m.body["maintenance"] for m in subscriber.of("/pump-1/score")))
     agent.stop()
     publish(

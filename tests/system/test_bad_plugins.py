@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +18,7 @@ Subscribe = Callable[..., Any]
 HEALTHY = [f"pump-{i:02}" for i in range(1, 50)]
 PERIOD_S = 2.0
 WATCHED_S = 12.0
+WINDOW_S = 256 / 1024.0
 
 IN_A_THREAD = {
     "raises": "ZeroDivisionError: the plugin divides by zero",
@@ -56,8 +57,12 @@ def test_49_assets_lose_no_window_beside_plugins_that_do_everything_wrong(
             "isolated-leaks": f"{process}\nmemory_max_mb = 120",
         },
     )
-    assert wait_until(lambda: len(ears.of("-01/score")) > 0), agent.said()
-    time.sleep(WATCHED_S)
+
+    def fewest_windows() -> int:
+        heard = Counter(message.topic for message in ears.of("/score"))
+        return min(heard[f"edge/v1/gw-1/{name}/score"] for name in HEALTHY)
+
+    assert wait_until(lambda: fewest_windows() >= WATCHED_S / WINDOW_S, look_s=0.5), agent.said()
 
     said = IN_A_THREAD | IN_A_PROCESS
 
@@ -68,17 +73,19 @@ def test_49_assets_lose_no_window_beside_plugins_that_do_everything_wrong(
             if not any(said[how] in str(m.body["reason"]) for m in ears.of(f"/{name}/alarm"))
         ]
 
-    assert wait_until(lambda: not unsaid(), 60.0), (unsaid(), agent.said())
+    assert wait_until(lambda: not unsaid()), (unsaid(), agent.said())
 
     status = [sys.executable, "-m", "edge_agent.cli.agent", "status", "--json", "--config"]
-    shown = subprocess.run([*status, str(agent.config)], capture_output=True, check=True)
-    assets = {asset["name"]: asset for asset in json.loads(shown.stdout)["assets"]}
-    assert {assets[name]["state"] for name in HEALTHY} == {"running"}
+
+    def states() -> set[str]:
+        shown = subprocess.run([*status, str(agent.config)], capture_output=True, check=True)
+        assets = {asset["name"]: asset for asset in json.loads(shown.stdout)["assets"]}
+        return {assets[name]["state"] for name in HEALTHY}
+
+    assert wait_until(lambda: states() == {"running"}), states()
     assert agent.stop()[0] == 0, agent.said()
     for name in HEALTHY:
         scores = [heard.body for heard in ears.of(f"/{name}/score")]
         windows = len(scores)
         assert [score["index"] for score in scores] == list(range(windows))
         assert not any(score["gap"] for score in scores)
-        span_s = (windows * 256) / 1024.0
-        assert span_s >= WATCHED_S - PERIOD_S, (name, windows)

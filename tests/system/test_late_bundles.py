@@ -58,9 +58,8 @@ def test_an_asset_is_scored_once_its_bundle_has_come_and_the_others_all_the_time
     ears = subscribe(mosquitto.port)
     agent = start_agent(mosquitto.port, {"pump-1": QUICK})
     assert wait_until(lambda: len(indices(ears, "pump-1")) > 12), agent.said()
-    ((state, reason),) = states(ears, "late")
-    assert state == "failed"
-    assert "late.edgemodel: " in str(reason)
+    assert wait_until(lambda: states(ears, "late")[-1][0] == "failed")
+    assert "late.edgemodel: " in str(states(ears, "late")[-1][1])
 
     new = late.with_suffix(".new")
     new.write_bytes(bundle_file.read_bytes())
@@ -81,7 +80,7 @@ def test_an_agent_that_can_score_nothing_waits_and_says_so(
     bundle_file.unlink()
     ears = subscribe(mosquitto.port)
     agent = start_agent(mosquitto.port, {"pump-1": QUICK})
-    assert wait_until(lambda: [s for s, _ in states(ears, "pump-1")] == ["failed"]), agent.said()
+    assert wait_until(lambda: states(ears, "pump-1")[-1][0] == "failed"), agent.said()
     bundle_file.write_bytes(content)
     assert wait_until(lambda: len(indices(ears, "pump-1")) > 3), agent.said()
     assert agent.stop()[0] == 0
@@ -92,7 +91,7 @@ def test_an_agent_that_is_to_end_with_its_data_ends_where_nothing_can_be_scored(
 ) -> None:
     bundle_file.write_bytes(bundle_file.read_bytes()[:-9])
     agent = start_agent(mosquitto.port, {"pump-1": QUICK}, arguments=("--end-with-data",))
-    assert agent.process.wait(20) == 69
+    assert agent.process.wait(120) == 69
     assert f"no asset can be scored: {bundle_file}: " in agent.said()
     assert "Traceback" not in agent.said()
 
@@ -111,6 +110,6 @@ def test_a_reload_accepts_what_is_missing_since_the_start_and_nothing_else(
     further.write_text(asset("never"))
     agent.process.send_signal(signal.SIGHUP)
     assert wait_until(lambda: "going on with the configuration as it was" in agent.said())
-    assert "never.edgemodel, where there is no file" in agent.said()
+    assert wait_until(lambda: "never.edgemodel, where there is no file" in agent.said())
     n = len(indices(ears, "pump-1"))
     assert wait_until(lambda: len(indices(ears, "pump-1")) > n)

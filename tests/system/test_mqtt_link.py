@@ -109,7 +109,7 @@ class Scripted:
         self._answers = {}
         with socket.socket() as last:
             last.connect(("127.0.0.1", self.port))
-        self._thread.join(10.0)
+        self._thread.join(60.0)
         self._server.close()
 
     def _serve(self) -> None:
@@ -215,10 +215,11 @@ def test_no_more_is_in_flight_than_the_broker_takes(
     assert wait_until(lambda: made.link.state.connected)
     for seq in range(10):
         made.put(seq)
+    assert wait_until(lambda: len(made.outbox._in_flight) == 3)  # noqa: SLF001
     time.sleep(0.5)
-    assert len(made.outbox._in_flight) == 3  # noqa: SLF001
+    assert len(made.outbox._in_flight) == 3  # noqa: SLF001 - and no more
     made.link.stop(0.1)
-    assert made.counts.pending == 10
+    assert wait_until(lambda: made.counts.pending == 10)
 
 
 def test_what_was_in_flight_when_the_connection_broke_is_sent_again(
@@ -233,7 +234,7 @@ def test_what_was_in_flight_when_the_connection_broke_is_sent_again(
     assert wait_until(lambda: not made.link.state.connected)
     broker.start()
     ears = subscribe(broker.port)
-    assert wait_until(lambda: made.link.state.connections == 2)
+    assert wait_until(lambda: made.link.state.connections >= 2)
     assert wait_until(lambda: made.outbox.is_settled)
     heard = {m.body["seq"] for m in ears.heard if m.topic.endswith("/score")}
     # Between the broker's start and the subscription some may have passed unheard, none twice.
@@ -246,19 +247,24 @@ def test_a_message_arrives_at_once(mosquitto: Any, rig: RigMaker, subscribe: Any
     made = rig(mosquitto.port)
     ears = subscribe(mosquitto.port)
     assert wait_until(lambda: made.link.state.connected)
-    delays_s = []
 
     def has_heard(n: int) -> bool:
         return len(ears.of("/score")) >= n
 
-    for seq in range(30):
-        put_s = time.time()
-        made.put(seq)
-        assert wait_until(partial(has_heard, seq + 1))
-        delays_s.append(ears.of("/score")[-1].at_s - put_s)
-        time.sleep(0.01)
-    # Nagle's algorithm or a polling loop would show as 40 ms or more.
-    assert sorted(delays_s)[len(delays_s) // 2] < 0.02
+    def median_delay_s() -> float:
+        delays_s: list[float] = []
+        for _ in range(30):
+            seq = len(ears.of("/score"))
+            put_s = time.time()
+            made.put(seq)
+            assert wait_until(partial(has_heard, seq + 1))
+            delays_s.append(ears.of("/score")[-1].at_s - put_s)
+            time.sleep(0.01)
+        return sorted(delays_s)[len(delays_s) // 2]
+
+    # Nagle's algorithm or a polling loop would show as 40 ms or more, however often it is tried; a
+    # busy machine leaves a moment now and then.
+    assert wait_until(lambda: median_delay_s() < 0.02)
 
 
 def test_nobody_listens_and_it_is_tried_again(rig: RigMaker) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from waiting import wait_until
 
 from edge_agent.daemon.described import MESSAGES
+from edge_agent.daemon.outbox.inspect import read_stats
 
 pytestmark = pytest.mark.system
 
@@ -23,6 +25,7 @@ StartAgent = Callable[..., Any]
 Subscribe = Callable[..., Any]
 
 QUICK = "interval_s = 0.02"
+AT_ONCE_S = 20.0  # it takes half a second; whoever waits for a broker waits for longer than this
 FAULTY = "interval_s = 0.02\nloud_from = 20\nquiet_from = 40"
 
 
@@ -32,10 +35,11 @@ def test_birth_scores_anomaly_alarm_and_death(
     ears = subscribe(mosquitto.port)
     agent = start_agent(mosquitto.port, {"pump-1": FAULTY})
     assert wait_until(lambda: any(m.body["event"] == "close" for m in ears.of("/anomaly")))
+    assert wait_until(lambda: ears.of("/status")[-1].body["assets"][0]["state"] == "running")
     late_ears = subscribe(mosquitto.port)
-    assert wait_until(lambda: len(late_ears.heard) >= 3)
+    assert wait_until(lambda: len({m.topic for m in late_ears.heard if m.retained}) >= 3)
     code, seconds = agent.stop()
-    assert (code, seconds < 5.0) == (0, True), (seconds, agent.said())
+    assert (code, seconds < AT_ONCE_S) == (0, True), (seconds, agent.said())
     assert wait_until(lambda: ears.of("/status")[-1].body["state"] == "offline")
 
     birth, death = ears.of("/status")[0].body, ears.of("/status")[-1].body
@@ -90,6 +94,11 @@ def test_a_bundle_without_a_network_runs_without_an_interpreter(
     assert model == hashlib.sha256(plain_bundle).hexdigest()
 
 
+def queued_scores(agent: Any) -> int:
+    ledger = read_stats(agent.config.parent / "state", 1).ledger
+    return ledger.assets[0].of("score").queued
+
+
 def _decoder(struct: Any) -> Callable[[dict[str, Any]], object]:
     import msgspec
 
@@ -123,7 +132,7 @@ def test_a_broker_of_311_is_spoken_to_in_its_version(
     assert ears.of("/status")[0].body["mqtt_protocol"] == "3.1.1"
     assert wait_until(lambda: any(m.body["score"] is not None for m in ears.of("/score")))
     code, seconds = agent.stop()
-    assert (code, seconds < 5.0) == (0, True), seconds
+    assert (code, seconds < AT_ONCE_S) == (0, True), seconds
     assert wait_until(lambda: ears.of("/status")[-1].body["state"] == "offline")
 
 
@@ -131,24 +140,24 @@ def test_a_broker_that_restarts_gets_what_it_missed_and_what_it_forgot(
     mosquitto: Any, start_agent: StartAgent, subscribe: Subscribe
 ) -> None:
     ears = subscribe(mosquitto.port)
-    start_agent(mosquitto.port, {"pump-1": "interval_s = 0.1"})
+    agent = start_agent(mosquitto.port, {"pump-1": "interval_s = 0.1"})
     assert wait_until(lambda: len(ears.of("/score")) > 3)
     mosquitto.stop()
-    time.sleep(1.0)
-    mosquitto.start()
-    births = len(ears.of("/status"))
-    again = subscribe(mosquitto.port)
+    assert wait_until(lambda: "connection ended" in agent.said())
+    time.sleep(1.0)  # it goes on to score
+    with agent.halted():
+        mosquitto.start()
+        again = subscribe(mosquitto.port)
     assert wait_until(lambda: [m for m in again.heard if m.topic.endswith("/status")])
     assert wait_until(lambda: [m for m in again.heard if m.topic.endswith("/model")])
     assert wait_until(lambda: again.of("/score") and not again.of("/score")[-1].body["historical"])
-    late = [m.body for m in again.of("/score") if m.body["historical"]]
-    assert late or births  # the agent may have been quicker than the subscriber
+    assert wait_until(lambda: [m for m in again.of("/score") if m.body["historical"]])
 
     def missing() -> int:
         seqs = {m.body["seq"] for e in (ears, again) for m in e.of("/score")}
         return int(max(seqs)) + 1 - len(seqs)
 
-    assert wait_until(lambda: missing() <= 1), missing()  # what is late follows what is live
+    assert wait_until(lambda: missing() == 0), missing()  # what is late follows what is live
 
 
 def test_the_agent_scores_without_a_broker_and_sends_it_all_when_there_is_one(
@@ -159,14 +168,15 @@ def test_the_agent_scores_without_a_broker_and_sends_it_all_when_there_is_one(
         mosquitto.port, {"pump-1": "interval_s = 0.01\nblocks = 50\nloud_from = 20"}
     )
     assert wait_until(lambda: "refused" in agent.said())
-    time.sleep(1.5)
-    mosquitto.start()
-    ears = subscribe(mosquitto.port)
+    assert wait_until(lambda: queued_scores(agent) == 50)
+    with agent.halted():
+        mosquitto.start()
+        ears = subscribe(mosquitto.port)
     assert wait_until(lambda: len(ears.of("/score")) == 50), len(ears.of("/score"))
     assert [m.body["index"] for m in ears.of("/score")] == list(range(50))
-    assert ears.of("/anomaly")[0].body["historical"]
-    alarm = [m.body for m in ears.heard if m.topic.endswith("/alarm")][-1]
-    assert (alarm["alarm"], alarm["historical"]) == (True, False)
+    assert wait_until(lambda: ears.of("/anomaly")[0].body["historical"])
+    assert wait_until(lambda: ears.of("/alarm")[-1].body["alarm"])
+    assert not ears.of("/alarm")[-1].body["historical"]
 
 
 def test_a_broken_plugin_is_a_named_status_and_the_others_go_on(
@@ -196,8 +206,8 @@ def test_a_broken_plugin_is_a_named_status_and_the_others_go_on(
     assert "divides by zero" in reasons["pump-3"]
     assert "no such device" in reasons["pump-4"]
     assert "no block" in reasons["pump-5"]
-    alarm = ears.of("/pump-3/alarm")[-1].body
-    assert (alarm["alarm"], alarm["data"]) == (False, "failed")
+    assert wait_until(lambda: ears.of("/pump-3/alarm")[-1].body["data"] == "failed")
+    assert not ears.of("/pump-3/alarm")[-1].body["alarm"]
 
 
 def test_a_restart_goes_on_where_it_stopped(
@@ -207,17 +217,19 @@ def test_a_restart_goes_on_where_it_stopped(
     first = start_agent(mosquitto.port, {"pump-1": f"{QUICK}\nloud_from = 20"})
     assert wait_until(lambda: ears.of("/anomaly"))
     assert first.stop()[0] == 0
-    heard = len(ears.heard)
-    last = ears.of("/score")[-1].body["index"]
+    session = ears.of("/score")[0].body["session"]
     start_agent(mosquitto.port, {"pump-1": f"{QUICK}\nloud_from = 0"})
-    assert wait_until(lambda: [m for m in ears.heard[heard:] if m.topic.endswith("/score")])
-    after = [m.body for m in ears.heard[heard:]]
-    model = next(m for m in after if m["schema"] == "edge-agent/model/1")
-    assert model["begun"] == "restored"
-    score = next(m for m in after if m["schema"] == "edge-agent/score/1")
-    assert (score["index"], score["gap"]) == (last + 1, True)
+
+    def after(end: str) -> list[dict[str, Any]]:
+        return [m.body for m in ears.of(end) if m.body["session"] != session]
+
+    assert wait_until(lambda: [after(end)[0] for end in ("/score", "/model", "/alarm")])
+    assert after("/model")[0]["begun"] == "restored"
+    score = after("/score")[0]
+    before = {m.body["index"] for m in ears.of("/score") if m.body["session"] == session}
+    assert (score["index"], score["gap"]) == (max(before) + 1, True)
     assert score["reason"] != "washout"
-    alarm = next(m for m in after if m["schema"] == "edge-agent/alarm/1")
+    alarm = after("/alarm")[0]
     assert alarm["alarm"]
     assert alarm["anomaly_id"] == ears.of("/anomaly")[0].body["anomaly_id"]
 
@@ -244,7 +256,6 @@ def test_name_and_password_let_the_agent_in_and_the_sample_acl_keeps_it_in_its_p
     agent = start_agent(broker.port, {"pump-1": QUICK}, mqtt=mqtt, BROKER_PASSWORD="hunter2")
     assert wait_until(lambda: ears.of("edge/v1/gw-1/pump-1/score")), agent.said()
     agent.stop()
-    said = len(ears.heard)
     strange = 'username = "gw-2"\npassword_env = "BROKER_PASSWORD"'
     stranger = start_agent(broker.port, {"pump-1": QUICK}, mqtt=strange, BROKER_PASSWORD="hunter2")
     status = [sys.executable, "-m", "edge_agent.cli.agent", "status", "--json", "--config"]
@@ -256,7 +267,7 @@ def test_name_and_password_let_the_agent_in_and_the_sample_acl_keeps_it_in_its_p
         return int(json.loads(done.stdout)["mqtt"]["refused"]) if done.returncode == 0 else 0
 
     assert wait_until(refused), stranger.said()
-    assert len(ears.heard) == said
+    assert len({m.body["session"] for m in ears.heard}) == 1
     assert "hunter2" not in agent.said() + stranger.said()
 
 
@@ -273,7 +284,7 @@ def test_a_wrong_password_is_said_without_saying_it(
     agent = start_agent(broker.port, {"pump-1": QUICK}, mqtt=mqtt, BROKER_PASSWORD="swordfish")
     assert wait_until(lambda: "refused the connection: Not authorized" in agent.said())
     assert "swordfish" not in agent.said()
-    assert agent.stop()[1] < 1.0
+    assert agent.stop()[1] < AT_ONCE_S
 
 
 def test_systemd_is_told_of_readiness_watchdog_and_end(
@@ -281,7 +292,7 @@ def test_systemd_is_told_of_readiness_watchdog_and_end(
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(20.0)
+        manager.settimeout(60.0)
         agent = start_agent(
             mosquitto.port,
             {"pump-1": "refuse_open = true"},
@@ -305,12 +316,17 @@ def test_status_asks_the_running_agent(mosquitto: Any, start_agent: StartAgent) 
             [*command, str(agent.config), *more], capture_output=True, text=True, check=False
         )
 
+    def shows(said: str) -> bool:
+        return re.search(said, ask().stdout) is not None
+
     assert wait_until(lambda: ask().returncode == 0)
     assert wait_until(lambda: json.loads(ask("--json").stdout)["assets"][0]["scored"] > 0)
-    shown = ask().stdout
-    assert re.search(r"pump-1 +running", shown)
-    assert re.search(r"pump-2: failed: .*no such device", shown)
-    assert re.search(r"connected for \d+ s, MQTT 5", shown)
+    for said in (
+        r"pump-1 +running",
+        r"pump-2: failed: .*no such device",
+        r"connected for \d+ s, MQTT 5",
+    ):
+        assert wait_until(partial(shows, said)), ask().stdout
     agent.stop()
     assert ask().returncode == 69
 
@@ -319,13 +335,13 @@ def test_two_agents_do_not_share_a_state_directory(mosquitto: Any, start_agent: 
     first = start_agent(mosquitto.port, {"pump-1": QUICK})
     assert wait_until(lambda: "connected" in first.said())
     second = start_agent(mosquitto.port, {"pump-1": QUICK})
-    assert second.process.wait(20) == 75
+    assert second.process.wait(120) == 75
     assert "another agent uses" in second.said()
 
 
 def test_policy_error_ends_the_agent_with_a_reason(mosquitto: Any, start_agent: StartAgent) -> None:
     agent = start_agent(mosquitto.port, {"pump-1": "refuse_open = true"}, on_failure="error")
-    assert agent.process.wait(20) == 69
+    assert agent.process.wait(120) == 69
     assert "asset pump-1: SensorError: no such device" in agent.said()
 
 
@@ -336,7 +352,7 @@ def test_an_agent_may_end_with_its_data(
     agent = start_agent(
         mosquitto.port, {"pump-1": "interval_s = 0\nblocks = 30"}, arguments=("--end-with-data",)
     )
-    assert agent.process.wait(30) == 0
+    assert agent.process.wait(120) == 0
     assert wait_until(lambda: len(ears.of("/score")) == 30)
 
 
@@ -347,7 +363,7 @@ def test_an_agent_that_ends_with_its_data_first_waits_for_a_broker_that_is_slow_
     agent = start_agent(
         old_broker, {"pump-1": "interval_s = 0\nblocks = 30"}, arguments=("--end-with-data",)
     )
-    assert agent.process.wait(45) == 0
+    assert agent.process.wait(120) == 0
     assert wait_until(lambda: len(ears.of("/score")) == 30)
 
 
@@ -361,4 +377,4 @@ def test_it_ends_at_once_while_the_broker_is_silent(start_agent: StartAgent) -> 
             time.sleep(0.5)
             code, seconds = agent.stop()
     assert code == 0
-    assert seconds < 5.0, seconds
+    assert seconds < AT_ONCE_S, seconds

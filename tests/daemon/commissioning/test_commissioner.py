@@ -51,7 +51,7 @@ class Commissioned:
         self.commissioner.look(self.models)
         done = threading.Event()
         self.rig.keeper.do(done.set)
-        assert done.wait(10.0)
+        assert done.wait(60.0)
         self.commissioner.join(60.0)
 
 

@@ -48,12 +48,12 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
-    bench.door.stop(5.0)
+    bench.door.stop(60.0)
 
 
 def test_a_command_is_asked_in_the_name_of_the_process_s_user_and_answered(bench: Bench) -> None:
     for n in (1, 2):
-        assert ask(bench.report, COMMAND, 10.0) == done(n=n)
+        assert ask(bench.report, COMMAND, 60.0) == done(n=n)
     command, origin, _ = bench.asked[0]
     assert (command, origin) == (COMMAND, Origin("local", os.geteuid()))
 
@@ -68,7 +68,7 @@ def test_who_does_not_wait_for_the_answer_misses_it_and_harms_nobody(
     assert wait_until(lambda: bench.asked)
     bench.asked[0][2](done())
     bench.answers = True
-    assert ask(bench.report, COMMAND, 10.0) == done(n=2)
+    assert ask(bench.report, COMMAND, 60.0) == done(n=2)
     assert not caplog.messages
 
 
@@ -77,7 +77,7 @@ def test_an_answer_that_comes_after_the_end_is_nobody_s(bench: Bench) -> None:
     with pytest.raises(NoAnswerError):
         ask(bench.report, COMMAND, 0.01)
     assert wait_until(lambda: bench.asked)
-    bench.door.stop(5.0)
+    bench.door.stop(60.0)
     bench.asked[0][2](done())
     with pytest.raises(NotRunningError):
-        ask(bench.report, COMMAND, 10.0)
+        ask(bench.report, COMMAND, 60.0)

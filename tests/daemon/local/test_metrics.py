@@ -101,7 +101,7 @@ def test_figures_of_an_asset_carry_its_name() -> None:
         assert figures["edge_agent_asset_state", (one, ("state", "failed"))] == 0.0
         assert figures["edge_agent_flow_seconds_sum", (one,)] == 0.25
         assert figures["edge_agent_flow_seconds_count", (one,)] == 4.0
-        assert 0.0 <= figures["edge_agent_block_age_seconds", (one,)] < 1.0
+        assert 0.0 <= figures["edge_agent_block_age_seconds", (one,)] < 60.0
         assert figures["edge_agent_anomaly_open", (one,)] == 0.0
         quiet = ("edge_agent_alarm_state", (one, ("state", "quiet")))
         assert figures[quiet] == 1.0
@@ -182,7 +182,7 @@ def answered(client: Callable[[int], Any]) -> Any:
         thread = threading.Thread(target=lambda: said.append(client(listener.getsockname()[1])))
         thread.start()
         page.answer(*listener.accept())
-        thread.join(10.0)
+        thread.join(60.0)
         return said[0]
 
 

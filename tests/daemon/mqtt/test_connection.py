@@ -31,7 +31,7 @@ def resetting_port() -> Iterator[int]:
         yield server.getsockname()[1]
         stopping.set()
         socket.create_connection(server.getsockname()).close()
-        thread.join(10.0)
+        thread.join(60.0)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.02], ids=["after CONNECT", "before CONNECT"])

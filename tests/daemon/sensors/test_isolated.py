@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.daemon.config.settings import SensorSettings
 from edge_agent.daemon.sensors.isolated import IsolatedSensor, ProcessError, UnusableError
-from edge_agent.plugin import EndOfData
+from edge_agent.plugin import Block, EndOfData
 
 BENCH = Path(__file__).parents[2] / "bench"
 
@@ -32,7 +32,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     def make(
         plugin: str = "bad",
         is_stopping: Callable[[], bool] = lambda: False,
-        deadline_s: float = 10.0,
+        deadline_s: float = 60.0,
         memory_max_mb: float | None = None,
         **options: Any,
     ) -> IsolatedSensor:
@@ -57,24 +57,28 @@ def children() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if module in child.cmdline()]
 
 
-def read_all(sensor: IsolatedSensor, timeout_s: float = 20.0) -> None:
+def read_all(sensor: IsolatedSensor, timeout_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:
         sensor.read(0.25)
+
+
+def next_block(sensor: IsolatedSensor) -> Block:
+    while (block := sensor.read(0.25)) is None:
+        pass
+    return block
 
 
 def test_samples_come_through_shared_memory_as_they_are(start: Start) -> None:
     sensor = start("bench", interval_s=0.0, blocks=3, channels=["a", "b"], length=5000)
     sensor.open()
     assert (sensor.version, sensor.info.channels) == ("1", ("a", "b"))
-    blocks = [sensor.read(0.25) for _ in range(3)]
+    blocks = [next_block(sensor) for _ in range(3)]
     with pytest.raises(EndOfData):
-        sensor.read(0.25)
+        read_all(sensor)
     noise = np.random.default_rng(2).standard_normal((5000, 2))
     phase = 2 * np.pi * 50.0 * (np.arange(5000) + 2 * 5000) / 1024.0
     expected = 0.1 * (0.8 * noise + 0.6 * np.sqrt(2.0) * np.sin(phase)[:, None])
-    assert blocks[0] is not None
-    assert blocks[2] is not None
     np.testing.assert_array_equal(blocks[2].samples, expected.astype(np.float32))
     assert not np.array_equal(blocks[0].samples, blocks[2].samples)  # a copy each
     assert blocks[2].start_ns > blocks[0].start_ns
@@ -96,14 +100,14 @@ def test_closing_ends_the_process_and_opening_starts_another(start: Start) -> No
         ("aborts", "the plugin's process died of SIGABRT"),
         ("raises", "ZeroDivisionError: the plugin divides by zero"),
         ("exits", "SystemExit: 3"),
-        ("hangs", "read has not returned for 1 s; process ended"),
+        ("hangs", r"read has not returned for \d+ s; process ended"),
         ("delivers_too_much", "a block of 37748736 bytes; allowed: at most"),
         ("delivers_doubles", "samples of float64"),
         ("delivers_no_block", "the plugin delivered list; allowed: a Block"),
     ],
 )
 def test_whatever_the_plugin_does_is_a_sentence(start: Start, how: str, said: str) -> None:
-    sensor = start(how=how, after=0, deadline_s=1.0)
+    sensor = start(how=how, after=0, deadline_s=3.0 if how == "hangs" else 60.0)
     sensor.open()
     with pytest.raises(ProcessError, match=said):
         read_all(sensor)
@@ -151,7 +155,7 @@ def test_the_process_leaves_signals_of_the_service_to_the_agent(start: Start) ->
     (process,) = children()
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
-    assert sensor.read(0.25) is not None
+    assert len(next_block(sensor).samples) == 256
 
 
 _AGENT = """
@@ -176,5 +180,5 @@ def test_no_process_outlives_an_agent_that_is_killed(start: Start) -> None:
         (orphan,) = psutil.Process(agent.pid).children()
         time.sleep(0.5)
         agent.kill()
-    psutil.wait_procs([orphan], timeout=5.0)
+    psutil.wait_procs([orphan], timeout=60.0)
     assert not orphan.is_running()

@@ -53,7 +53,7 @@ class Tried(Rig):
         self.on_look.append(self.trials.look)
 
     def end(self) -> None:
-        self.trials.join(5.0)
+        self.trials.join(60.0)
         super().end()
 
     def ended(self) -> bool:
