@@ -4,7 +4,7 @@ Sizes are in healthy robust scales of the number that the fault shows in, so tha
 hard to see on every machine: at 1 a single window tells nothing.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from edge_agent.calibration.kinds import AMPLITUDES, BAND, EXCESS, level_columns
 from edge_agent.calibration.scaler import robust_location_scale
 
 FaultKind = Literal["louder", "spectrum", "impulsive", "shifted"]
-FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 _TINY = 1e-12
 

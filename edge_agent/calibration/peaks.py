@@ -50,16 +50,6 @@ def return_level(tail: TailSpec, windows: float) -> float:
     return tail.level + float(above[0])
 
 
-def return_points(tail: TailSpec) -> tuple[tuple[float, float], ...]:
-    """Return (windows, score) of each peak, the empirical points of a return-level plot.
-
-    The i-th largest of N peaks in n windows returns in n / i windows (Weibull's plotting position
-    (n + 1) / i for the windows there are).
-    """
-    peaks = sorted(tail.peaks, reverse=True)
-    return tuple(((tail.windows + 1) / i, peak) for i, peak in enumerate(peaks, 1))
-
-
 def _cluster_peaks(scores: NDArray[np.float64], level: float) -> NDArray[np.float64]:
     above = np.flatnonzero(scores > level)
     if len(above) == 0:

@@ -4,7 +4,7 @@ from scipy.stats import genpareto
 
 from edge_agent.calibration.goodness import goodness_of_fit
 from edge_agent.calibration.pareto import fit_pareto
-from edge_agent.calibration.peaks import fit_peaks, return_level, return_points
+from edge_agent.calibration.peaks import fit_peaks, return_level
 from edge_agent.calibration.threshold import choose_threshold
 
 
@@ -32,12 +32,12 @@ def test_neighbours_over_the_level_are_one_peak() -> None:
 
 def test_the_return_level_rises_to_the_largest_peaks() -> None:
     tail = fit_peaks(np.random.default_rng(3).exponential(size=10_000))
-    points = return_points(tail)
 
-    assert points[0] == (10_001.0, max(tail.peaks))
-    levels = [return_level(tail, windows) for windows, _ in points[:20]]
+    # The i-th largest of N peaks in n windows returns in (n + 1) / i windows (Weibull).
+    levels = [return_level(tail, 10_001 / i) for i in range(1, 21)]
     assert levels == sorted(levels, reverse=True)
-    np.testing.assert_allclose(levels[5:], [score for _, score in points[5:20]], rtol=0.1)
+    largest = sorted(tail.peaks, reverse=True)
+    np.testing.assert_allclose(levels[5:], largest[5:20], rtol=0.1)
     assert return_level(tail, 1.0) == tail.level
 
 

@@ -1,6 +1,5 @@
 """A fitted network as plain arrays, free of the library that fitted it."""
 
-import math
 from dataclasses import dataclass
 
 import msgspec
@@ -107,11 +106,6 @@ class FittedNetwork:
             if not np.isfinite(array).all():
                 message = f"array {name} holds numbers that are not finite"
                 raise NetworkError(message)
-
-    @property
-    def n_weights(self) -> int:
-        """How many numbers were fitted."""
-        return sum(math.prod(array.shape) for array in self.arrays().values())
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """All weights by name: ``layerN_kernel``, ``_recurrent``, ``_bias``, ``head_...``."""

@@ -49,7 +49,6 @@ class Incoming:
         """Begin a store."""
         self._store = Store(folder / f"store-{len(list(folder.iterdir()))}", write_every_s=1e9)
         self._waiting: list[Arrival] = []
-        self._stored = 0
 
     def feed(self, number: int, rng: random.Random) -> None:
         """Take one."""

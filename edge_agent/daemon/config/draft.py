@@ -23,7 +23,6 @@ from edge_agent.daemon.config.settings import (
 from edge_agent.daemon.config.sources import Sources
 from edge_agent.rollout.messages import RemoteSettings
 
-DEFAULT_PATH = Path("/etc/edge-agent/config.toml")
 _FILE_KEYS = ("password_file", "ca_file", "cert_file", "key_file")
 _PASSWORD_KEYS = ("password_file", "password_env", "password_credential")
 

@@ -17,7 +17,6 @@ from edge_agent.daemon.local.viewer import HELD_BYTES_MAX, Viewer, ViewerGone
 from edge_agent.plugin import Block
 
 BLOCK = Block(np.arange(1 << 18, dtype=np.float32)[:, None], 5, 1000.0, "g", ("x",))
-TOO_LONG = b"x" * (REQUEST_BYTES_MAX + 1)
 WINDOW = WindowSeen(
     asset="pump-1",
     index=0,

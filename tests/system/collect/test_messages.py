@@ -13,8 +13,6 @@ import pytest
 pytest.importorskip("pyarrow", reason="needs the extra 'formats'")
 pytestmark = pytest.mark.system
 
-PROGRAM = "from trainer.cli import main; main()"
-
 
 def test_each_message_is_stored_once_in_the_day_of_its_window(
     mosquitto: Any,
