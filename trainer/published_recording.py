@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
 
 from edge_agent.calibration.series import DataError
 from edge_agent.plugin import Block
 from edge_agent.recordings import Recording
+from edge_agent.recordings.view import RecordingView
 from trainer.published import PublishedFaults
 
 _NS = 1_000_000_000
@@ -25,35 +24,14 @@ def recording_as_published(faults: PublishedFaults, recording: Recording) -> Rec
         raise DataError(
             f"{recording.path}: first_row_lost: it holds features, allowed: files of samples"
         )
-    return _WithoutFirstRows(recording, recording.rate_hz)
+    return _WithoutFirstRows(recording, round(_NS / recording.rate_hz))
 
 
 @dataclass(frozen=True, slots=True)
-class _WithoutFirstRows:
+class _WithoutFirstRows(RecordingView):
     """A Recording of samples, the first row of each file of another taken for its header."""
 
-    source: Recording
-    rate_hz: float
-
-    @property
-    def path(self) -> Path:
-        return self.source.path
-
-    @property
-    def kind(self) -> Literal["samples", "features"]:
-        return self.source.kind
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return self.source.channels
-
-    @property
-    def unit(self) -> str | None:
-        return self.source.unit
-
-    @property
-    def period_s(self) -> float | None:
-        return self.source.period_s
+    later_ns: int
 
     @property
     def burst_length(self) -> int | None:
@@ -67,9 +45,10 @@ class _WithoutFirstRows:
 
     def blocks(self) -> Iterator[Block]:
         """See Recording.blocks; bursts are a file each, continuous samples are one."""
-        later_ns = round(_NS / self.rate_hz)
         for number, block in enumerate(self.source.blocks()):
             if number and self.burst_length is None:
                 yield block
             elif len(block.samples) > 1:
-                yield replace(block, samples=block.samples[1:], start_ns=block.start_ns + later_ns)
+                yield replace(
+                    block, samples=block.samples[1:], start_ns=block.start_ns + self.later_ns
+                )

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from edge_agent.plugin import Block
 from edge_agent.recordings.column_names import channel_of_columns
 from edge_agent.recordings.recording import Recording, RecordingError, listed, shown
+from edge_agent.recordings.view import RecordingView
 
 
 def with_channels(recording: Recording, wanted: Sequence[str]) -> Recording:
@@ -53,43 +52,14 @@ def _columns_of(
 
 
 @dataclass(frozen=True, slots=True)
-class _ChosenChannels:
+class _ChosenChannels(RecordingView):
     """A Recording with some columns of another."""
 
-    source: Recording
     columns: tuple[int, ...]
-
-    @property
-    def path(self) -> Path:
-        return self.source.path
-
-    @property
-    def kind(self) -> Literal["samples", "features"]:
-        return self.source.kind
 
     @property
     def channels(self) -> tuple[str, ...]:
         return tuple(self.source.channels[i] for i in self.columns)
-
-    @property
-    def rate_hz(self) -> float | None:
-        return self.source.rate_hz
-
-    @property
-    def unit(self) -> str | None:
-        return self.source.unit
-
-    @property
-    def period_s(self) -> float | None:
-        return self.source.period_s
-
-    @property
-    def burst_length(self) -> int | None:
-        return self.source.burst_length
-
-    @property
-    def length(self) -> int | None:
-        return self.source.length
 
     def blocks(self) -> Iterator[Block]:
         """See Recording.blocks."""

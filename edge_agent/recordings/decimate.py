@@ -15,9 +15,7 @@ without a step.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 from edge_agent.plugin import Block
 from edge_agent.recordings.continuous import NS
 from edge_agent.recordings.recording import Recording, RecordingError
+from edge_agent.recordings.view import RecordingView
 
 DELAY = 18  # of the filter, in output samples
 _CUTOFF = 0.9  # middle of the transition, of the new Nyquist frequency
@@ -90,29 +89,15 @@ class Decimator:
 
 
 @dataclass(frozen=True, slots=True)
-class _DecimatedRecording:
+class _DecimatedRecording(RecordingView):
     """A Recording of samples at a lower rate."""
 
-    source: Recording
     factor: int
-    rate_hz: float
-    kind: Literal["samples"] = field(default="samples", init=False)
+    lower_hz: float
 
     @property
-    def path(self) -> Path:
-        return self.source.path
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return self.source.channels
-
-    @property
-    def unit(self) -> str | None:
-        return self.source.unit
-
-    @property
-    def period_s(self) -> float | None:
-        return self.source.period_s
+    def rate_hz(self) -> float:
+        return self.lower_hz
 
     @property
     def burst_length(self) -> int | None:
