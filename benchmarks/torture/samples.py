@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from benchmarks.bundles import make_bundle
 from edge_agent.bundle import Bundle, encode_bundle, make_golden
+from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.pipeline.window import Window
 
 LENGTH = 256
@@ -29,7 +30,12 @@ def other_version(bundle: bytes, number: int) -> bytes:
         scaler=replace(spec.scaler, offset=tuple(value + shift for value in spec.scaler.offset)),
         threshold=replace(spec.threshold, value=(1.0 + shift) * spec.threshold.value),
     )
-    manifest = replace(made.manifest, version=f"1.{number}.0", flow=flow)
+    return judging_by(made, f"1.{number}.0", flow)
+
+
+def judging_by(made: Bundle, version: str, flow: FlowSpec) -> bytes:
+    """Return ``made`` as another version that goes by ``flow``, with golden scores of its own."""
+    manifest = replace(made.manifest, version=version, flow=flow)
     shown = made.golden
     raw = [
         (int(at), Window(samples, 0, 1, gap=False, clipped=False))

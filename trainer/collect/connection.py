@@ -89,8 +89,7 @@ class Connection:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_unsubscribe = self._on_unsubscribe
+        self._client.on_subscribe = self._client.on_unsubscribe = self._on_answer
         self._answer: tuple[int, str] | None = None
         self._answers: dict[int, list[ReasonCode]] = {}
         self._ended: str | None = None
@@ -255,17 +254,7 @@ class Connection:
         )
         self._received_bytes += len(message.payload)
 
-    def _on_subscribe(
-        self,
-        _client: "Client",
-        _data: object,
-        mid: int,
-        codes: "list[ReasonCode]",
-        _properties: "Properties | None",
-    ) -> None:
-        self._answers[mid] = codes
-
-    def _on_unsubscribe(
+    def _on_answer(
         self,
         _client: "Client",
         _data: object,
