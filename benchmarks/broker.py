@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HOST = "127.0.0.1"
-_START_S = 10.0
+_START_S = 60.0
 
 
 class NoBrokerError(Exception):

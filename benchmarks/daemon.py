@@ -16,7 +16,7 @@ LENGTH = 4096
 GATEWAY = "bench"
 ROOT = "edge/v1"
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 
 _HEAD = """\
 gateway = "{gateway}"

@@ -24,7 +24,7 @@ _SETTLE_S = 3.0  # threads start, caches fill, the first windows bunch
 _PAYLOAD = bytes(700)  # as long as a score message
 _MS = 1e3
 _NS_PER_MS = 1e6
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 
 Arrivals = list[tuple[int, bytes]]
 

@@ -15,7 +15,7 @@ from benchmarks.bundles import file_name
 from benchmarks.figure import Figure, Goal, compared, figure
 
 GOAL = Goal(kind="at_most", wanted=1.0, aim=0.7)
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 _SCORES = f"{daemon.ROOT}/{daemon.GATEWAY}/+/score"
 
 

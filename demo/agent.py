@@ -14,7 +14,7 @@ from demo.processes import command, ending, running
 
 GATEWAY = "demo"
 ROOT = "edge/v1"
-_STOP_S = 10.0
+_STOP_S = 60.0
 
 _CONFIG = """\
 gateway = {gateway}

@@ -16,7 +16,7 @@ from demo.processes import command, ending, running
 
 HOST = "127.0.0.1"
 _SYSTEM_FOLDER = "/usr/sbin"  # where Debian puts mosquitto, and few search
-_START_S = 15.0
+_START_S = 60.0
 _ATTEMPTS = 3
 
 # No limit on what waits for the subscriber: a replay at full speed would run into it.

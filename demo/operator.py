@@ -16,7 +16,7 @@ from demo.screen import WIDTH, Screen
 
 _PROGRAM = "edge-rollout"
 _INDENT = "  "  # of answers
-_PATIENCE_S = 300.0
+_PATIENCE_S = 1200.0
 _NOISE = "INFO: Created TensorFlow Lite"  # the library's own word, which none of ours can stop
 _BAR = {"█", "░"}
 

@@ -25,7 +25,7 @@ from edge_agent.daemon.status_message import Status
 
 ASSET = "bearing-1"
 _TICK_S = 0.2
-_SILENCE_S = 60.0
+_SILENCE_S = 180.0
 _LAST_S = 3.0  # so long is it silent after the last message
 
 Teller = Callable[[Path, Screen], Story]

@@ -21,8 +21,8 @@ Maker = Callable[[Bundle, str, Path], Path]
 
 _GROUP = "press-line"
 _REFUSED_DATA = 65
-_PATIENCE_S = 120.0
-_TERMS = ("--hold", "2s", "--min-windows", "20", "--timeout", "3m", "--rate", "600/min")
+_PATIENCE_S = 600.0
+_TERMS = ("--hold", "2s", "--min-windows", "20", "--timeout", "15m", "--rate", "600/min")
 
 
 def roll_out(

@@ -16,7 +16,7 @@ from demo.broker import HOST
 from demo.failure import DemoError
 from edge_agent.daemon.messages import Message
 
-_ANSWER_S = 10.0
+_ANSWER_S = 60.0
 _decoder = msgspec.json.Decoder(Message)
 
 

@@ -17,7 +17,7 @@ ASSETS = 3
 SEED = 2
 
 _FULL, _SHORT = 10, 1  # times that a file is damaged, each time elsewhere
-_PATIENCE_S = 60.0
+_PATIENCE_S = 200.0
 _FLIPPED = 40  # bytes
 _SIDE_BY_SIDE = 3
 _HEAD = "state_save_s = 1\n"

@@ -18,7 +18,7 @@ from edge_agent.daemon.topics import CARRIAGE, OF_GATEWAY
 BROKER_LINES = ("persistence true", "max_queued_messages 0", "max_inflight_messages 100")
 QUEUED = tuple(kind for kind, carriage in CARRIAGE.items() if carriage.stored)
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 _OF_ASSET = tuple(kind for kind in CARRIAGE if kind not in (*QUEUED, *OF_GATEWAY))
 
 

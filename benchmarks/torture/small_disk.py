@@ -12,7 +12,7 @@ from benchmarks.torture.ears import Ears
 from benchmarks.torture.scenario import NotRunError, Outcome
 
 _ASKED = "scoring and sending go on, reported; all is back when the cause is gone"
-_PATIENCE_S = 60.0
+_PATIENCE_S = 200.0
 _SCORES = 50  # that have to be heard while the disk cannot be written
 
 

@@ -54,7 +54,7 @@ def edge_agent_process() -> Callable[..., Ran]:
 
     def run(*arguments: object) -> Ran:
         command = [sys.executable, "-m", "edge_agent.cli.agent", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from gateways import PASSPHRASE
 
-PATIENCE_S = 180.0
+PATIENCE_S = 500.0
 
 Rollout = Callable[..., "subprocess.Popen[str]"]
 

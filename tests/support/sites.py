@@ -97,7 +97,7 @@ class Site:
         """
         assert self.process is not None
         passed = self.passed(state)
-        assert wait_until(lambda: self.passed(state) > passed or self._is_in(state), 120.0, 0.001)
+        assert wait_until(lambda: self.passed(state) > passed or self._is_in(state), look_s=0.001)
         self.process.send_signal(signal.SIGSTOP)
         if self.standing().state != state:
             self.process.send_signal(signal.SIGCONT)
@@ -156,7 +156,7 @@ class Site:
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -185,7 +185,7 @@ class Site:
                 (r for r in self.reports if r.state == state and order in (None, r.answers)), None
             )
 
-        assert wait_until(found, 120.0), self.told()
+        assert wait_until(found), self.told()
         report = found()
         assert report is not None
         return report
@@ -203,7 +203,7 @@ class Site:
 
     def ask(self, command: AnyCommand) -> Answer:
         """Ask the agent on its own machine."""
-        return ask(read_report(GATEWAY, self.home / "state"), command, 60.0)
+        return ask(read_report(GATEWAY, self.home / "state"), command, 180.0)
 
     def told(self) -> str:
         states = [(r.state, r.reason, r.warnings) for r in self.reports]

@@ -17,7 +17,7 @@ from demo.failure import DemoError
 from demo.subscriber import subscribed
 
 REPOSITORY = Path(__file__).parents[2]
-TRAINING_S = 900  # a busy machine with one core
+TRAINING_S = 1800  # a busy machine with one core
 
 pytestmark = [
     pytest.mark.system,
@@ -83,10 +83,10 @@ def test_stopped_in_the_middle_it_leaves_no_process_behind(tmp_path: Path) -> No
         children = _children(process.pid)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
-        assert process.wait(30) == 130
+        assert process.wait(120) == 130
     assert said == "demo: stopped\n"
     assert len(children) >= 2, "broker and trainer"
-    gone, left = psutil.wait_procs(children, timeout=10)
+    gone, left = psutil.wait_procs(children, timeout=60)
     assert len(gone) == len(children), left
 
 
@@ -119,7 +119,7 @@ def test_through_the_embedded_broker_comes_what_was_published_and_only_that(tmp_
 
 def _children(pid: int) -> list[psutil.Process]:
     """Return what the demonstration has started, once the trainer is among it."""
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 120
     while True:
         children = psutil.Process(pid).children(recursive=True)
         if len(children) > 1 or time.monotonic() > deadline_s:

@@ -38,6 +38,7 @@ def test_the_picture_follows_the_event_and_the_command_makes_a_page_of_it(
         check=True,
     )
 
+    assert wait_until(lambda: any(m.body["event"] == "open" for m in ears.of("/anomaly")))
     opened = next(m for m in ears.of("/anomaly") if m.body["event"] == "open").body
     snapshot = msgspec.convert(heard.body, Snapshot)
     assert snapshot.event.anomaly_id == opened["anomaly_id"]

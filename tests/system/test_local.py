@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -52,11 +51,12 @@ def test_a_scrape_shows_what_the_agent_does(mosquitto: Any, start_agent: StartAg
     assets = {"pump-1": QUICK, "pump-2": FAULTY}
     agent = start_agent(mosquitto.port, assets)
     assert wait_until(lambda: any(a["anomaly"] for a in report(agent)["assets"]))
+    connected_now = "edge_agent_mqtt_connected[]"
+    assert wait_until(lambda: samples(report(agent)["metrics"])[connected_now] == 1.0)
     now = samples(report(agent)["metrics"])
     assert now["edge_agent_anomaly_open['pump-1']"] == 0.0
     assert now["edge_agent_anomaly_open['pump-2']"] == 1.0
     assert now["edge_agent_anomaly_severity_ratio['pump-2']"] > 1.0
-    assert now["edge_agent_mqtt_connected[]"] == 1.0
     assert now["edge_agent_asset_state['pump-1', 'running']"] == 1.0
     scored = "edge_agent_windows_total['pump-1', 'scored']"
     assert wait_until(lambda: samples(report(agent)["metrics"])[scored] > now[scored])
@@ -72,7 +72,7 @@ def test_a_port_in_use_costs_the_metrics_alone(mosquitto: Any, start_agent: Star
     assert agent.stop()[0] == 0
 
 
-def ask(agent: Any, *arguments: str, timeout_s: float = 60.0) -> tuple[int, str, str]:
+def ask(agent: Any, *arguments: str, timeout_s: float = 300.0) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "edge_agent.cli.agent", arguments[0]]
     done = subprocess.run(
         [*command, "--config", str(agent.config), *arguments[1:]],
@@ -91,8 +91,8 @@ def running(agent: Any) -> bool:
 
 def test_tap_shows_every_window_while_it_looks(mosquitto: Any, start_agent: StartAgent) -> None:
     agent = start_agent(mosquitto.port, {"pump-1": QUICK, "pump-2": FAULTY})
-    assert wait_until(lambda: running(agent))
-    code, out, _ = ask(agent, "tap", "--json", "--for", "2s")
+    assert wait_until(lambda: running(agent) and any(a["anomaly"] for a in report(agent)["assets"]))
+    code, out, _ = ask(agent, "tap", "--json", "--for", "4s")
     said = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [one["asset"] for one in said[:2]] == ["pump-1", "pump-2"]
@@ -102,7 +102,7 @@ def test_tap_shows_every_window_while_it_looks(mosquitto: Any, start_agent: Star
     assert {one["asset"] for one in said if one["type"] == "window" and one["anomaly"]} == {
         "pump-2"
     }
-    code, out, _ = ask(agent, "tap", "pump-1", "--for", "1s")
+    code, out, _ = ask(agent, "tap", "pump-1", "--for", "2s")
     assert code == 0
     assert "pump-1: running" in out
     assert "pump-2" not in out
@@ -123,16 +123,17 @@ def test_tap_draws_a_screen_on_a_terminal_and_gives_it_back(
     signal.signal(signal.SIGINT, inherited)
     os.close(slave)
     drawn = b""
-    deadline_s = time.monotonic() + 20.0
     try:
-        while b"pump-1" not in drawn and time.monotonic() < deadline_s:
+        while b"pump-1" not in drawn:
             drawn += os.read(master, 65536)
         tap.send_signal(signal.SIGINT)
-        assert tap.wait(10.0) == 0
-        drawn += os.read(master, 65536)
+        with contextlib.suppress(OSError):  # nobody writes any more
+            while True:
+                drawn += os.read(master, 65536)
+        assert tap.wait() == 0
     finally:
         tap.kill()
-        tap.wait(5)
+        tap.wait()
         os.close(master)
     assert b"gw-1: 1 asset, none in alarm" in drawn
     assert drawn.endswith(b"\x1b[?1049l")
@@ -147,7 +148,7 @@ def test_a_viewer_that_does_not_read_delays_no_window(
     lazy = connected(Path(report(agent)["socket"]))
     lazy.sendall(b'{"want":"blocks","asset":"pump-1"}\n')
     before = report(agent)["assets"][0]["windows"]
-    assert wait_until(lambda: report(agent)["assets"][0]["windows"] > before + 200, 60.0)
+    assert wait_until(lambda: report(agent)["assets"][0]["windows"] > before + 200)
     assert ask(agent, "tap", "pump-1", "--for", "0.5s")[0] == 0
     lazy.close()
     assert agent.stop()[0] == 0
@@ -174,7 +175,7 @@ def test_what_is_recorded_is_what_the_agent_scored(
     agent = start_agent(mosquitto.port, {"pump-1": QUICK})
     assert wait_until(lambda: running(agent))
     out = tmp_path / "pump-1.npz"
-    code, said, _ = ask(agent, "record", "pump-1", "--out", str(out), "--for", "2s", "--json")
+    code, said, _ = ask(agent, "record", "pump-1", "--out", str(out), "--for", "4s", "--json")
     assert code == 0
     recorded = json.loads(said)
     assert recorded["ended"] == "the time was over"
@@ -187,7 +188,7 @@ def test_what_is_recorded_is_what_the_agent_scored(
         [sys.executable, "-m", "edge_agent.cli.agent", *command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert json.loads(done.stdout)["windows"] == recorded["samples"] // 256
@@ -198,7 +199,7 @@ def test_a_recording_is_bounded(mosquitto: Any, start_agent: StartAgent, tmp_pat
     agent = start_agent(mosquitto.port, {"pump-1": "interval_s = 0.0"})
     assert wait_until(lambda: running(agent))
     out = tmp_path / "pump-1.npz"
-    options = ("--out", str(out), "--for", "60s", "--max-mb", "1")
+    options = ("--out", str(out), "--for", "250s", "--max-mb", "1")
     code, said, _ = ask(agent, "record", "pump-1", *options)
     assert code == 0
     assert "1 MB are full" in said

@@ -14,7 +14,7 @@ from benchmarks.plant.__main__ import plant
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_plant_prints_a_table_and_draws_a_picture(
     tmp_path: Path, general_bundle_file: Path
 ) -> None:

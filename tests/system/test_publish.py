@@ -65,6 +65,6 @@ def test_killed_at_any_chunk_the_next_one_goes_on_and_gateways_see_the_old_repos
                 process.send_signal(signal.SIGKILL)
             assert content_seen(gateway.looks_at(client), target) in (None, file.read_bytes())
         with start() as process:
-            said, _ = process.communicate(timeout=100)
+            said, _ = process.communicate(timeout=500)
         assert process.returncode == 0, said
         assert content_seen(gateway.looks_at(client), target) == file.read_bytes()

@@ -17,10 +17,10 @@ from nervous import more_nervous
 from sites import BENCH, CONFIG
 from waiting import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 GATEWAYS = ("gw-1", "gw-2")
-START = ("--to", "group=hall", "--waves", "1,100%", "--hold", "1s", "--timeout", "3m", "--watch")
+START = ("--to", "group=hall", "--waves", "1,100%", "--hold", "1s", "--timeout", "15m", "--watch")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def agents(tmp_path: Path, mosquitto: Mosquitto, rollout: Rollout) -> Iterator[l
     for process in begun:
         process.send_signal(signal.SIGTERM)
     for process in begun:
-        process.wait(60.0)
+        process.wait()
 
 
 def test_a_fleet_is_moved_refuses_what_is_too_nervous_and_is_taken_back(

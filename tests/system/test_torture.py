@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_agent_withstands(name: str, tmp_path: Path) -> None:
     if name == "fuzz":  # what edge-trainer collect takes is among it
         pytest.importorskip("pyarrow", reason="needs the extra 'formats'")

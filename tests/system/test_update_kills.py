@@ -100,8 +100,9 @@ def test_killed_during_the_trial_the_old_model_scores_and_the_trial_goes_on(
     _, new = begin(site, version, "trial", LONG_TRIAL)
     assert goes_on(site) == sha(version(0)) != sha(new)
     assert site.standing().state == "trial"
-    assert wait_until(lambda: site.reports[-1].session != site.reports[0].session), site.told()
-    assert site.reports[-1].state == "trial"
+    before = site.reports[0].session
+    assert wait_until(lambda: site.reports[-1].session != before), site.told()
+    assert wait_until(lambda: site.reports[-1].state == "trial"), site.told()
 
 
 def test_killed_in_the_commit_the_old_model_scores_and_the_update_is_rolled_back(

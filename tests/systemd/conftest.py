@@ -66,7 +66,7 @@ class Machine:
                 stdout=log,
                 stderr=log,
             )
-        assert wait_until(self._is_up, 60.0), self.log.read_text()
+        assert wait_until(self._is_up, 300.0), self.log.read_text()
         return self
 
     def _is_up(self) -> bool:
@@ -84,14 +84,14 @@ class Machine:
             return
         for listener in self._listeners:
             listener.kill()
-            listener.wait(5)
+            listener.wait()
         self._listeners.clear()
         self.run("systemctl", "poweroff", check=False)
         try:
-            self._nspawn.wait(20)
+            self._nspawn.wait(90)
         except subprocess.TimeoutExpired:
             self._nspawn.kill()
-            self._nspawn.wait(5)
+            self._nspawn.wait()
         self._nspawn = None
 
     def inside(self, *command: str) -> list[str]:
@@ -100,7 +100,7 @@ class Machine:
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         said = subprocess.run(
-            self.inside(*command), capture_output=True, text=True, check=False, timeout=100
+            self.inside(*command), capture_output=True, text=True, check=False, timeout=300
         )
         assert not check or said.returncode == 0, f"{command}: {said.stdout}{said.stderr}"
         return said

@@ -14,7 +14,7 @@ from waiting import wait_until
 
 from edge_agent.bundle import Bundle
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(3000)]
 
 HERE = "/etc/edge-agent"
 LINE = "samples"

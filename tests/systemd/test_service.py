@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from waiting import wait_until
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(3000)]
 
 STATE = "/var/lib/edge-agent"
 CONFIG = "/etc/edge-agent/config.toml"
@@ -32,7 +32,8 @@ def agent(machine: Any) -> Iterator[Any]:
 
 
 def score_rows(file: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = file.read_text().splitlines(keepends=True)
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half one
     return [json.loads(row["payload"]) for row in rows if row["topic"].endswith("/score")]
 
 
@@ -57,10 +58,12 @@ def test_a_killed_agent_is_back_in_seconds_and_goes_on_where_it_was(
 ) -> None:
     agent.listen("edge/v1/#", tmp_path / "heard")
     assert wait_until(lambda: score_rows(tmp_path / "heard"))
-    agent.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "edge-agent")
     before = len(score_rows(tmp_path / "heard"))
     session = score_rows(tmp_path / "heard")[-1]["session"]
-    assert wait_until(lambda: score_rows(tmp_path / "heard")[-1]["session"] != session)
+    agent.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "edge-agent")
+    assert wait_until(
+        lambda: any(row["session"] != session for row in score_rows(tmp_path / "heard"))
+    )
     assert agent.show("Result") == "success"
     assert int(agent.show("NRestarts")) >= 1
     assert len(score_rows(tmp_path / "heard")) >= before
@@ -97,12 +100,12 @@ def test_the_watchdog_ends_what_hangs_and_it_comes_back_with_its_state(
 
 
 def test_a_quiet_sensor_is_no_reason_to_bite(agent: Any) -> None:
-    agent.drop_in("[Service]\nWatchdogSec=2\n")
+    agent.drop_in("[Service]\nWatchdogSec=4\n")
     slow = agent.path(CONFIG).read_text().replace("silent = false", "silent = true")
     agent.write(CONFIG, slow)
     agent.run("systemctl", "restart", "edge-agent")
     pid = agent.show("MainPID")
-    time.sleep(6.0)
+    time.sleep(12.0)
     assert (agent.show("MainPID"), agent.show("ActiveState")) == (pid, "active")
 
 

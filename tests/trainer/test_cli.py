@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from edge_agent.bundle import Bundle, Manifest
 from edge_agent.bundle.rows import encode_rows
@@ -249,15 +249,10 @@ def test_without_the_extra_training_names_it_and_the_rest_works(
         assert subprocess.run([*bare, *command], capture_output=True, check=False).returncode == 0
 
 
-def wait_for_tensorflow_below(parent: int) -> bool:
-    """Wait until a child of ``parent`` has TensorFlow in its memory."""
-    deadline_s = time.monotonic() + 60.0
-    while time.monotonic() < deadline_s:
-        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-            if "libtensorflow" in Path(f"/proc/{child}/maps").read_text():
-                return True
-        time.sleep(0.05)
-    return False
+def has_tensorflow_below(parent: int) -> bool:
+    """Say whether a child of ``parent`` has TensorFlow in its memory."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return any("libtensorflow" in Path(f"/proc/{child}/maps").read_text() for child in children)
 
 
 def test_stopped_it_says_so_and_leaves_nothing(
@@ -276,9 +271,9 @@ def test_stopped_it_says_so_and_leaves_nothing(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            assert wait_for_tensorflow_below(process.pid)
+            assert wait_until(lambda: has_tensorflow_below(process.pid), 300.0)
             os.killpg(process.pid, signal.SIGINT)
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=200)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

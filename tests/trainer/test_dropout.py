@@ -233,7 +233,7 @@ def judged(tensorflow: None, recorded: Path) -> tuple[Learned, Evaluation]:
 
 
 @pytest.mark.training
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_the_passes_are_judged_as_what_ships_is(judged: tuple[Learned, Evaluation]) -> None:
     found = judged[1].dropout
     assert found is not None
@@ -248,7 +248,7 @@ def test_the_passes_are_judged_as_what_ships_is(judged: tuple[Learned, Evaluatio
 
 
 @pytest.mark.training
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_the_command_says_the_same_and_ships_nothing_of_it(
     judged: tuple[Learned, Evaluation], edge_trainer: Any, recorded: Path, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ def edge_rollout(tmp_path: Path) -> Callable[..., Ran]:
             env={"PYTHONPATH": ":".join(sys.path), "EDGE_ROLLOUT_PASSPHRASE": PASSPHRASE},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=500,
             check=False,
         )
 

@@ -48,7 +48,7 @@ class Person:
 
     def _reason(self, mid: int) -> int:
         with self._answered:
-            assert self._answered.wait_for(lambda: mid in self._answers, 10.0)
+            assert self._answered.wait_for(lambda: mid in self._answers, 60.0)
             return int(self._answers[mid].value)
 
     def may_write(self, topic: str) -> bool:

@@ -81,7 +81,7 @@ class Gateway:
                 where = f"edge/v1/{body['gateway']}/{body['asset']}/features"
             sent.append(self._client.publish(where, payload, qos=1))
         for info in sent:
-            info.wait_for_publish(20.0)
+            info.wait_for_publish(60.0)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -124,9 +124,9 @@ class Collecting:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait()
 
-    def ended(self, number: int | None = None, timeout_s: float = 30.0) -> dict[str, Any]:
+    def ended(self, number: int | None = None, timeout_s: float = 300.0) -> dict[str, Any]:
         """Wait for the end, after a signal where one is given; return what it counted."""
         if number is not None:
             self.process.send_signal(number)

@@ -54,7 +54,9 @@ def test_a_killed_collector_loses_and_doubles_nothing(
                 running.kill()
                 running = collect(mosquitto.port, "--write-every", "1s", wait=first % 500 == 200)
     running.kill()
-    collect(mosquitto.port, "--for", "2s").ended()
+    last = collect(mosquitto.port, "--write-every", "1s")
+    assert last.waited_for(lambda: rows_in(store) >= count), last.said()
+    last.ended(signal.SIGTERM)
     assert starts_in(store) == [noon_s + i for i in range(count)]
     assert rows_in(store) == count
 
@@ -84,8 +86,8 @@ def test_a_broker_that_restarts_is_waited_for(
     assert running.waited_for(lambda: _journalled(store) == 1)
     broker.stop()
     broker.start()
-    assert running.waited_for(lambda: running.said().count("connected to") == 2)
-    assert "had kept no session" in running.said()
+    assert running.waited_for(lambda: running.said().count("connected to") >= 2)
+    assert running.waited_for(lambda: "had kept no session" in running.said())
     with gateway(broker.port) as speaker:
         speaker.say(message(noon_s + 1))
     assert running.ended()["connections"] == 2

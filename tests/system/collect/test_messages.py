@@ -98,7 +98,7 @@ def test_labels_are_kept_beside_the_features_of_their_asset(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     (found,) = json.loads(listed.stdout)
     assert (found["asset"], found["label"], found["note"]) == ("pump-1", "rejected", "a forklift")
@@ -171,9 +171,9 @@ def test_a_login_is_shown_that_the_sample_acl_lets_read_and_a_wrong_one_is_refus
         speaker.say(message(noon_s))
     running.ended()
     refused = collect(broker.port, *given, TRAINER_PASSWORD="guess")
-    assert refused.process.wait(20) == os.EX_NOPERM
+    assert refused.process.wait(120) == os.EX_NOPERM
     assert "refused the connection" in refused.said()
     assert "guess" not in refused.said()
     unset = collect(broker.port, *given)
-    assert unset.process.wait(20) == os.EX_CONFIG
+    assert unset.process.wait(120) == os.EX_CONFIG
     assert "--password-env TRAINER_PASSWORD: the variable is not set" in unset.said()

@@ -214,7 +214,7 @@ def test_the_page_is_no_wider_than_the_window(judged_page: str, tmp_path: Path, 
     frame.write_text(_FRAME.format(width=width), "utf-8")
     options = ("--headless", "--no-sandbox", "--hide-scrollbars", "--allow-file-access-from-files")
     command = [chromium, *options, f"--user-data-dir={tmp_path}", "--dump-dom", frame.as_uri()]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=500)
     measured = re.search(r"<title>(\d+) of (\d+)</title>", ended.stdout)
     assert measured is not None, ended.stdout[-2000:]
     assert int(measured[2]) == width
