@@ -14,7 +14,7 @@ from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
 from trainer.data import input_spec, read_series
 from trainer.evaluate import Parity, Verdicts, compare, run
-from trainer.evaluate_bundle import Known, check_healthy, evaluate_bundle
+from trainer.evaluate_bundle import Known, evaluate_bundle
 from trainer.fit import FitError
 from trainer.learn import Detector, learn
 from trainer.metrics import DEFAULT_BUFFER
@@ -108,12 +108,10 @@ class Arena:
             self._read[key] = read_series(recording, recipe, spec)
         return self._read[key]
 
-    def quiet(self, recipe: Recipe) -> Series:
-        """Return the features of the recording that the healthy part is in."""
+    def quiet(self, recipe: Recipe) -> Truth:
+        """Return what is known of the recording that the healthy part is in."""
         recording = self.known.healthy_recording or self.recording
-        series = self.series(recording, recipe)
-        check_healthy(self.healthy, recording, len(series.vectors))
-        return series
+        return self.known.quiet(recording, self.series(recording, recipe))
 
     def truth(self, recipe: Recipe) -> Truth:
         """Return what is known of the recording as the recipe sees it."""
@@ -122,7 +120,7 @@ class Arena:
     def judge(self, watches: dict[str, Watch], recipe: Recipe) -> dict[str, Verdicts]:
         """Judge detectors that take the recipe's features."""
         elsewhere = self.known.healthy_recording is not None
-        reference = (self.quiet(recipe), self.healthy) if elsewhere else None
+        reference = self.quiet(recipe) if elsewhere else None
         return measure_all(watches, self.truth(recipe), reference)
 
 
@@ -164,13 +162,13 @@ def compare_all(
 
 
 def _recipe_row(arena: Arena, recipe: Recipe, seeds: int, stage: Stage) -> Row:
-    truth, quiet = arena.truth(recipe), arena.quiet(recipe)
+    truth, learnable = arena.truth(recipe), arena.quiet(recipe).learnable
     tried = range(seeds if recipe.network is not None else 1)
     found, parity = list[Verdicts](), list[Parity]()
     for seed in tried:
         stage(f"{recipe.name}, seed {seed}")
         try:
-            learned = learn(recipe, quiet, arena.healthy, seed)
+            learned = learn(recipe, learnable, arena.healthy, seed)
         except (DataError, FitError, ExportError) as error:
             return _row(recipe.name, recipe.kind, tried[:0], [], [], str(error))
         watch = flow_watch(learned.shipped.spec, learned.shipped.model)
@@ -192,7 +190,7 @@ def _bundle_row(arena: Arena, path: Path, stage: Stage) -> Row:
 
 
 def _plain_rows(arena: Arena, recipe: Recipe) -> list[Row]:
-    watches = baseline_watches(arena.quiet(recipe), arena.healthy)
+    watches = baseline_watches(arena.quiet(recipe).learnable, arena.healthy)
     if arena.known.labels is not None:
         watches["random"] = random_watch()
     found = arena.judge(watches, recipe)

@@ -13,6 +13,7 @@ from edge_agent.pipeline.result import WindowResult
 from edge_agent.pipeline.spec import FlowSpec
 from edge_agent.recordings import Recording
 from trainer.baselines import baseline_watches
+from trainer.confirmed import kept_out
 from trainer.data import Progress
 from trainer.evaluate import Evaluation, count_reasons
 from trainer.labels import read_labels
@@ -64,7 +65,17 @@ class Known:
         labels = None
         if self.labels is not None:
             labels = read_labels(self.labels, recording, series, self.label_key)
-        return Truth(series, here, labels, self.fpt, self.buffer)
+        confirmed = kept_out(recording.path, series)
+        return Truth(series, here, labels, self.fpt, self.buffer, confirmed)
+
+    def quiet(self, recording: Recording, series: Series) -> Truth:
+        """Hold the healthy part against the windows of the recording that it counts in.
+
+        Raises:
+            DataError: a window outside the recording.
+        """
+        check_healthy(self.healthy, recording, len(series.vectors))
+        return Truth(series, self.healthy, confirmed=kept_out(recording.path, series))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +87,14 @@ class Judged:
         results: what the bundle said of each window.
         truth: what is known of the recording, with its vectors.
         watches: the bundle and the plain methods.
-        quiet: the recording with the healthy part, and that part; None where there is none.
+        quiet: what is known of the recording with the healthy part; None where there is none.
     """
 
     evaluation: Evaluation
     results: Sequence[WindowResult]
     truth: Truth
     watches: Mapping[str, Watch]
-    quiet: tuple[Series, tuple[int, int]] | None
+    quiet: Truth | None
 
 
 def check_healthy(healthy: tuple[int, int] | None, recording: Recording, windows: int) -> None:
@@ -120,17 +131,12 @@ def evaluate_bundle(
         "all": known_watch(spec, loaded.model, series, results),
         **part_watches(spec, loaded.model),
     }
-    reference = quiet = None
+    elsewhere, quiet = known.healthy_recording, None
     if known.healthy is not None:
-        elsewhere = known.healthy_recording
-        healthy_results, quiet_series = (
-            (results, series) if elsewhere is None else _replayed(loaded, elsewhere, progress)
-        )
+        quiet = truth
         if elsewhere is not None:
-            check_healthy(known.healthy, elsewhere, len(healthy_results))
-            reference = quiet_series, known.healthy
-        quiet = quiet_series, known.healthy
-        watches |= baseline_watches(quiet_series, known.healthy)
+            quiet = known.quiet(elsewhere, _replayed(loaded, elsewhere, progress)[1])
+        watches |= baseline_watches(quiet.learnable, known.healthy)
     if truth.labels is not None:
         watches["random"] = random_watch()
     evaluation = Evaluation(
@@ -138,10 +144,11 @@ def evaluate_bundle(
         scored=sum(r.score is not None for r in results),
         not_scored=count_reasons(results),
         healthy=known.healthy,
-        verdicts=measure_all(watches, truth, reference),
+        verdicts=measure_all(watches, truth, None if elsewhere is None else quiet),
         parity=None,
         labelled_rows=None if truth.labels is None else int(truth.labels.sum()),
         buffer=known.buffer,
+        confirmed_left_out=None if quiet is None else quiet.left_out,
     )
     return Judged(evaluation, results, truth, watches, quiet)
 

@@ -205,22 +205,22 @@ def measure(outcome: Outcome, truth: Truth) -> Verdicts:
 def measure_all(
     watches: Mapping[str, Watch],
     truth: Truth,
-    reference: tuple[Series, tuple[int, int]] | None = None,
+    reference: Truth | None = None,
 ) -> dict[str, Verdicts]:
     """Judge each detector alike.
 
     Args:
         watches: by name.
         truth: of the recording that they are judged on.
-        reference: another recording and its healthy windows, in which false alarms are counted
-            where ``truth`` names no healthy part.
+        reference: of another recording, in whose healthy windows false alarms are counted where
+            ``truth`` names none.
     """
     found = {}
     for name, watch in watches.items():
         found[name] = measure(watch(truth.series), truth)
         if reference is not None:
-            series, healthy = reference
-            quiet = verdicts(watch(series).alarms, series, healthy)
+            alarms = watch(reference.series).alarms
+            quiet = verdicts(alarms, reference.series, reference.healthy, reference.confirmed)
             found[name] = replace(
                 found[name],
                 alarms_in_healthy=quiet.alarms_in_healthy,

@@ -132,7 +132,7 @@ def _judged(
     watches = {"all": flow_watch(shipped.spec, shipped.model)}
     if shipped.spec.level is not None and case.kind == "run to failure":
         watches |= part_watches(shipped.spec, shipped.model)
-    found = measure_all(watches, truth, (train, healthy) if apart else None)
+    found = measure_all(watches, truth, Truth(train, healthy) if apart else None)
     parity = None
     if learned.network is not None:
         in_float = learned.network.in_float

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 
 from edge_agent.calibration.series import Series
+from edge_agent.pipeline.alarm import AlarmSpec
 from edge_agent.recordings import RecordingError, open_recording
+from edge_agent.recordings.feature_store import FeatureStore
 from trainer.cli.detector import detector_recipe
 from trainer.confirmed import kept_out
+from trainer.evaluate_bundle import Known
 from trainer.general import Asset
+from trainer.outcome import Outcome, Truth, measure_all, outcome_of_ratios
 from trainer.recipe import load_recipe
 from trainer.table import write_table
 
@@ -111,6 +115,28 @@ def test_a_channel_of_a_general_network_learns_without_them(series: Series) -> N
     assert truth.left_out == 10
     assert np.flatnonzero(np.isnan(truth.learnable.vectors[:, 0])).tolist() == list(range(30, 40))
     assert np.flatnonzero(truth.in_health).tolist() == [*range(30), *range(40, 100)]
+
+
+def test_in_a_store_no_alarm_of_theirs_is_judged_false(
+    series: Series, tmp_path: Path, write_labels: WriteLabels
+) -> None:
+    asset = tmp_path / "gateway=gw-1" / "asset=pump-1"
+    write_labels(asset, confirmed=FAULT)
+    (asset / "day=1970-01-01").mkdir()
+    store = FeatureStore(asset, series.names, None, PERIOD_S, ())
+    known = Known(healthy=HEALTHY)
+    here, there = known.truth(store, series), known.quiet(store, series)
+    assert here.left_out == there.left_out == 10
+
+    def watch(given: Series) -> Outcome:
+        return outcome_of_ratios(given.vectors[:, 0] / 0.3, AlarmSpec())
+
+    found = [
+        *measure_all({"judged on it": watch}, here).values(),
+        *measure_all({"on another": watch}, Truth(series), there).values(),
+        *measure_all({"nobody asked": watch}, Truth(series, HEALTHY)).values(),
+    ]
+    assert [verdicts.alarms_in_healthy for verdicts in found] == [0, 0, 1]
 
 
 @pytest.mark.usefixtures("without_pictures")

@@ -121,7 +121,7 @@ def test_false_alarms_are_counted_where_the_healthy_part_is(make_series: Any) ->
         ratios[20 if series is quiet else 30] = 2.0
         return outcome_of_ratios(ratios, AlarmSpec())
 
-    (found,) = measure_all({"it": watch}, Truth(other), (quiet, (0, 50))).values()
+    (found,) = measure_all({"it": watch}, Truth(other), Truth(quiet, (0, 50))).values()
     assert (found.first_alarm, found.alarms_in_healthy) == (30, 1)
     assert found.alarms_per_healthy_day == pytest.approx(2.0, rel=0.03)
     assert measure(watch(other), Truth(other)).alarms_in_healthy is None

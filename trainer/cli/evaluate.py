@@ -106,10 +106,12 @@ def _page(loaded: LoadedBundle, recording: Recording, judged: Judged) -> bytes:
     from trainer.report import Findings, render
 
     standings = dict[str, Standing]()
-    if judged.quiet is not None:
+    quiet = judged.quiet
+    if quiet is not None and quiet.healthy is not None:
         warm_up = loaded.manifest.flow.model.washout_vectors
         verdicts = judged.evaluation.verdicts
-        standings = stand_ready(judged.watches, verdicts, judged.quiet, warm_up)
+        healthy = quiet.learnable, quiet.healthy
+        standings = stand_ready(judged.watches, verdicts, healthy, warm_up)
     return render(
         Findings(
             manifest=loaded.manifest,

@@ -62,6 +62,8 @@ def evaluation_lines(found: Evaluation) -> Iterator[str]:
         for name, v in found.verdicts.items()
     ]
     yield from table(header, rows)
+    if found.confirmed_left_out is not None:
+        yield f"healthy part{left_out_text(found.confirmed_left_out)}"
     for name, verdicts in found.verdicts.items():
         if verdicts.lead is not None and verdicts.lead.problem is not None:
             yield f"{name}: its lead does not count: {verdicts.lead.problem}"
