@@ -29,6 +29,14 @@ def new(plain_bundle: bytes) -> bytes:
 
 
 @pytest.fixture
+def attacked(gateway: Gateway, old: bytes, new: bytes) -> Gateway:
+    """Runs ``old``; the operators have published ``new``, but it has not looked yet."""
+    gateway.run(old)
+    gateway.publish(new)
+    return gateway
+
+
+@pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """``set_clock(seconds since 1970)``: what the client takes for now, and python-tuf as well."""
 

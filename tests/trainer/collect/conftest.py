@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pytest
+from stores import Clock
 
 from edge_agent.bundle.times import rfc3339
 from edge_agent.daemon.messages import Features
 from edge_agent.recordings import open_recording
 from trainer.collect.journal import Arrival
 from trainer.collect.message import checked
+
+if TYPE_CHECKING:
+    from trainer.collect.store import Store
 
 NS = 10**9
 MakeMessage = Callable[..., bytes]
@@ -67,3 +71,19 @@ def starts_in() -> Callable[[Path], list[float]]:
         return [block.start_ns / NS for block in open_recording(folder).blocks()]
 
     return read
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def opened(tmp_path: Path, clock: Clock) -> "Callable[..., Store]":
+    from trainer.collect.store import Store  # which needs pyarrow
+
+    def make(**change: Any) -> Store:
+        given: dict[str, Any] = {"write_every_s": 60.0, "clock": clock}
+        return Store(tmp_path, **(given | change))
+
+    return make

@@ -1,15 +1,13 @@
-"""The store by itself: once per id, durable, and whole after a kill at any step."""
+"""The store by itself: once per id, durable."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from stores import DAY_S, Clock, add, files
 
-from edge_agent.disk import DISK
 from edge_agent.recordings import RecordingError, open_recording
-from trainer.collect import parts
 from trainer.collect.journal import Arrival, Journal, JournalError
 from trainer.collect.store import SMALL_FILES_MAX, Store, StoreError
 
@@ -18,48 +16,11 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 MakeArrival = Callable[..., Arrival]
 Starts = Callable[[Path], list[float]]
-DAY_S = 86400
 ASSET = "gateway=gw-1/asset=pump-1"
-
-
-class Killed(BaseException):
-    """Nobody catches it, as nobody catches SIGKILL."""
-
-
-class Clock:
-    """Seconds since 1970, as the test says."""
-
-    now_s = 10.0 * DAY_S
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def opened(tmp_path: Path, clock: Clock) -> Callable[..., Store]:
-    def make(**change: Any) -> Store:
-        given: dict[str, Any] = {"write_every_s": 60.0, "clock": clock}
-        return Store(tmp_path, **(given | change))
-
-    return make
-
-
-def add(store: Store, arrivals: Iterable[Arrival]) -> int:
-    listed = list(arrivals)
-    return store.add(listed, len(listed))[0]
 
 
 def tidy(store: Store) -> int:
     return len(list(store.tidy()))
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.glob("gateway=*/*/*/*"))
 
 
 def test_rows_are_written_when_they_have_waited_long_enough(
@@ -245,80 +206,6 @@ def test_feature_sets_never_share_a_file(
     assert len(files(tmp_path)) == 3
     with pytest.raises(RecordingError, match="several feature sets"):
         open_recording(tmp_path)
-
-
-# --- kills
-
-
-@pytest.fixture
-def kill_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int, bool], None]]:
-    """``kill_at(step, n, after)``: die in the n-th step of ``parts`` or the disk, or after it."""
-
-    def arrange(step: str, n: int, after: bool) -> None:  # noqa: FBT001 - reads well as it is used
-        owner = parts if hasattr(parts, step) else DISK
-        real, calls = getattr(owner, step), 0
-
-        def dies(*given: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == n and not after:
-                raise Killed
-            real(*given)
-            if calls == n:
-                raise Killed
-
-        monkeypatch.setattr(owner, step, dies)
-
-    yield arrange
-    monkeypatch.undo()
-
-
-@pytest.mark.parametrize(
-    "where",
-    [
-        (step, n, after)
-        for step, n in (
-            ("write_messages", 1),
-            ("write_messages", 2),
-            ("merge", 1),
-            *(("sync", n) for n in range(1, 6)),
-            ("rename", 1),
-            ("rename", 2),
-        )
-        for after in (False, True)
-    ],
-)
-def test_a_kill_at_any_step_loses_and_doubles_nothing(
-    opened: Callable[..., Store],
-    make_arrival: MakeArrival,
-    kill_at: Callable[[str, int, bool], None],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    starts_in: Starts,
-    where: tuple[str, int, bool],
-) -> None:
-    arrivals = [make_arrival(float(i)) for i in range(20)]
-    with opened() as store:
-        add(store, arrivals[:10])
-        store.write_all()
-    kill_at(*where)
-    with opened(rows_per_file=15) as store:
-        add(store, arrivals[10:18])
-        try:
-            store.write_all()
-            add(store, arrivals[18:])
-            store.write_all()
-        except Killed:
-            pass
-        else:
-            pytest.fail("was not killed")
-    monkeypatch.undo()
-    with opened() as store:
-        add(store, arrivals)
-        store.write_all()
-    assert starts_in(tmp_path) == [float(i) for i in range(20)]
-    assert len(files(tmp_path)) == 1
-    assert len(list(parquet.ParquetFile(tmp_path / files(tmp_path)[0]).read()["start_ns"])) == 20
 
 
 def test_what_was_not_written_is_written_the_next_time(
