@@ -23,6 +23,8 @@ from edge_agent.daemon.config.settings import (
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SAMPLE = DEPLOY / "config" / "config.toml"
 UNIT = DEPLOY / "systemd" / "edge-agent.service"
+REFRESH = DEPLOY / "systemd" / "edge-rollout-refresh.service"
+TIMER = DEPLOY / "systemd" / "edge-rollout-refresh.timer"
 
 
 def test_the_sample_configuration_says_only_what_is_allowed() -> None:
@@ -64,6 +66,27 @@ def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path) -> N
     assert (verified.returncode, verified.stderr) == (0, "")
     rated = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert rated.returncode == 0, rated.stdout[-200:]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_understands_the_operator_s_timer_and_finds_its_service_hardened(
+    tmp_path: Path,
+) -> None:
+    for shipped in (REFRESH, TIMER):
+        text = shipped.read_text().replace("/opt/edge-agent/bin/edge-rollout", "/bin/true")
+        (tmp_path / shipped.name).write_text(text)
+    units = [str(tmp_path / shipped.name) for shipped in (REFRESH, TIMER)]
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", units[0]],
         capture_output=True,
         text=True,
         check=False,

@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.systemd, pytest.mark.timeout(3000)]
 
 HERE = "/etc/edge-agent"
 LINE = "samples"
+SERVICE = "edge-rollout-refresh.service"
+TIMER = "edge-rollout-refresh.timer"
 
 
 class Operator:
@@ -84,3 +86,34 @@ def test_an_enrolled_agent_gets_verifies_and_runs_what_the_operator_rolls_out(
     assert wait_until(lambda: machine.show("ActiveState") == "active")
     machine.write(f"{HERE}/config.toml", config)
     machine.run("systemctl", "restart", "edge-agent")
+
+
+def test_the_timer_s_service_signs_again_what_has_lost_half_of_its_time(machine: Any) -> None:
+    home, passphrase = "/var/lib/edge-rollout", secrets.token_urlsafe(24)
+    machine.run("useradd", "--system", "--home-dir", home, "--create-home", "edge-rollout")
+    machine.write("/etc/edge-rollout.password", f"{machine.password}\n", 0o600)
+    machine.run("chown", "edge-rollout:", "/etc/edge-rollout.password")
+    machine.run(
+        *("runuser", "-u", "edge-rollout", "--", "env", f"EDGE_ROLLOUT_PASSPHRASE={passphrase}"),
+        *("edge-rollout", "init", "--home", home, "--broker", "127.0.0.1:1883"),
+        *("--username", "operator", "--password-file", "/etc/edge-rollout.password"),
+    )
+    machine.write("/etc/credstore/edge-rollout.passphrase", f"{passphrase}\n", 0o600)
+    machine.run("systemctl", "start", SERVICE)
+    assert version_of(machine.path(f"{home}/repository/metadata/timestamp.json").read_text()) == 1
+
+    settings = machine.path(f"{home}/operator.toml")
+    settings.write_text(f"{settings.read_text()}\n[lifetimes]\ntimestamp_days = 90\n")
+    machine.run("systemctl", "start", SERVICE)
+    assert version_of(machine.path(f"{home}/repository/metadata/timestamp.json").read_text()) == 2
+    reader = ("-u", "scada", "-P", machine.password, "-C", "1", "-W", "60")
+    topic = ("-t", "edge/v1/repo/metadata/timestamp.json")
+    assert version_of(machine.run("mosquitto_sub", *reader, *topic).stdout) == 2
+
+    machine.run("systemctl", "enable", "--now", TIMER)
+    assert machine.show("ActiveState", TIMER) == "active"
+    assert machine.show("NextElapseUSecRealtime", TIMER)
+
+
+def version_of(metadata: str) -> int:
+    return int(json.loads(metadata)["signed"]["version"])
