@@ -188,7 +188,7 @@ def _wrong(progress: "Progress", width: int) -> list[str]:
 
 
 def _painted(line: str, *, done: bool) -> str:
-    if line.startswith("REFUSED") or ": aborted" in line:
+    if line.startswith("REFUSED") or ": aborted" in line or line.endswith(": ended"):
         return f"{_RED}{line}{_PLAIN}"
     if line.startswith(">"):
         return f"{_BOLD}{line}{_PLAIN}"
