@@ -1,7 +1,7 @@
-"""Every change to the disk that must be whole, one system call at a time.
+"""Every change to the disk that must be whole, or outlive a power cut.
 
-Tests end the process between any two of these calls and take back what a power cut would: what a
-method of ``Disk`` leaves unsaid, the disk does not promise. A name that begins with a dot is
+Tests end the process between any two calls of ``Disk`` and take back what a power cut would: what
+a method of it leaves unsaid, the disk does not promise. A name that begins with a dot is
 unfinished.
 """
 
@@ -125,6 +125,32 @@ def replacing(file: Path, *, durable: bool, disk: Disk = DISK) -> Iterator[Path]
         raise
     if durable:
         disk.sync(file.parent)  # else the old name may come back
+
+
+def append_line(file: Path, line: bytes, *, durable: bool) -> None:
+    """Append ``line``, which has no end yet, to ``file``, which need not exist.
+
+    What a power cut or a full disk left torn there stays a line of its own.
+
+    Args:
+        file: where ``durable``, its folders are made, too.
+        line: to be written whole, or torn where this fails.
+        durable: it outlives a power cut once this has returned.
+
+    Raises:
+        OSError: the disk is full, or not writable.
+    """
+    if durable:
+        make_folders(file.parent)
+    with file.open("a+b") as opened:
+        end = os.fstat(opened.fileno()).st_size
+        is_torn = end > 0 and os.pread(opened.fileno(), 1, end - 1) != b"\n"
+        opened.write((b"\n" if is_torn else b"") + line + b"\n")
+        opened.flush()
+        if durable:
+            os.fsync(opened.fileno())
+    if durable and end == 0:
+        DISK.sync(file.parent)
 
 
 def flip(link: Path, target: str, disk: Disk = DISK) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from failing_disk import End, EndedError, FailingDisk
 
-from edge_agent.disk import PRIVATE, flip, replace_file, replacing, write_durably
+from edge_agent.disk import PRIVATE, append_line, flip, replace_file, replacing, write_durably
 
 
 def names_in(folder: Path) -> list[str]:
@@ -126,3 +126,25 @@ def test_a_private_file_is_at_no_time_open_to_others(tmp_path: Path) -> None:
         write_durably(tmp_path / "key", b"secret", PRIVATE)
         assert spied.read() == b""
     assert (tmp_path / "key").stat().st_mode & 0o777 == PRIVATE
+
+
+def test_a_line_that_was_torn_does_not_tear_the_next_one(tmp_path: Path) -> None:
+    file = tmp_path / "made" / "too" / "lines"
+    append_line(file, b"one", durable=True)
+    with file.open("ab") as opened:
+        opened.write(b"tw")
+    append_line(file, b"three", durable=True)
+    append_line(file, b"four", durable=False)
+    assert file.read_bytes() == b"one\ntw\nthree\nfour\n"
+
+
+def test_the_first_line_has_the_name_of_its_file_on_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    for line in (b"one", b"two"):
+        append_line(tmp_path / "lines", line, durable=True)
+    assert synced == [tmp_path / "lines", tmp_path, tmp_path / "lines"]

@@ -1,10 +1,10 @@
 """Label messages, each once, beside the features of their asset."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from edge_agent.disk import append_line
 from edge_agent.recordings.stored_labels import FILE_NAME, StoredLabel, lines_of
 from trainer.collect.message import MessageError
 
@@ -48,14 +48,9 @@ class Labels:
         folder = self._store / f"gateway={label.gateway}" / f"asset={label.asset}"
         file = folder / FILE_NAME
         if file not in self._ids:
-            folder.mkdir(parents=True, exist_ok=True)
             self._ids[file] = {one.id for one in lines_of(file)} if file.exists() else set()
         if label.id in self._ids[file]:
             return False
-        with file.open("ab") as opened:
-            # The line before may have been torn by a power cut: an empty line does no harm.
-            opened.write(b"\n" + msgspec.json.format(payload, indent=-1) + b"\n")
-            opened.flush()
-            os.fsync(opened.fileno())
+        append_line(file, msgspec.json.format(payload, indent=-1), durable=True)
         self._ids[file].add(label.id)
         return True

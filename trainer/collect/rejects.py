@@ -1,12 +1,12 @@
 """What came but is no feature message: set aside for a person to look at, a JSON object a line."""
 
-import os
 import time
 from pathlib import Path
 
 import msgspec
 
 from edge_agent.bundle.times import rfc3339
+from edge_agent.disk import append_line
 
 LARGEST_FILE = 64 * 1024 * 1024
 _LARGEST_PAYLOAD = 64 * 1024
@@ -45,7 +45,4 @@ class Rejects:
         )
         if self._path.is_file() and self._path.stat().st_size > LARGEST_FILE:
             self._path.replace(self._path.with_suffix(".old.jsonl"))
-        with self._path.open("ab") as file:
-            file.write(line + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self._path, line, durable=True)

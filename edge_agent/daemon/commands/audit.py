@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.daemon.commands.requests import Answer, AnyCommand
+from edge_agent.disk import append_line
 
 FILE_NAME = "audit.jsonl"
 MAX_BYTES = 1_000_000
@@ -56,25 +57,16 @@ class Audit:
         self._older = folder / f"{FILE_NAME}.1"
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._whole = False  # the last line is known to have an end
 
     def append(self, line: Logged, *, durable: bool) -> None:
         """Write one line; with ``durable`` it is on the disk on return. Raises OSError."""
-        data = msgspec.json.encode(line) + b"\n"
+        data = msgspec.json.encode(line)
         with self._lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
-                if self.path.stat().st_size + len(data) > self._max_bytes:
+                if self.path.stat().st_size + len(data) >= self._max_bytes:
                     self.path.replace(self._older)
-            with self.path.open("a+b") as file:
-                if not self._whole and not _ends_whole(file.fileno()):
-                    data = b"\n" + data
-                self._whole = False
-                file.write(data)
-                file.flush()
-                self._whole = True
-                if durable:
-                    os.fsync(file.fileno())
+            append_line(self.path, data, durable=durable)
 
     def last(self, n: int, asset: str | None = None) -> list[Logged]:
         """Return the last ``n`` lines, oldest first, of ``asset`` where it is named."""
@@ -92,8 +84,3 @@ class Audit:
         for line in raw.split(b"\n"):
             with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 yield msgspec.json.decode(line, type=Logged)
-
-
-def _ends_whole(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"

@@ -1,12 +1,11 @@
 """Who did what when: one JSON object per line, only ever appended to, on the disk on return."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from edge_agent.disk import DISK
+from edge_agent.disk import append_line
 from edge_agent.rollout.messages import Moment
 
 
@@ -37,16 +36,7 @@ class Journal:
     def write(self, action: str, **facts: object) -> None:
         """Append one entry. Raises OSError."""
         entry = Entry(at=datetime.now(UTC), by=self._by, action=action, facts=facts)
-        line = msgspec.json.encode(entry) + b"\n"
-        new = not self.file.exists()
-        with self.file.open("a+b") as opened:
-            if not _ends_whole(opened.fileno()):
-                line = b"\n" + line  # what a power cut left torn stays a line of its own
-            opened.write(line)
-            opened.flush()
-            os.fsync(opened.fileno())
-        if new:
-            DISK.sync(self.file.parent)
+        append_line(self.file, msgspec.json.encode(entry), durable=True)
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first; a line that was torn is skipped. Raises OSError."""
@@ -61,8 +51,3 @@ class Journal:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
         return found
-
-
-def _ends_whole(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
