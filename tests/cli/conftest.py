@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_agent.cli.agent import main
@@ -58,3 +60,14 @@ def edge_agent_process() -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def recording(tmp_path: Path, vibration: Callable[..., Any]) -> Path:
+    """Forty healthy windows, fifteen loud ones, thirty healthy ones, as a table with a head."""
+    samples = np.concatenate(
+        [vibration(40, seed=5), vibration(15, 1.0, seed=6), vibration(30, seed=7)]
+    )
+    path = tmp_path / "run.csv"
+    np.savetxt(path, samples, fmt="%.7g", header="x", comments="")
+    return path
