@@ -60,6 +60,14 @@ def test_a_link_leads_to_the_old_target_or_to_the_new_one_wherever_it_ends(
     pytest.fail("it never ended")
 
 
+def test_a_link_that_was_flipped_outlives_a_power_cut(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    for target in ("old", "new"):
+        flip(tmp_path / "link", target, disk)
+    disk.lose_power()
+    assert str((tmp_path / "link").readlink()) == "new"
+
+
 def test_what_is_durable_has_its_name_on_the_disk_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
