@@ -19,7 +19,7 @@ from edge_agent.rollout.repository.upload import Uploaded, upload
 from edge_agent.rollout.topics import RolloutTopics
 
 PASSPHRASE = "correct horse battery"
-ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
+ENROLLED = datetime.now(UTC) - timedelta(days=1)
 PATIENCE_S = 60.0
 
 

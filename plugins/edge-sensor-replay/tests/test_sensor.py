@@ -164,11 +164,11 @@ def test_in_the_recorded_rhythm_now_is_of_the_clock_that_nobody_sets(continuous:
 
 
 def test_it_keeps_the_recorded_rhythm(continuous: Path) -> None:
-    sensor = opened(continuous, speed=20.0)  # 2.5 s in 125 ms
+    sensor = opened(continuous, speed=5.0)  # 2.5 s in half a second
     started = time.monotonic()
     assert sensor.read(0.01) is None
     assert len(rest(sensor)) == 3
-    assert time.monotonic() - started > 0.12
+    assert time.monotonic() - started > 0.49
 
 
 def test_what_the_format_does_not_state_comes_from_the_options(tmp_path: Path) -> None:
