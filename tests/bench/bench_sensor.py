@@ -77,10 +77,10 @@ class BenchSensor:
         if self._options.crash_open:
             raise ZeroDivisionError("the driver divides by zero")
         self._opened = True
-        self._due_s = time.monotonic()
         self._n = 0
         clock = time.CLOCK_BOOTTIME if self._options.real_time else time.CLOCK_REALTIME
         self._start_ns = time.clock_gettime_ns(clock)
+        self._due_s = time.monotonic()
 
     def read(self, timeout_s: float) -> Block | None:
         o, n = self._options, self._n

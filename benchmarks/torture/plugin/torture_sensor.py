@@ -74,10 +74,10 @@ class TortureSensor:
 
     def open(self) -> None:
         """Begin now."""
-        self._opened_s = time.monotonic() + self._options.phase_s
         boot = self._options.real_time
         clock = time.CLOCK_BOOTTIME if boot else time.CLOCK_REALTIME
         self._start_ns = time.clock_gettime_ns(clock) + round(self._options.phase_s * _NS)
+        self._opened_s = time.monotonic() + self._options.phase_s
         self._block = 0
 
     def read(self, timeout_s: float) -> Block | None:

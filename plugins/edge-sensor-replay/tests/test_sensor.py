@@ -163,6 +163,23 @@ def test_in_the_recorded_rhythm_now_is_of_the_clock_that_nobody_sets(continuous:
     assert opened(continuous, stamps="kept", speed=1.0).info.clock == "source"
 
 
+def test_a_stall_while_it_opens_puts_no_samples_ahead_of_time(
+    continuous: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = time.clock_gettime_ns
+
+    def stalled(which: int) -> int:
+        time.sleep(0.1)
+        return clock(which)
+
+    monkeypatch.setattr(time, "clock_gettime_ns", stalled)
+    sensor = opened(continuous, stamps="now", speed=1.0)
+    block = sensor.read(1.5)
+    sensor.close()
+    assert block is not None
+    assert clock(time.CLOCK_BOOTTIME) - block.start_ns >= 10**9
+
+
 def test_it_keeps_the_recorded_rhythm(continuous: Path) -> None:
     sensor = opened(continuous, speed=5.0)  # 2.5 s in half a second
     started = time.monotonic()

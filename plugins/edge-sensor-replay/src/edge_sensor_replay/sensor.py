@@ -73,9 +73,10 @@ class ReplaySensor:
             period_s=recording.period_s,
             clock="boot" if real_time else "source",
         )
-        self._opened_s, self._first_ns = time.monotonic(), first.start_ns
         clock = time.CLOCK_BOOTTIME if real_time else time.CLOCK_REALTIME
+        # The stamp goes first: a stall between the two makes samples old, not ahead of time.
         self._shift_ns = time.clock_gettime_ns(clock) - first.start_ns if now else 0
+        self._opened_s, self._first_ns = time.monotonic(), first.start_ns
         self._blocks, self._next = blocks, first
 
     def read(self, timeout_s: float) -> Block | None:
