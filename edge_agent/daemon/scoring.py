@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from edge_agent.plugin import Block, FeatureError
 _log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+_MOMENT_S = 0.01  # what has just been scored is on its way then
+_BEHIND_S = 0.0005  # that a block has waited: no moment is to be had between two of them
 _LATE = 1.5  # a burst that starts this many periods after the one before is not the next one
 _FINAL = ("ended", "failed", "left_out")
 _DONE = {"open": "opened", "update": "grew worse", "close": "closed"}
@@ -119,7 +122,8 @@ class ScoringLoop:
 
         ``on_tick`` is called about once a second with the monotonic time; ``lookout`` is shown
         every block and every window. ``serve`` is called after each block and whenever the handover
-        is woken: commands and slices of longer work are done there, between two windows.
+        is woken: commands and slices of longer work are done there, between two windows. After a
+        window that is also given to a trial it is called a moment later.
         """
         self._watches = watches
         self._handover = handover
@@ -130,6 +134,7 @@ class ScoringLoop:
         self._serve = serve
         self._stopping = False
         self._tick_due_s = 0.0
+        self._serve_due_s = 0.0
         self._wait_s = min(TICK_S, watchdog.interval_s or TICK_S)
 
     def stop(self) -> None:
@@ -144,15 +149,25 @@ class ScoringLoop:
         gc.collect()
         gc.freeze()
         while not self._stopping:
-            delivery = self._handover.get(self._wait_s)
+            delivery = self._handover.get(self._patience_s())
+            behind_s = math.inf if delivery is None else time.monotonic() - delivery.at_s
             if delivery is not None:
                 self._take(delivery)
-            self._serve()
             now_s = time.monotonic()
+            if behind_s > _BEHIND_S or now_s >= self._serve_due_s:
+                self._serve_due_s = 0.0
+                self._serve()
+                now_s = time.monotonic()
             self._watchdog.feed(now_s, None if delivery is None else delivery.at_s)
             if now_s >= self._tick_due_s:
                 self._tick_due_s = now_s + TICK_S
                 self._on_tick(now_s)
+
+    def _patience_s(self) -> float:
+        """Wait for the next block no longer than until something is to be done."""
+        if not self._serve_due_s:
+            return self._wait_s
+        return max(0.0, min(self._wait_s, self._serve_due_s - time.monotonic()))
 
     @property
     def is_stopping(self) -> bool:
@@ -196,6 +211,9 @@ class ScoringLoop:
             self._lookout.window(watch.record.name, result)
             if watch.beside is not None:
                 watch.beside(window, result)
+                # Threads take turns at the interpreter: at once, what that leaves to do would hold
+                # up this very window's messages.
+                self._serve_due_s = self._serve_due_s or time.monotonic() + _MOMENT_S
             self._watchdog.feed(time.monotonic(), handed_over_s)
             if self._stopping:
                 break

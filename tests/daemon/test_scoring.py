@@ -1,5 +1,6 @@
 import dataclasses
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from edge_agent.daemon.messages import AlarmState, AnomalyEvent, Features, Messa
 from edge_agent.daemon.models import Models
 from edge_agent.daemon.outbox import Outbox
 from edge_agent.daemon.records import AssetRecord
-from edge_agent.daemon.scoring import ScoringLoop, Watch
+from edge_agent.daemon.scoring import _MOMENT_S, ScoringLoop, Watch
 from edge_agent.daemon.scoring_policy import IN_A_ROW, ScoringPolicy
 from edge_agent.daemon.sensors.adapt import Adapter
 from edge_agent.daemon.sensors.thread import Handover, SensorThread
@@ -59,6 +60,7 @@ class Bench:
     lookout: Lookout = field(default_factory=Lookout)
     watchdog_s: float | None = None
     given_up: list[str] = field(default_factory=list)
+    serve: Callable[[], None] = lambda: None
 
     def add(self, name: str, on_failure: OnFailure = "ignore", **options: Any) -> Watch:
         settings = SensorSettings(plugin="bench", options=options, on_failure=on_failure)
@@ -102,7 +104,7 @@ class Bench:
             self.session.clock,
             tick,
             self.lookout,
-            lambda: None,
+            self.serve,
         )
         loop._tick_due_s = 0.0  # noqa: SLF001
         for watch in self.watches.values():
@@ -150,6 +152,19 @@ def test_every_window_is_announced_with_its_score_and_features(bench_of: Bench) 
     assert [m.reason for m in scores] == ["washout"] * 10 + [None] * 2
     assert list(features[0].values) == list(bench_of.loaded.manifest.flow.feature_names)
     assert list(scores[0].bias) == ["x"]
+
+
+def test_what_a_trial_leaves_to_do_waits_until_the_window_is_on_its_way(
+    bench_of: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.daemon.scoring._BEHIND_S", math.inf)
+    tried_s: list[float] = []
+    served_s: list[float] = []
+    watch = bench_of.add("pump-1", interval_s=0.0, blocks=1)
+    watch.beside = lambda _window, _result: tried_s.append(time.monotonic())
+    bench_of.serve = lambda: served_s.append(time.monotonic())
+    bench_of.run(lambda: bool(tried_s) and served_s[-1] > tried_s[0])
+    assert min(at_s for at_s in served_s if at_s > tried_s[0]) - tried_s[0] >= _MOMENT_S
 
 
 def test_an_anomaly_opens_and_closes_with_one_id_and_its_features(bench_of: Bench) -> None:
