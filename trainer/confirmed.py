@@ -41,12 +41,17 @@ def kept_out(data: Path, series: Series, said: Path | None = None) -> Flags | No
     Raises:
         RecordingError: ``said`` has not the labels of one asset, or they cannot be read.
     """
-    if said is not None:
+    if said is None:
+        files = labels_beside(data)
+    else:
         files = label_files(said)
         if len(files) != 1:
             raise RecordingError(said, f"holds {len(files)} files {FILE_NAME}, allowed: one")
-    elif data.is_dir() and is_store_folder(data):
-        files = label_files(data.parent if data.name.startswith("day=") else data)
-    else:
-        files = []
     return confirmed_windows(files[0], series) if files else None
+
+
+def labels_beside(data: Path) -> list[Path]:
+    """Return the files of labels beside the features of ``data``, where it is of a store."""
+    if not data.is_dir() or not is_store_folder(data):
+        return []
+    return label_files(data.parent if data.name.startswith("day=") else data)

@@ -9,6 +9,7 @@ import msgspec
 
 from edge_agent import __version__
 from edge_agent.recordings import RecordingOptions
+from trainer.confirmed import labels_beside
 from trainer.fleet.assets import Asset, FleetError
 from trainer.recipe import Recipe, load_recipe
 
@@ -67,7 +68,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             OSError: the recording is not there or cannot be looked at.
         """
         path = Path(self.data)
-        files = [path] if not path.is_dir() else sorted(p for p in path.rglob("*") if p.is_file())
+        files = [path] if not path.is_dir() else [p for p in path.rglob("*") if p.is_file()]
+        files = sorted({*files, *labels_beside(path)})  # those of a day lie beside its folder
         data = [(os.path.relpath(p, path.parent), *_size_and_time(p)) for p in files]
         origin = None if self.input_of is None else sha256_of(Path(self.input_of))
         decides = msgspec.structs.replace(self, data="", folder="", input_of=origin)

@@ -133,6 +133,18 @@ def test_every_file_of_a_folder_counts(job: Job, tmp_path: Path) -> None:
     assert len(set(digests)) == len(digests)
 
 
+@pytest.mark.parametrize("part", [".", "day=1970-01-01"])
+def test_a_label_of_the_asset_counts_also_where_a_single_day_is_asked_for(
+    job: Job, tmp_path: Path, part: str
+) -> None:
+    asset = tmp_path / "asset=pump-1"
+    (asset / "day=1970-01-01").mkdir(parents=True)
+    of_store = replace(job, data=str(asset / part))
+    before = of_store.digest()
+    (asset / "labels.jsonl").write_text("{}\n")
+    assert of_store.digest() != before
+
+
 def test_a_failure_says_why_and_ends_nothing(job: Job, tmp_path: Path) -> None:
     broken = tmp_path / "broken.npz"
     broken.write_bytes(b"PK\x03\x04 torn")
