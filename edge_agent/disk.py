@@ -144,13 +144,13 @@ def append_line(file: Path, line: bytes, *, durable: bool) -> None:
         make_folders(file.parent)
     with file.open("a+b") as opened:
         end = os.fstat(opened.fileno()).st_size
+        if end == 0:  # also where only a later line must last: nobody would sync the name then
+            DISK.sync(file.parent)
         is_torn = end > 0 and os.pread(opened.fileno(), 1, end - 1) != b"\n"
         opened.write((b"\n" if is_torn else b"") + line + b"\n")
         opened.flush()
         if durable:
             os.fsync(opened.fileno())
-    if durable and end == 0:
-        DISK.sync(file.parent)
 
 
 def flip(link: Path, target: str, disk: Disk = DISK) -> None:

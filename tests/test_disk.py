@@ -146,13 +146,26 @@ def test_a_line_that_was_torn_does_not_tear_the_next_one(tmp_path: Path) -> None
     assert file.read_bytes() == b"one\ntw\nthree\nfour\n"
 
 
-def test_the_first_line_has_the_name_of_its_file_on_the_disk_too(
+@pytest.mark.parametrize("first", [True, False])
+def test_a_line_that_must_last_has_the_name_of_its_file_on_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, first: bool
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    append_line(tmp_path / "lines", b"one", durable=first)
+    append_line(tmp_path / "lines", b"two", durable=True)
+    assert synced == [tmp_path, *[tmp_path / "lines"] * (1 + first)]
+
+
+def test_a_process_that_ends_before_the_first_line_leaves_the_name_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(
         os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
     )
-    for line in (b"one", b"two"):
-        append_line(tmp_path / "lines", line, durable=True)
-    assert synced == [tmp_path / "lines", tmp_path, tmp_path / "lines"]
+    (tmp_path / "lines").touch()
+    append_line(tmp_path / "lines", b"one", durable=True)
+    assert synced[0] == tmp_path
