@@ -8,9 +8,30 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_agent.bundle import Bundle
 from edge_agent.bundle.overlay import read_overlay
+from edge_agent.recordings import RecordingOptions, open_recording
+from edge_agent.recordings.feature_store import FeatureStore
+from trainer.cli import evaluate
+from trainer.commission import commission_bundle, read_asset
 
 EdgeTrainer = Callable[..., Any]
+
+CONFIRMED = {
+    "schema": "edge-agent/label/1",
+    "id": "1",
+    "gateway": "gw-1",
+    "asset": "pump-9",
+    "start": "1970-01-01T00:00:01Z",
+    "end": "1970-01-01T00:00:02Z",
+    "label": "confirmed",
+    "anomaly_id": "1",
+    "number": 1,
+    "severity": 2.0,
+    "closed": True,
+    "at": "1970-01-02T00:00:00Z",
+    "by": "kim",
+}
 
 
 @pytest.fixture
@@ -75,3 +96,19 @@ def test_a_calibrated_bundle_is_not_commissioned(
     ended = edge_trainer(*_options(bundle_file, recording), "--commission", "0:40")
     assert ended.returncode == 65
     assert "form is calibrated, allowed for commissioning: general" in ended.stderr
+
+
+def test_it_is_not_commissioned_on_windows_of_a_fault_that_people_confirmed(
+    general_bundle_file: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, healthy = Bundle.read(general_bundle_file), (0, 40)
+    opened = open_recording(recording, RecordingOptions(rate_hz=1024.0, unit="g"))
+    series = read_asset(bundle, opened, 256, 256)
+    asset, overlay = recording.with_name("asset=pump-9"), recording.with_name("overlay.json")
+    (asset / "day=1970-01-01").mkdir(parents=True)
+    (asset / "labels.jsonl").write_bytes(msgspec.json.encode(CONFIRMED))
+    store = FeatureStore(asset, series.names, None, 0.25, ())
+    monkeypatch.setattr(evaluate, "read_asset", lambda *_: series)
+    evaluate._commissioned(bundle, store, healthy, (None, None), overlay)  # noqa: SLF001
+    fault = np.isin(np.arange(len(series.vectors)), range(4, 8))
+    assert read_overlay(overlay) == commission_bundle(bundle, series.without(fault), healthy)[0]

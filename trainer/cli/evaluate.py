@@ -16,11 +16,13 @@ from trainer.cli.reading import format_of, known_of
 from trainer.cli.requirements import require_folder
 from trainer.cli.tables import evaluation_lines
 from trainer.commission import commission_bundle, read_asset
+from trainer.confirmed import kept_out
 from trainer.evaluate_bundle import Judged, evaluate_bundle
 from trainer.failures import Failure, failures
 from trainer.labels import LabelError
 from trainer.metrics import MetricError
 from trainer.options import HealthyRange, format_options, known_options, window_options
+from trainer.outcome import Truth
 from trainer.progress import window_progress
 
 
@@ -133,7 +135,8 @@ def _commissioned(
 ) -> LoadedBundle:
     with window_progress("commissioning") as update:
         series = read_asset(bundle, recording, *cut, update)
-    overlay, _ = commission_bundle(bundle, series, healthy)
+    truth = Truth(series, healthy, confirmed=kept_out(recording.path, series))
+    overlay, _ = commission_bundle(bundle, truth.learnable, healthy)
     if out is not None:
         replace_file(out, encode_overlay(overlay))
     return apply_overlay(overlay, bundle)
