@@ -25,8 +25,10 @@ from edge_agent.rollout.broker import Broker
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage, MQTTMessageInfo
 
-CONNECT_TIMEOUT_S = 10.0
-_VERSION_5_TIMEOUT_S = 3.0  # some that speak 3.1.1 only wait for more, and are asked in that then
+_CONNECT_TIMEOUT_S = 10.0
+# Some brokers of 3.1.1 only say nothing to version 5: asked in their own they answer soon. One that
+# says nothing to either is slow, and is asked in both again.
+_ATTEMPTS = ((MQTTv5, 3.0), (MQTTv311, 3.0), (MQTTv5, 10.0), (MQTTv311, 10.0))  # seconds to answer
 IN_FLIGHT = 64  # messages that wait for the broker's acknowledgement at once
 PACKET_BYTES_MAX = 5 << 20  # taken in: the TUF client reads targets.json up to 5,000,000 bytes
 FRAME_BYTES_MAX = 64  # of a packet beside topic and payload: its header and our properties
@@ -80,23 +82,26 @@ class BrokerClient:
 
     def open(self) -> None:
         """Connect. Raises BrokerError."""
-        for version in (MQTTv5, MQTTv311):
-            code = self._open(version)
+        said: str | None = None
+        for version, patience_s in _ATTEMPTS:
+            code = self._open(version, patience_s)
             if code == 0:
                 return
             said = self._lost if code == _HUNG_UP else f"code {code}"
             self.close()
-            if code not in _UNSUPPORTED or version == MQTTv311:
-                raise BrokerError(f"{self._broker}: the broker refuses the connection: {said}")
+            if code not in _UNSUPPORTED:
+                break
+        raise BrokerError(f"{self._broker}: the broker refuses the connection: {said}")
 
-    def _open(self, version: Any) -> int:  # noqa: ANN401 - an enumeration's member in paho's types
+    # An enumeration's member in paho's types.
+    def _open(self, version: Any, patience_s: float) -> int:  # noqa: ANN401
         self._lost = None
         self._answers = queue.SimpleQueue()
         client = BoundedClient(self._client_id, version, PACKET_BYTES_MAX)
         properties = Properties(PacketTypes.CONNECT) if version == MQTTv5 else None
         if properties is not None:
             properties.MaximumPacketSize = PACKET_BYTES_MAX
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages = IN_FLIGHT
         broker = self._broker
         if broker.username is not None:
@@ -119,7 +124,6 @@ class BrokerClient:
             self._client = None
             raise BrokerError(f"{broker}: {error}") from error
         client.loop_start()
-        patience_s = CONNECT_TIMEOUT_S if version == MQTTv311 else _VERSION_5_TIMEOUT_S
         try:
             return self._answers.get(timeout=patience_s)
         except queue.Empty:

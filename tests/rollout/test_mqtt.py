@@ -1,12 +1,18 @@
 """The client of processes that come and go, on a real broker."""
 
-from collections.abc import Callable
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from brokers import MakeMosquitto, Mosquitto
+from paho.mqtt.client import MQTTv5, MQTTv311
 from waiting import wait_until
 
+from edge_agent.rollout import mqtt
 from edge_agent.rollout.broker import Broker
 from edge_agent.rollout.mqtt import BrokerClient, BrokerError, connected
 
@@ -127,3 +133,59 @@ def test_an_old_broker_is_spoken_to_in_its_own_protocol(old_broker: int) -> None
         assert client.packet_bytes_max is None
         filled(client, 1)
         assert client.fetch("edge/v1/repo/targets/0", 60.0) == b"0"
+
+
+@contextmanager
+def silent_at_first(port: int, times: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Stand before the broker at ``port`` and answer nothing so many times.
+
+    Yields where to connect, and what each connection said first.
+    """
+    said: list[bytes] = []
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # one of the two has gone
+            while data := source.recv(4096):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def serve(server: socket.socket) -> None:
+        for _ in range(times):
+            with server.accept()[0] as client:
+                said.append(client.recv(4096))
+                while client.recv(4096):
+                    pass
+        with server.accept()[0] as client, socket.create_connection(("127.0.0.1", port)) as broker:
+            said.append(client.recv(4096))
+            broker.sendall(said[-1])
+            back = threading.Thread(target=carry, args=(broker, client))
+            back.start()
+            carry(client, broker)
+            back.join()
+
+    def serve_to_the_end(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the test has ended before
+            serve(server)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve_to_the_end, args=(server,))
+        thread.start()
+        try:
+            yield server.getsockname()[1], said
+        finally:
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)  # wakes who waits there
+            thread.join()
+
+
+def test_a_slow_broker_is_not_taken_for_an_old_one(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = ((MQTTv5, 0.2), (MQTTv311, 0.2), (MQTTv5, 60.0))
+    monkeypatch.setattr(mqtt, "_ATTEMPTS", attempts)
+    with (
+        silent_at_first(mosquitto.port, 2) as (port, said),
+        connected(broker_at(port), "test") as c,
+    ):
+        assert filled(c, 1)
+    assert [hello[hello.index(b"MQTT") + 4] for hello in said] == [5, 4, 5]
