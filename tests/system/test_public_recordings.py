@@ -17,8 +17,7 @@ from trainer.evaluate import Alarm, Parity, compare, judge, run
 from trainer.learn import learn
 from trainer.recipe import load_recipe
 
-# training takes its time on a busy machine
-pytestmark = [pytest.mark.training, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.training
 
 PROGRAMS = Path(sys.executable).parent
 IMS = "ims_2nd_test/ims_2nd_test_features.csv"

@@ -17,33 +17,18 @@ import pytest
 from brokers import Mosquitto
 from commands import Rollout, ended
 from fitted import renamed
-from sites import BENCH
+from sites import BENCH, CONFIG
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.system
 
 ACL = Path(__file__).parents[3] / "deploy" / "mosquitto" / "acl"
 PASSWORD = "hunter2"
-CONFIG = """\
-gateway = "gw-1"
-state_dir = "state"
-[mqtt]
+OVER_TLS = """\
 host = "127.0.0.1"
-port = {port}
 tls = true
 ca_file = "enrolment/broker-ca.pem"
 username = "gw-1"
 password_file = "enrolment/broker-password"
-[metrics]
-listen = "127.0.0.1:0"
-[update]
-enrolment = "enrolment"
-[[asset]]
-name = "press-1"
-bundle = "line:press"
-[asset.sensor]
-plugin = "bench"
-[asset.sensor.options]
-interval_s = 0.02
 """
 
 
@@ -93,7 +78,8 @@ def gateway(
         code, said = ended(rollout(*arguments))
         assert code == 0, said
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(port=broker.port))
+    plain = CONFIG.format(name="gw-1", port=broker.port)
+    config.write_text(plain.replace("[mqtt]\n", f"[mqtt]\n{OVER_TLS}"))
     paths = os.pathsep.join([str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])])
     with (folder / "agent.log").open("wb") as log:
         process = subprocess.Popen(
